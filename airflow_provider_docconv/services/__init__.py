@@ -1,0 +1,16 @@
+"""
+The vendors' protocols, pure: they build requests and read replies, without sockets, clock or Airflow.
+
+A new service is a module here and a line in :data:`SERVICES`.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_docconv.services.aspose_ocr import AsposeOcr
+from airflow_provider_docconv.services.aspose_slides import AsposeSlides
+from airflow_provider_docconv.services.groupdocs_conversion import GroupDocsConversion
+from airflow_provider_docconv.services.service import ConversionService
+
+SERVICES: dict[str, type[ConversionService]] = {
+    service.name: service for service in (AsposeSlides, GroupDocsConversion, AsposeOcr)
+}

@@ -1,0 +1,158 @@
+"""Takes one base64 string out of a JSON document while the document streams past."""
+
+from __future__ import annotations
+
+import binascii
+import json
+import re
+from typing import Any
+
+_MAX_REST = 1 << 20
+_MAX_DEPTH = 64
+_ESCAPE = re.compile(rb"\\(u00([0-7][0-9a-fA-F])|[/nrt])")
+_STRING_END = re.compile(rb'["\\]')
+
+
+class Base64Field:
+    """
+    Decodes the base64 string at one place of a JSON document, in memory that does not grow with it.
+
+    Feed it the document piece by piece; :meth:`close` checks that it was whole and returns the rest of it.
+    No released JSON parser streams inside one string. .NET writes ``+`` as ``\\u002B``, so escapes are undone.
+
+    :param path: where the string is, as keys and indexes
+    """
+
+    def __init__(self, path: tuple[str | int, ...]) -> None:
+        self._path = path
+        self._where: list[str | int | None] = []
+        self._rest = bytearray()
+        self._string: bytearray | None = None
+        self._is_key = False
+        self._escaped = False
+        self._in_field = False
+        self._found = False
+        self._tail = b""
+        self._quads = b""
+        self._padded = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        """
+        Take the next piece of the document and return what of the string could be decoded.
+
+        :raises ValueError: if the document is no such JSON
+        """
+        decoded, at = bytearray(), 0
+        while at < len(chunk):
+            if self._in_field:
+                at = self._read_field(chunk, at, decoded)
+            elif self._string is not None:
+                at = self._read_string(chunk, at)
+            else:
+                at = self._read_structure(chunk, at)
+        return bytes(decoded)
+
+    def close(self) -> Any:
+        """
+        Return the document with an empty string in the place of the decoded one.
+
+        :raises ValueError: if the document is not whole
+        """
+        if self._in_field or self._string is not None or self._where or self._quads or self._tail:
+            raise ValueError("the JSON document ended early")
+        return json.loads(bytes(self._rest))
+
+    @property
+    def found(self) -> bool:
+        """Whether the string has been met."""
+        return self._found
+
+    def _keep(self, data: bytes) -> None:
+        self._rest += data
+        if len(self._rest) > _MAX_REST:
+            raise ValueError("the JSON document is too large beside its base64 string")
+
+    def _read_structure(self, chunk: bytes, at: int) -> int:
+        char = chunk[at : at + 1]
+        self._keep(char)
+        if char == b'"':
+            if not self._is_key and tuple(self._where) == self._path:
+                if self._found:
+                    raise ValueError("the JSON document has the base64 string twice")
+                self._in_field = self._found = True
+            else:
+                self._string = bytearray()
+        elif char in (b"{", b"["):
+            if len(self._where) >= _MAX_DEPTH:
+                raise ValueError("the JSON document is nested too deeply")
+            self._where.append(None if char == b"{" else 0)
+            self._is_key = char == b"{"
+        elif char in (b"}", b"]"):
+            if not self._where:
+                raise ValueError("the JSON document closes what it never opened")
+            self._where.pop()
+            self._is_key = False
+        elif char == b":":
+            self._is_key = False
+        elif char == b"," and self._where:
+            index = self._where[-1]
+            if isinstance(index, int):
+                self._where[-1] = index + 1
+            else:
+                self._is_key = True
+        return at + 1
+
+    def _read_string(self, chunk: bytes, at: int) -> int:
+        string = self._string
+        assert string is not None  # noqa: S101 - the caller looked
+        if self._escaped:
+            self._escaped = False
+            string += chunk[at : at + 1]
+            self._keep(chunk[at : at + 1])
+            return at + 1
+        match = _STRING_END.search(chunk, at)
+        end = match.end() if match else len(chunk)
+        self._keep(chunk[at:end])
+        string += chunk[at:end]
+        if match and match[0] == b"\\":
+            self._escaped = True
+        elif match:
+            if self._is_key and self._where:
+                self._where[-1] = json.loads(b'"' + bytes(string))
+            self._string = None
+        return end
+
+    def _read_field(self, chunk: bytes, at: int, decoded: bytearray) -> int:
+        end = chunk.find(b'"', at)
+        text = self._tail + (chunk[at:] if end < 0 else chunk[at:end])
+        self._tail = b""
+        if b"\\" in text:
+            cut = text.rfind(b"\\", -5)
+            if end < 0 and cut >= 0 and not _ESCAPE.match(text, cut):
+                text, self._tail = text[:cut], text[cut:]
+            text = _ESCAPE.sub(_unescape, text)
+        self._decode(text, decoded)
+        if end < 0:
+            return len(chunk)
+        if self._quads:
+            raise ValueError("the base64 string is cut off")
+        self._in_field = False
+        self._keep(b'"')
+        return end + 1
+
+    def _decode(self, text: bytes, decoded: bytearray) -> None:
+        data = self._quads + text.translate(None, b" \r\n\t")
+        whole = len(data) - len(data) % 4
+        self._quads = data[whole:]
+        if whole:
+            if self._padded:
+                raise ValueError("the base64 string goes on after its end")
+            decoded += binascii.a2b_base64(data[:whole], strict_mode=True)
+            self._padded = data[whole - 1 : whole] == b"="
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    code = match[2]
+    if code:
+        return bytes([int(code, 16)])
+    return b"/" if match[1] == b"/" else b""

@@ -1,0 +1,149 @@
+"""Request bodies that stream: each can be produced again, and knows its length where the document's is known."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import urlencode
+
+from airflow_provider_docconv.services.documents import Document
+
+
+class Body(Protocol):
+    """A request's body."""
+
+    @property
+    def content_type(self) -> str:
+        """The value of the Content-Type header."""
+
+    @property
+    def length(self) -> int | None:
+        """The number of bytes, or None if unknown before it is sent."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Produce the body from its beginning; every call starts anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class BytesBody:
+    """A small body held in memory."""
+
+    content: bytes = field(repr=False)
+    content_type: str = "application/octet-stream"
+
+    @property
+    def length(self) -> int:
+        """The number of bytes."""
+        return len(self.content)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Produce the body in one piece."""
+        yield self.content
+
+
+def json_body(value: object) -> BytesBody:
+    """Build a JSON body."""
+    return BytesBody(json.dumps(value).encode(), "application/json")
+
+
+def form_body(fields: Mapping[str, str]) -> BytesBody:
+    """Build a form body, as the token endpoints take it."""
+    return BytesBody(urlencode(fields).encode(), "application/x-www-form-urlencoded")
+
+
+@dataclass(frozen=True, slots=True)
+class MultipartBody:
+    """
+    A multipart form: JSON parts without a file name, then the document.
+
+    :param document: the document, sent as the file part
+    :param part_name: the file part's name
+    :param file_name: the file name that the service sees
+    :param json_parts: values sent before the file; the services tell them from files by the missing file name
+    """
+
+    document: Document
+    part_name: str
+    file_name: str
+    json_parts: Mapping[str, object] = field(default_factory=dict)
+    # Random, so that no document can carry it by design.
+    boundary: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type with the boundary."""
+        return f"multipart/form-data; boundary={self.boundary}"
+
+    @property
+    def length(self) -> int | None:
+        """The number of bytes, if the document's is known."""
+        return None if self.document.size is None else len(self._head()) + self.document.size + len(self._tail())
+
+    def chunks(self) -> Iterator[bytes]:
+        """Produce the form, with the document read as it goes."""
+        yield self._head()
+        yield from self.document.chunks()
+        yield self._tail()
+
+    def _head(self) -> bytes:
+        parts = [
+            f'--{self.boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n'
+            f"Content-Type: text/json\r\n\r\n{json.dumps(value)}\r\n"
+            for name, value in self.json_parts.items()
+        ]
+        # Escaped as HTML's multipart/form-data encoding says: a quote or a line break would end the header.
+        safe_name = self.file_name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
+        parts.append(
+            f'--{self.boundary}\r\nContent-Disposition: form-data; name="{self.part_name}"; filename="{safe_name}"\r\n'
+            "Content-Type: application/octet-stream\r\n\r\n"
+        )
+        return "".join(parts).encode()
+
+    def _tail(self) -> bytes:
+        return f"\r\n--{self.boundary}--\r\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Base64Body:
+    """
+    A JSON object whose first field is the document as one base64 string, encoded while it is sent.
+
+    :param document: the document
+    :param key: the name of the document's field
+    :param rest: the other fields
+    """
+
+    document: Document
+    key: str
+    rest: Mapping[str, object]
+    content_type: str = "application/json"
+
+    @property
+    def length(self) -> int | None:
+        """The number of bytes, if the document's is known."""
+        if self.document.size is None:
+            return None
+        return len(self._head()) + -(-self.document.size // 3) * 4 + len(self._tail())
+
+    def chunks(self) -> Iterator[bytes]:
+        """Produce the object, with the document read and encoded as it goes."""
+        yield self._head()
+        left = b""
+        for chunk in self.document.chunks():
+            data = left + chunk
+            whole = len(data) - len(data) % 3
+            left = data[whole:]
+            yield base64.b64encode(data[:whole])
+        yield base64.b64encode(left)
+        yield self._tail()
+
+    def _head(self) -> bytes:
+        return f'{{{json.dumps(self.key)}: "'.encode()
+
+    def _tail(self) -> bytes:
+        fields = "".join(f", {json.dumps(key)}: {json.dumps(value)}" for key, value in self.rest.items())
+        return f'"{fields}}}'.encode()

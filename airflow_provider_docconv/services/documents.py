@@ -1,0 +1,85 @@
+"""A source document, as the services see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from airflow_provider_docconv.services.errors import SourceNotFound
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """
+    A document that is sent with the request.
+
+    :param name: its file name, without folders
+    :param opener: opens it for reading from its beginning, as often as it is called
+    :param size: its length in bytes, or None if unknown
+    :param key: a name, safe in a path, under which it may lie in the vendor's storage meanwhile
+    """
+
+    name: str
+    opener: Callable[[], BinaryIO] = field(repr=False)
+    size: int | None
+    key: str = "document"
+
+    def chunks(self) -> Iterator[bytes]:
+        """
+        Read the document piece by piece.
+
+        :raises SourceNotFound: if it can't be read, or is not as long as it was
+        """
+        read = 0
+        try:
+            with self.opener() as file:
+                while chunk := file.read(_CHUNK):
+                    read += len(chunk)
+                    yield chunk
+        except OSError as error:
+            # Transports take an OSError out of a body for a broken connection, and would send it again.
+            raise SourceNotFound(f"the source can't be read ({error})", document=self.name) from error
+        if self.size is not None and read != self.size:
+            raise SourceNotFound(
+                f"the source changed while it was read ({self.size} bytes were announced, {read} came)",
+                document=self.name,
+                remedy="run the task again when nobody writes to the source",
+            )
+
+    def head(self, length: int = 65536) -> bytes:
+        """
+        Return the first bytes.
+
+        :raises SourceNotFound: if the document can't be read
+        """
+        try:
+            with self.opener() as file:
+                return file.read(length)
+        except OSError as error:
+            raise SourceNotFound(f"the source can't be read ({error})", document=self.name) from error
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """
+    A document that lies in the vendor's storage already.
+
+    :param path: its path there, without a leading slash
+    :param storage: the storage's name, or None for the account's default one
+    """
+
+    path: str
+    storage: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its file name, without folders."""
+        return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def folder(self) -> str:
+        """Its folder, empty for the storage's top."""
+        return self.path.rpartition("/")[0]

@@ -1,0 +1,163 @@
+"""What can go wrong with a conversion, one type per remedy."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+_MAX_WORDS = 300
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+def quote_words(text: str) -> str:
+    """Make a text from outside fit for a one-line message: printable and of bounded length."""
+    words = " ".join(_UNPRINTABLE.sub(" ", text).split())
+    return words if len(words) <= _MAX_WORDS else words[: _MAX_WORDS - 1] + "…"
+
+
+class DocConvError(Exception):
+    """
+    Base of every error of this package; its text is one sentence: which document, what happened, what to do.
+
+    :param what: what happened, as a clause ("Aspose.Slides Cloud refused the document")
+    :param said: the service's own words, if it said any
+    :param document: name or URI of the document concerned, if known
+    :param operation_id: the operation concerned, if there is one
+    :param remedy: what to do next; each type has a default
+    """
+
+    retryable: ClassVar[bool] = False
+    default_remedy: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        said: str | None = None,
+        document: str | None = None,
+        operation_id: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.said = quote_words(said) if said else None
+        self.document = document
+        self.operation_id = operation_id
+        self.remedy = remedy or self.default_remedy
+
+    def __str__(self) -> str:
+        text = f"{quote_words(self.document)}: {self.what}" if self.document else self.what
+        if self.said:
+            text += f', saying "{self.said}"'
+        if self.operation_id:
+            text += f" (operation {quote_words(self.operation_id)})"
+        if self.remedy:
+            text += f"; {self.remedy}"
+        return text.rstrip(".") + "."
+
+
+class InvalidOptions(DocConvError):
+    """The target format or an option is not one that the service has."""
+
+    default_remedy = "correct the task's target_format or options"
+
+
+class SourceNotFound(DocConvError):
+    """The source document does not exist or can't be read."""
+
+    default_remedy = "check the path and that its connection may read it"
+
+
+class DocumentRejected(DocConvError):
+    """The document itself can't be converted: empty, damaged, encrypted, misnamed or of an unknown kind."""
+
+    default_remedy = "repair or replace the document"
+
+
+class ConversionFailed(DocConvError):
+    """The operation ended, and the service says that it failed."""
+
+    default_remedy = "correct the document or the options, then clear the task that started it"
+
+
+class ConversionCanceled(DocConvError):
+    """The operation was cancelled, by a person or by the service (it ends operations that take too long)."""
+
+    default_remedy = "clear the task that started it to convert the document again"
+
+
+class OperationNotFound(DocConvError):
+    """The service does not know the operation: it expired or was made with another account."""
+
+    default_remedy = (
+        "check that conn_id is the one that started it; "
+        "if it expired (results are kept for about 24 hours), clear the task that started it"
+    )
+
+
+class AuthenticationFailed(DocConvError):
+    """The service refused the client id and secret, or locked them for a while."""
+
+    default_remedy = "check login (client id) and password (client secret) of the connection"
+
+
+class AccessDenied(DocConvError):
+    """The credentials are good, but the account may not do this: a quota is used up or a right is missing."""
+
+    default_remedy = "check the account's plan and rights at the vendor"
+
+
+class StartReplyLost(DocConvError):
+    """A start was sent and its reply never came: the conversion may or may not have begun (and been billed)."""
+
+    default_remedy = (
+        "clear the task to start it again, which may pay twice, or set on_lost_reply='start_again' to always do so"
+    )
+
+
+class ServiceUnavailable(DocConvError):
+    """The service can't be reached or asks to come back later; nothing is wrong with the document."""
+
+    retryable = True
+    default_remedy = "the next try of the task may succeed; if not, check the connection's host and the service"
+
+
+class TLSFailed(DocConvError):
+    """The service's certificate could not be verified."""
+
+    default_remedy = (
+        "check the connection's host and this machine's clock, or name the certificate authority's file "
+        "in the connection's 'verify'"
+    )
+
+
+class UnexpectedReply(DocConvError):
+    """The reply is not what the protocol promises, for example an HTML page of a proxy."""
+
+    retryable = True
+    default_remedy = "check that the connection's host is the service and not a proxy or a login page"
+
+
+class TruncatedResult(DocConvError):
+    """A result ended before it was complete."""
+
+    retryable = True
+    default_remedy = "nothing was kept; the next try of the task downloads it again"
+
+
+class ResultRejected(DocConvError):
+    """A result is unsafe or not what was asked for, so it was not stored."""
+
+    default_remedy = "nothing was stored; check the host of the connection"
+
+
+class DestinationUnwritable(DocConvError):
+    """The destination can't be written."""
+
+    default_remedy = "check the path and that its connection may write there"
+
+
+class DeadlineExceeded(DocConvError):
+    """The operation did not end before the deadline."""
+
+    default_remedy = "it may still end at the service: raise the timeout and clear this task to go on waiting for it"

@@ -1,0 +1,201 @@
+"""
+GroupDocs.Conversion Cloud, asynchronous API, ``/v2.0/conversion/async``.
+
+Facts: the vendor's SDKs (Python 26.8, .NET, Java, Node, PHP, Go, Ruby) and documentation. The tutorial's
+``/async/{id}/status`` is wrong; every SDK asks ``/async?id=``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from airflow_provider_docconv.services.bodies import MultipartBody, json_body
+from airflow_provider_docconv.services.documents import Document, StoredDocument
+from airflow_provider_docconv.services.errors import (
+    ConversionFailed,
+    DocumentRejected,
+    InvalidOptions,
+    OperationNotFound,
+    UnexpectedReply,
+)
+from airflow_provider_docconv.services.messages import Flow, Request, find_message, path_segment
+from airflow_provider_docconv.services.operations import (
+    Operation,
+    OperationState,
+    state_of,
+    whole_number,
+    words,
+)
+from airflow_provider_docconv.services.replies import read_started_id, require_success
+from airflow_provider_docconv.services.service import ConversionService, ResultFile, query
+
+_ROOT = "/v2.0/conversion"
+_ASYNC = f"{_ROOT}/async"
+_JSON = {"Accept": "application/json"}
+
+_STATES = {
+    "created": OperationState.QUEUED,
+    "started": OperationState.RUNNING,
+    "finished": OperationState.SUCCEEDED,
+    "failed": OperationState.FAILED,
+    "canceled": OperationState.CANCELED,
+}
+# What a start from bytes can carry; anything else needs the document in the vendor's storage.
+_DIRECT = frozenset({"fromPage", "pagesCount"})
+
+
+class GroupDocsConversion(ConversionService):
+    """
+    Documents of all office families to any format that ``GET /conversion/formats`` lists.
+
+    Options: ``fromPage``, ``pagesCount``, ``password`` (opens the document), ``loadOptions`` and ``convertOptions``
+    (the vendor's, by document family), ``fontsPath``, ``outputPath`` (folder or file in the vendor's storage),
+    ``storageName``.
+    """
+
+    name = "groupdocs_conversion"
+    label = "GroupDocs.Conversion Cloud"
+    default_host = "https://api.groupdocs.cloud"
+    options = _DIRECT | {
+        "password",
+        "loadOptions",
+        "convertOptions",
+        "fontsPath",
+        "outputPath",
+        "storageName",
+    }
+    has_storage = True
+
+    def start(self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]) -> Flow[str]:
+        """Start with ``PUT`` and the bytes, or upload them and start with ``POST`` where options need that."""
+        self.check(target_format, options)
+        given = {key: value for key, value in options.items() if value is not None and value != ""}
+        if isinstance(source, Document) and set(given) <= _DIRECT:
+            reply = yield Request(
+                "PUT",
+                _ASYNC,
+                query(format=target_format, **{key: _page(key, given[key]) for key in sorted(given)}),
+                _JSON,
+                MultipartBody(source, "file", source.name),
+                repeatable=False,
+            )
+            return read_started_id(reply, self.label)
+        output = given.get("outputPath")
+        if isinstance(source, Document):
+            stem = source.name.rpartition(".")[0] or source.name
+            output = output or f"docconv/{source.key}/{stem}.{target_format.lower()}"
+            source = yield from self._upload(source, given.get("storageName") or self.storage)
+        settings = self._settings(source, target_format, given, output)
+        reply = yield Request("POST", _ASYNC, {}, _JSON, json_body(settings), repeatable=False)
+        return read_started_id(reply, self.label)
+
+    def status(self, operation_id: str) -> Flow[Operation]:
+        """Ask ``GET ?id=``."""
+        value = yield from self._operation(operation_id)
+        if value is None:
+            return Operation(operation_id, OperationState.NOT_FOUND, "404")
+        word = str(value.get("status"))
+        return Operation(operation_id, state_of(word, _STATES), word, words(find_message(value.get("error"))))
+
+    def results(self, operation_id: str) -> Flow[list[ResultFile]]:
+        """Name the files of ``result[]`` in the vendor's storage, or the one of ``GET /result``."""
+        value = yield from self._operation(operation_id)
+        if value is None:
+            raise OperationNotFound(f"{self.label} does not know the operation", operation_id=operation_id)
+        stored = value.get("result")
+        if value.get("method") == "ConvertAndSave" or stored:
+            files = [self._stored_file(operation_id, item) for item in stored or [] if isinstance(item, dict)]
+            if not files:
+                raise ConversionFailed(f"{self.label} lists no result", operation_id=operation_id)
+            return files
+        return [ResultFile(operation_id, Request("GET", f"{_ASYNC}/result", {"id": operation_id}))]
+
+    def password(self, options: Mapping[str, Any]) -> str | None:
+        """Return the password out of ``password`` or the load options."""
+        load = options.get("loadOptions")
+        inner = (
+            next((v for k, v in load.items() if str(k).lower() == "password"), None)
+            if isinstance(load, Mapping)
+            else None
+        )
+        return super().password(options) or (inner if isinstance(inner, str) and inner else None)
+
+    def _operation(self, operation_id: str) -> Flow[dict[str, Any] | None]:
+        reply = yield Request("GET", _ASYNC, {"id": operation_id}, _JSON)
+        if reply.status == 404 or (reply.status in (400, 500) and "not found" in reply.said().lower()):
+            return None
+        value = require_success(reply, self.label, operation_id).json_object(self.label)
+        # The vendor writes lower-camel keys; its documentation prints Pascal ones.
+        return {key[:1].lower() + key[1:]: item for key, item in value.items()}
+
+    def _settings(
+        self, source: StoredDocument, target_format: str, given: Mapping[str, Any], output: str | None
+    ) -> dict[str, Any]:
+        load, convert = _mapping(given, "loadOptions"), _mapping(given, "convertOptions")
+        if password := given.get("password"):
+            load["Password"] = password
+        convert |= {key[:1].upper() + key[1:]: _page(key, given[key]) for key in sorted(_DIRECT & set(given))}
+        settings = {
+            "StorageName": source.storage or given.get("storageName") or self.storage,
+            "FilePath": source.path,
+            "Format": target_format,
+            "LoadOptions": load,
+            "ConvertOptions": convert,
+            "OutputPath": output,
+            "FontsPath": given.get("fontsPath"),
+        }
+        return {key: value for key, value in settings.items() if value}
+
+    def _upload(self, document: Document, storage: str | None) -> Flow[StoredDocument]:
+        stored = StoredDocument(f"docconv/{document.key}/{document.name}", storage)
+        path = f"{_ROOT}/storage/file/{path_segment(stored.path)}"
+        body = MultipartBody(document, "file", document.name)
+        reply = yield Request("PUT", path, query(storageName=storage), _JSON, body)
+        value = require_success(reply, self.label).json_object(self.label)
+        lower = {key.lower(): item for key, item in value.items()}
+        # An upload that failed can answer 200 with a list of errors.
+        if lower.get("errors") or not lower.get("uploaded"):
+            raise DocumentRejected(
+                f"{self.label} did not store the upload",
+                said=find_message(lower.get("errors")),
+                remedy="check the storage and its quota at the vendor",
+            )
+        return stored
+
+    def _stored_file(self, operation_id: str, item: Mapping[str, Any]) -> ResultFile:
+        lower = {str(key).lower(): value for key, value in item.items()}
+        # Only the path is taken from the URL: the token must not go to a host that a reply names.
+        url = urlsplit(str(lower.get("url") or ""))
+        path = lower.get("path") or unquote(url.path.partition("/storage/file/")[2] or url.path)
+        path = str(path).lstrip("/")
+        if not path:
+            raise UnexpectedReply(f"{self.label} lists a result without a path", operation_id=operation_id)
+        named = parse_qs(url.query).get("storageName")
+        storage = named[0] if named else self.storage
+        request = Request("GET", f"{_ROOT}/storage/file/{path_segment(path)}", query(storageName=storage))
+        name = lower.get("name")
+        return ResultFile(
+            operation_id,
+            request,
+            name if isinstance(name, str) else None,
+            whole_number(lower.get("size")) or None,
+        )
+
+
+def _page(key: str, value: object) -> int:
+    try:
+        number = int(str(value))
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise InvalidOptions(f"{key} must be a whole number, not {value!r}")
+    return number
+
+
+def _mapping(options: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = options.get(key) or {}
+    if not isinstance(value, Mapping):
+        raise InvalidOptions(f"{key} must be a mapping of the vendor's options")
+    return dict(value)

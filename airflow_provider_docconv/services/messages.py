@@ -1,0 +1,140 @@
+"""Requests and replies as plain values, carried by whoever has a socket."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import quote
+
+from airflow_provider_docconv.services.bodies import Body
+from airflow_provider_docconv.services.errors import UnexpectedReply
+
+T = TypeVar("T")
+
+#: A conversation with a service: yields requests, is sent their replies, and returns what it was about.
+Flow: TypeAlias = "Generator[Request, Reply, T]"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """
+    One HTTP request, without the host and the credentials.
+
+    :param method: the HTTP verb
+    :param path: below the connection's base URL, already percent-encoded
+    :param query: query parameters, not yet encoded
+    :param headers: headers beside the body's own; the values may be secrets
+    :param body: the body, which can be produced again for a second sending
+    :param repeatable: whether sending it twice does no more than sending it once
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: Body | None = None
+    repeatable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """
+    One HTTP reply, small enough to be held in memory.
+
+    :param status: the HTTP status
+    :param headers: the headers, with lower-case names
+    :param body: the body, already decompressed
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is one of success."""
+        return 200 <= self.status < 300
+
+    def text(self) -> str:
+        """Return the body as text, whatever it is."""
+        return self.body.decode("utf-8", errors="replace")
+
+    def json_object(self, service: str) -> dict[str, Any]:
+        """
+        Return the body as a JSON object.
+
+        :raises UnexpectedReply: if it is anything else
+        """
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            value = None
+        if isinstance(value, dict):
+            return value
+        raise UnexpectedReply(f"{service} answered with {self.kind()} where JSON was due", said=self.said())
+
+    def kind(self) -> str:
+        """Name what the body looks like, for a message."""
+        start = self.body[:512].lstrip().lower()
+        if not start:
+            return "nothing"
+        if start.startswith((b"<!doctype html", b"<html")):
+            return "an HTML page"
+        return f"HTTP {self.status} and {len(self.body)} bytes of {self.headers.get('content-type', 'unknown type')}"
+
+    def said(self) -> str:
+        """Return the words in which the service explains itself: an error's message, a page's title, or a text."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return _page_title(self.text())
+        return find_message(value) or f"HTTP {self.status}"
+
+
+def _page_title(text: str) -> str:
+    title = re.search(r"<title[^>]{0,200}>([^<]{1,500})", text[:65536], re.IGNORECASE)
+    return (title[1] if title else text[:1000]).strip()
+
+
+_MESSAGE_KEYS = (
+    "message",
+    "description",
+    "detail",
+    "title",
+    "error_description",
+    "messages",
+    "error",
+    "errors",
+)
+
+
+def find_message(value: object, depth: int = 5) -> str | None:
+    """
+    Find the explanation in an error body of any of the known shapes, nested or flat, in any letter case.
+
+    The shapes: ``{"error": {"message", "description"}}`` and ``{"message"}`` (Aspose and GroupDocs SDKs),
+    ``{"error": "invalid_client"}`` (their token endpoint), ``{"title", "detail"}`` (RFC 9457, Aspose.OCR's OpenAPI
+    file), ``{"error": {"messages": []}}`` (Aspose.OCR).
+    """
+    if depth == 0:
+        return None
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, list):
+        found = [find_message(item, depth - 1) for item in value[:5]]
+        return "; ".join(text for text in found if text) or None
+    if isinstance(value, dict):
+        lower = {str(key).lower(): item for key, item in value.items()}
+        for key in _MESSAGE_KEYS:
+            if text := find_message(lower.get(key), depth - 1):
+                return text
+    return None
+
+
+def path_segment(text: str) -> str:
+    """Percent-encode a text from outside as one segment of a URL's path; ``..`` can't climb out of it."""
+    encoded = quote(text, safe="")
+    return encoded.replace(".", "%2E") if set(text) == {"."} else encoded

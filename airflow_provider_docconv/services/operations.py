@@ -1,0 +1,103 @@
+"""One conversion asked of a service, in words that are the same for all services."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_docconv.services.errors import quote_words
+
+_MAX_ID = 200
+
+
+class OperationState(StrEnum):
+    """Where an operation stands, whatever the vendor calls it."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    NOT_FOUND = "not_found"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing more will happen."""
+        return self not in (OperationState.QUEUED, OperationState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """
+    An operation as last seen.
+
+    :param id: the operation id
+    :param state: where it stands
+    :param word: the vendor's own word for it
+    :param said: the service's explanation of a failure
+    :param step: the step that it is at, counted from 1, if the service reports progress
+    :param steps: how many steps there are
+    :param step_words: what the service says of the step ("Converting slide 3 of 15")
+    """
+
+    id: str
+    state: OperationState
+    word: str
+    said: str | None = None
+    step: int | None = None
+    steps: int | None = None
+    step_words: str | None = None
+
+    @property
+    def progress(self) -> str:
+        """Say in a few words how far it is ("running, step 3 of 15: Converting slide 3 of 15")."""
+        text = self.state.value.replace("_", " ")
+        if self.step is not None and self.steps:
+            text += f", step {self.step} of {self.steps}"
+        return f"{text}: {self.step_words}" if self.step_words else text
+
+    def serialize(self) -> dict[str, Any]:
+        """Return it as plain JSON values, for a trigger's event."""
+        return {**asdict(self), "state": self.state.value}
+
+    @classmethod
+    def deserialize(cls, values: Mapping[str, Any]) -> Operation:
+        """Make it from what :meth:`serialize` returned."""
+        return cls(**{**values, "state": OperationState(values["state"])})
+
+
+def state_of(word: object, states: Mapping[str, OperationState]) -> OperationState:
+    """
+    Translate a vendor's status word.
+
+    A word that nobody knows is no end: the vendor may add one any day, so waiting goes on until the deadline.
+    """
+    return states.get(str(word).strip().lower(), OperationState.RUNNING)
+
+
+def clean_operation_id(text: str) -> str:
+    """
+    Return an operation id without the quotes that some servers and SDKs leave around it.
+
+    :raises ValueError: if it can't be one
+    """
+    value = text.strip()
+    if len(value) >= 2 and value[0] == value[-1] == '"':
+        value = value[1:-1].strip()
+    odd = any(char in '<>{}"' or unicodedata.category(char)[0] in "CZ" for char in value)
+    if odd or not 0 < len(value) <= _MAX_ID:
+        raise ValueError(f"not an operation id: {quote_words(text[:100])!r}")
+    return value
+
+
+def whole_number(value: object) -> int | None:
+    """Return a number from outside if it is a sensible count, else None."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None
+
+
+def words(value: object) -> str | None:
+    """Return a text from outside, made fit for a message, or None."""
+    return quote_words(value) or None if isinstance(value, str) else None

@@ -1,0 +1,76 @@
+"""What a file's first bytes say that it is."""
+
+from __future__ import annotations
+
+from airflow_provider_docconv.services.errors import DocumentRejected
+
+ZIP = b"PK\x03\x04"
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+DJVU = b"AT&TFORM"
+
+_OOXML = frozenset("docx docm dotx dotm pptx pptm ppsx ppsm potx potm xlsx xlsm xltx xltm xlsb".split())
+_ZIP_BASED = _OOXML | frozenset("odt ott odp otp ods ots odg epub xps zip".split())
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+
+
+def extension(name: str) -> str:
+    """Return a file name's extension, in lower case and without the dot."""
+    stem, dot, end = name.rpartition(".")
+    return end.lower() if dot and stem else ""
+
+
+def is_image_archive(name: str, head: bytes) -> bool:
+    """
+    Tell whether a result is a ZIP of single pages although its name promises something else.
+
+    The services answer with one whenever a format has one file a page (Aspose.Slides Cloud's documentation).
+    """
+    return head.startswith(ZIP) and extension(name) not in _ZIP_BASED
+
+
+def require_convertible(name: str, head: bytes, has_password: bool) -> None:
+    """
+    Refuse what no service could convert, before anything is sent and paid.
+
+    :param name: the document's file name
+    :param head: its first bytes, at best 64 KiB
+    :param has_password: whether a password to open it is given
+    :raises DocumentRejected: if it is empty, encrypted without a password, or surely not what its name says
+    """
+    end = extension(name)
+    if not head:
+        raise DocumentRejected("the document is empty", document=name)
+    if end in _OOXML and head.startswith(OLE) and _ENCRYPTED in head:
+        if not has_password:
+            raise DocumentRejected(
+                "the document is encrypted",
+                document=name,
+                remedy="give its password in options, or decrypt it",
+            )
+    elif not _fits(end, head):
+        raise DocumentRejected(
+            f"the document is no .{end} file, whatever its name says ({_looks_like(head)})",
+            document=name,
+            remedy="give it its right name, or replace it",
+        )
+
+
+def _fits(end: str, head: bytes) -> bool:
+    if end in _ZIP_BASED:
+        # A legacy binary under a new name is common, and the services open it.
+        return head.startswith((b"PK", OLE))
+    if end in ("djvu", "djv"):
+        return head.startswith(DJVU)
+    if end == "pdf":
+        return b"%PDF-" in head[:1024]
+    return True
+
+
+def _looks_like(head: bytes) -> str:
+    kinds = {ZIP: "a ZIP archive", OLE: "an old binary Office file", DJVU: "a DjVu file", b"%PDF-": "a PDF"}
+    for magic, kind in kinds.items():
+        if head.startswith(magic):
+            return f"it is {kind}"
+    if head[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return "it is an HTML page"
+    return f"it begins with {head[:8]!r}"
