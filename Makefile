@@ -1,0 +1,37 @@
+# Everything these commands make lies under .docconv; `make clean` removes it.
+PYTHON ?= python3
+VENV := .docconv/venv
+RUN := $(VENV)/bin/python -m workbench
+PINNED := pyproject.toml workbench/install.py $(wildcard constraints/*.txt)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo ui libreoffice test lint constraints clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: $(VENV)/demo.ready ## Convert a folder of documents through a real Airflow, with a table at the end
+	@$(RUN).demo
+
+ui: $(VENV)/demo.ready ## Open the same Airflow in the browser, until Ctrl-C
+	@$(RUN).ui
+
+libreoffice: $(VENV)/demo.ready ## Add LibreOffice and DjVuLibre, which convert more kinds of documents
+	@$(RUN).libreoffice
+
+test: $(VENV)/test.ready ## Run every test and the linters
+	@$(RUN).check
+
+lint: $(VENV)/test.ready ## Run the linters only
+	@$(RUN).check lint
+
+constraints: $(VENV)/demo.ready ## Pin the newest versions of everything that is installed
+	@$(RUN).constraints
+
+clean: ## Remove everything these commands have made
+	rm -rf .docconv
+
+$(VENV)/%.ready: $(PINNED)
+	@command -v $(PYTHON) >/dev/null || { echo "This needs Python 3.11 or later ($(PYTHON) not found)."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This needs Python 3.11 or later, not " + sys.version)'
+	@$(PYTHON) -m workbench.install $*

@@ -1,0 +1,1 @@
+"""Runs the provider in a real Airflow on this machine: the demo, the tests, the documents they convert."""
