@@ -105,8 +105,9 @@ class GroupDocsConversion(ConversionService):
         if value is None:
             raise OperationNotFound(f"{self.label} does not know the operation", operation_id=operation_id)
         stored = value.get("result")
-        if value.get("method") == "ConvertAndSave" or stored:
-            files = [self._stored_file(operation_id, item) for item in stored or [] if isinstance(item, dict)]
+        if value.get("method") == "ConvertAndSave":
+            items = stored if isinstance(stored, list) else []
+            files = [self._stored_file(operation_id, item) for item in items if isinstance(item, dict)]
             if not files:
                 raise ConversionFailed(f"{self.label} lists no result", operation_id=operation_id)
             return files

@@ -135,6 +135,11 @@ def find_message(value: object, depth: int = 5) -> str | None:
 
 
 def path_segment(text: str) -> str:
-    """Percent-encode a text from outside as one segment of a URL's path; ``..`` can't climb out of it."""
-    encoded = quote(text, safe="")
-    return encoded.replace(".", "%2E") if set(text) == {"."} else encoded
+    """
+    Percent-encode a text from outside as one segment of a URL's path.
+
+    :raises UnexpectedReply: if it is ``.`` or ``..``, which HTTP clients take for a way out of the folder
+    """
+    if text in (".", ".."):
+        raise UnexpectedReply(f"{text!r} is no name")
+    return quote(text, safe="")

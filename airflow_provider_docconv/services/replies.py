@@ -26,7 +26,7 @@ def require_success(reply: Reply, service: str, operation_id: str | None = None)
     """
     if reply.ok:
         return reply
-    raise _error(reply, service, operation_id)
+    raise refusal(reply, service, operation_id)
 
 
 def read_started_id(reply: Reply, service: str) -> str:
@@ -47,7 +47,8 @@ def read_started_id(reply: Reply, service: str) -> str:
         ) from error
 
 
-def _error(reply: Reply, service: str, operation_id: str | None) -> DocConvError:
+def refusal(reply: Reply, service: str, operation_id: str | None) -> DocConvError:
+    """Build the error that says what to do about a reply whose status is not one of success."""
     status, said = reply.status, reply.said()
     if status == 401:
         return AuthenticationFailed(f"{service} refused a new access token", said=said)

@@ -1,0 +1,155 @@
+"""The asynchronous client, for the triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from yarl import URL
+
+from airflow_provider_docconv.client.conversation import (
+    MAX_REPLY,
+    GetToken,
+    Send,
+    Sleep,
+    Talk,
+    converse,
+    log_in,
+)
+from airflow_provider_docconv.client.failures import explain, scrub
+from airflow_provider_docconv.client.logins import Logins
+from airflow_provider_docconv.client.retries import Failure, Fault
+from airflow_provider_docconv.client.settings import Settings
+from airflow_provider_docconv.services.auth import Token
+from airflow_provider_docconv.services.errors import AuthenticationFailed, DocConvError, UnexpectedReply
+from airflow_provider_docconv.services.messages import Flow, Reply
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """
+    Runs flows over one session and with one token; all tasks of an event loop share it.
+
+    It carries small requests only: documents and results pass through the worker.
+
+    :param settings: the connection
+    :param session: the session to use
+    """
+
+    def __init__(self, settings: Settings, session: aiohttp.ClientSession) -> None:
+        self.settings = settings
+        self.service = settings.service()
+        self._session = session
+        self._token: Token | None = None
+        self._lock = asyncio.Lock()
+
+    async def run(self, flow: Flow[T]) -> T:
+        """
+        Run a flow to its end and return what it returns.
+
+        :raises DocConvError: if the flow or the transport fails
+        """
+        return await self._drive(converse(flow, self.settings))
+
+    async def _drive(self, talk: Talk[T]) -> T:
+        outcome: Any = None
+        try:
+            while True:
+                outcome = await self._do(talk.send(outcome))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        except DocConvError as error:
+            scrub(error, self.settings.client_secret, self._token.value if self._token else None)
+            raise
+
+    async def _do(self, step: Send | Sleep | GetToken) -> Any:
+        if isinstance(step, Sleep):
+            await asyncio.sleep(step.seconds)
+            return None
+        if isinstance(step, GetToken):
+            return await self._current_token(step.refused)
+        try:
+            return await self._send(step)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return Failure(_fault(error), explain(error))
+
+    async def _send(self, step: Send) -> Reply:
+        request = step.request
+        data = b"".join(request.body.chunks()) if request.body else None
+        url = URL(step.url, encoded=True).update_query(dict(request.query))
+        async with self._session.request(
+            request.method, url, headers=dict(step.headers), data=data, allow_redirects=False
+        ) as response:
+            body = bytearray()
+            async for chunk in response.content.iter_chunked(65536):
+                body += chunk
+                if len(body) > MAX_REPLY:
+                    raise UnexpectedReply(f"{self.settings.label} answered with more than {MAX_REPLY >> 20} MiB")
+            headers = {key.lower(): value for key, value in response.headers.items()}
+            return Reply(response.status, headers, bytes(body))
+
+    async def _current_token(self, refused: Token | None) -> Token:
+        async with self._lock:
+            if self._token is None or self._token is refused or time.monotonic() >= self._token.renew_at:
+                self._token = await self._new_token()
+            return self._token
+
+    async def _new_token(self) -> Token:
+        logins = Logins(self.settings)
+        await asyncio.to_thread(logins.require_allowed)
+        try:
+            return await self._drive(log_in(self.settings, time.monotonic()))
+        except AuthenticationFailed:
+            await asyncio.to_thread(logins.record_refused)
+            raise
+
+
+_shared: dict[tuple[int, Settings], tuple[AsyncClient, list[object]]] = {}
+
+
+@asynccontextmanager
+async def shared_async_client(settings: Settings) -> AsyncIterator[AsyncClient]:
+    """Share one client among all users of a connection in this event loop; the last one closes its session."""
+    key, user = (id(asyncio.get_running_loop()), settings), object()
+    if key not in _shared:
+        _shared[key] = AsyncClient(settings, _new_session(settings)), []
+    client, users = _shared[key]
+    users.append(user)
+    try:
+        yield client
+    finally:
+        users.remove(user)
+        if not users:
+            del _shared[key]
+            await client._session.close()
+
+
+def _new_session(settings: Settings) -> aiohttp.ClientSession:
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout, sock_read=settings.read_timeout)
+    tls: ssl.SSLContext | bool = bool(settings.verify)
+    if isinstance(settings.verify, str):
+        tls = ssl.create_default_context(cafile=settings.verify)
+    connector = aiohttp.TCPConnector(ssl=tls, limit=20)
+    return aiohttp.ClientSession(timeout=timeout, connector=connector, proxy=_proxy(settings.base_url))
+
+
+def _proxy(url: str) -> str | None:
+    # Not aiohttp's trust_env, which would also put a .netrc password in the place of the token.
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
+
+
+def _fault(error: BaseException) -> Fault:
+    if isinstance(error, aiohttp.ClientSSLError):
+        return Fault.TLS
+    never_sent = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+    return Fault.NOT_SENT if isinstance(error, never_sent) else Fault.LOST

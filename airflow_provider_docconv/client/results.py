@@ -1,0 +1,66 @@
+"""Counts and decodes a result while it streams; the same for the blocking and the asynchronous client."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from airflow_provider_docconv.services.errors import TruncatedResult
+from airflow_provider_docconv.services.service import ResultFile
+
+_EXTENDED_NAME = re.compile(r"filename\*\s*=\s*UTF-8''([^;]+)", re.IGNORECASE)
+_NAME = re.compile(r'filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]+))', re.IGNORECASE)
+
+
+class ResultStream:
+    """
+    A result on its way.
+
+    :param file: what was asked for
+    :param headers: the reply's headers, with lower-case names
+    :param service: the service's name, for messages
+    """
+
+    def __init__(self, file: ResultFile, headers: Mapping[str, str], service: str) -> None:
+        self._file = file
+        self._service = service
+        self._decoder = file.decoder()
+        self._received = 0
+        length = headers.get("content-length", "")
+        # With a content coding the length counts other bytes than those that arrive here.
+        coded = headers.get("content-encoding", "identity").lower() not in ("", "identity")
+        self._expected = int(length) if length.isascii() and length.isdigit() and not coded else None
+        #: What the service calls the file; hostile.
+        self.name = _name(headers.get("content-disposition", "")) or file.name
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next piece of the body and return the document's bytes in it."""
+        self._received += len(chunk)
+        return self._decoder.feed(chunk)
+
+    def close(self) -> None:
+        """
+        Check that everything came.
+
+        :raises TruncatedResult: if not
+        """
+        if self._expected is not None and self._received != self._expected:
+            raise self.truncated(f"{self._received} of {self._expected} bytes came")
+        self._decoder.close()
+        if not self._received:
+            raise self.truncated("it is empty")
+
+    def truncated(self, words: str) -> TruncatedResult:
+        """Build the error for a result that broke off."""
+        return TruncatedResult(
+            f"the result from {self._service} is incomplete: {words}", operation_id=self._file.operation_id
+        )
+
+
+def _name(disposition: str) -> str | None:
+    if match := _EXTENDED_NAME.search(disposition):
+        return unquote(match[1].strip())
+    if match := _NAME.search(disposition):
+        return (match[1] or match[2] or "").strip() or None
+    return None

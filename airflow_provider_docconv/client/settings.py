@@ -1,0 +1,78 @@
+"""Where a service is and how to log in to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from airflow_provider_docconv.services import SERVICES
+from airflow_provider_docconv.services.auth import TOKEN_PATH
+from airflow_provider_docconv.services.errors import InvalidOptions
+from airflow_provider_docconv.services.service import ConversionService
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """
+    What a connection says.
+
+    :param service_name: the connection type
+    :param client_id: the client id
+    :param client_secret: the client secret
+    :param host: base URL of the service, empty for the vendor's; without a scheme it is https
+    :param auth_url: the token endpoint, empty for the one on the host
+    :param storage_name: the vendor's storage to use when nothing else is said
+    :param connect_timeout: seconds until a connection must stand
+    :param read_timeout: seconds that the service may be silent
+    :param verify: whether to verify TLS certificates, or the file of the authorities to trust
+    """
+
+    service_name: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    host: str = ""
+    auth_url: str = ""
+    storage_name: str | None = None
+    connect_timeout: float = 10.0
+    read_timeout: float = 120.0
+    verify: bool | str = True
+
+    def service(self) -> ConversionService:
+        """Return the protocol to speak."""
+        return SERVICES[self.service_name](self.storage_name)
+
+    @property
+    def label(self) -> str:
+        """The service's name in messages."""
+        return SERVICES[self.service_name].label
+
+    @property
+    def base_url(self) -> str:
+        """
+        The base URL, without a slash at its end.
+
+        :raises InvalidOptions: if the host is no http or https address
+        """
+        return _address(self.host or SERVICES[self.service_name].default_host)
+
+    @property
+    def token_url(self) -> str:
+        """The URL of the token endpoint."""
+        return _address(self.auth_url) if self.auth_url else self.base_url + TOKEN_PATH
+
+
+def _address(text: str) -> str:
+    address = text.strip().rstrip("/")
+    if "://" not in address:
+        address = f"https://{address}"
+    parts = urlsplit(address)
+    try:
+        valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        valid = False
+    if not valid or parts.username or parts.query or parts.fragment:
+        raise InvalidOptions(
+            "the connection's host or auth_url is no address of a service",
+            remedy="give it as https://host, with a port and a path if need be, and without credentials",
+        )
+    return address
