@@ -1,0 +1,206 @@
+"""
+A whole Airflow for the demo and the tests: every component a process of its own, talked to over its REST API.
+
+.. code-block:: python
+
+    with Airflow(tmp_path / "airflow", dags_folder) as airflow:
+        airflow.connect("aspose_slides_default", "aspose_slides", host=sandbox, login="sandbox", password="sandbox")
+        run = airflow.run("nightly_conversion", {"inbox": "file:///tmp/inbox/"})
+        assert run.wait() == "success"
+        run.xcom("convert.download", map_index=0)
+"""
+
+from __future__ import annotations
+
+import configparser
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from workbench.environment import CACHE, VENV, program_environment
+from workbench.processes import Process, Processes, free_ports, wait_until
+from workbench.rest import Rest
+from workbench.run import Run
+
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+
+
+class Airflow:
+    """
+    An Airflow with SQLite and a LocalExecutor, on free loopback ports.
+
+    :param home: its folder: configuration, database, logs; made when missing, taken over when not.
+    :param dags_folder: the Dags it runs.
+    :param environment: variables for all its components, ``AIRFLOW__…`` included.
+    """
+
+    def __init__(self, home: Path, dags_folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.home = home
+        self.dags_folder = dags_folder
+        self.ports = dict(zip(("api", "worker_logs", "trigger_logs"), free_ports(3), strict=True))
+        self.url = f"http://127.0.0.1:{self.ports['api']}"
+        self.rest = Rest(self.url)
+        self.environment = program_environment(AIRFLOW_HOME=str(home), **(environment or {}))
+        self.processes = Processes()
+        self.components = {name: self._component(name) for name in COMPONENTS}
+
+    def __enter__(self) -> Airflow:
+        try:
+            self.start()
+            self.wait_until_healthy()
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.rest.close()
+        self.processes.__exit__(kind, error, trace)
+
+    @property
+    def scheduler(self) -> Process:
+        """The scheduler's process; its LocalExecutor's tasks run below it."""
+        return self.components["scheduler"]
+
+    @property
+    def triggerer(self) -> Process:
+        """The triggerer's process."""
+        return self.components["triggerer"]
+
+    def start(self) -> None:
+        """Start every component, all at once, without waiting for them."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        write_configuration(self.home / "airflow.cfg", self._settings())
+        if not (self.home / "airflow.db").exists():
+            shutil.copyfile(empty_database(), self.home / "airflow.db")
+        for component in self.components.values():
+            self.processes.start(component)
+
+    def wait_until_healthy(self, timeout: float = 180) -> None:
+        """Wait until the API server answers and every component has reported to it."""
+        wait_until(self._healthy, "Starting Airflow", timeout, self.processes.running)
+
+    def connect(self, conn_id: str, conn_type: str, **fields: Any) -> None:
+        """
+        Make a connection, or change it to this.
+
+        :param conn_id: its id.
+        :param conn_type: its type.
+        :param fields: ``host``, ``login``, ``password``, ``port``, ``schema``, ``extra`` (a JSON string).
+        """
+        connection = {"connection_id": conn_id, "conn_type": conn_type, **fields}
+        action = {"action": "create", "entities": [connection], "action_on_existence": "overwrite"}
+        answer = self.rest.patch("connections", {"actions": [action]})
+        if errors := answer["create"]["errors"]:
+            raise ValueError(f"Airflow refused the connection {conn_id}: {errors}")
+
+    def run(self, dag_id: str, conf: Mapping[str, Any] | None = None, timeout: float = 60) -> Run:
+        """
+        Start a run of a Dag.
+
+        :param dag_id: the Dag; it is unpaused.
+        :param conf: values for the Dag's params.
+        :param timeout: seconds to wait for the Dag processor to find the Dag.
+        """
+        self.wait_for_dag(dag_id, timeout)
+        self.rest.patch(f"dags/{dag_id}", {"is_paused": False})
+        started = self.rest.post(f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": dict(conf or {})})
+        return Run(self.rest, dag_id, started["dag_run_id"], self.processes.running)
+
+    def wait_for_dag(self, dag_id: str, timeout: float = 60) -> None:
+        """Wait until the Dag processor has found a Dag; raise what Python said if one of the files is broken."""
+
+        def found() -> bool:
+            for error in self.rest.get("importErrors")["import_errors"]:
+                raise ImportError(f"{error['filename']}: {error['stack_trace']}")
+            return self.rest.exists(f"dags/{dag_id}")
+
+        wait_until(found, f"Finding the Dag {dag_id}", timeout, self.processes.running)
+
+    def _healthy(self) -> bool:
+        health = self.rest.try_get("monitor/health") or {}
+        parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+        return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
+
+    def _component(self, name: str) -> Process:
+        log = self.home / "logs" / f"{name}.log"
+        return Process(f"Airflow's {name}", [str(VENV / "bin" / "airflow"), name], log, self.environment)
+
+    def _settings(self) -> dict[str, dict[str, Any]]:
+        # Below the defaults wherever Airflow would wait for half a minute before it looks again.
+        return {
+            "core": {
+                "dags_folder": self.dags_folder,
+                "plugins_folder": self.home / "plugins",
+                "load_examples": False,
+                "executor": "LocalExecutor",
+                "parallelism": 4,  # SQLite locks up with many more
+                "execution_api_server_url": f"{self.url}/execution/",
+                "simple_auth_manager_all_admins": True,
+                "test_connection": "Enabled",
+            },
+            "api": {"host": "127.0.0.1", "port": self.ports["api"], "base_url": self.url},
+            "database": {"sql_alchemy_conn": f"sqlite:///{self.home / 'airflow.db'}"},
+            "logging": {
+                "base_log_folder": self.home / "logs",
+                "worker_log_server_port": self.ports["worker_logs"],
+                "trigger_log_server_port": self.ports["trigger_logs"],
+                "colored_console_log": False,
+            },
+            "dag_processor": {
+                "refresh_interval": 5,
+                "bundle_refresh_check_interval": 1,
+                "min_file_process_interval": 5,
+                "parsing_processes": 1,
+            },
+            "scheduler": {"scheduler_idle_sleep_time": 0.5, "trigger_timeout_check_interval": 5},
+        }
+
+
+def write_configuration(file: Path, settings: Mapping[str, Mapping[str, Any]]) -> None:
+    """
+    Write ``airflow.cfg``, for our processes and for a person with a shell.
+
+    :param file: the file; the keys it holds already are kept, for they open what the database has encrypted.
+    :param settings: sections of options.
+    """
+    configuration = configparser.RawConfigParser()
+    configuration.read(file)
+    keys = {"core": "fernet_key", "api": "secret_key", "api_auth": "jwt_secret"}
+    kept = {(section, key): configuration.get(section, key, fallback=new_key()) for section, key in keys.items()}
+    configuration = configparser.RawConfigParser()
+    for section, options in settings.items():
+        configuration[section] = {name: str(value) for name, value in options.items()}
+    for (section, key), value in kept.items():
+        configuration.has_section(section) or configuration.add_section(section)
+        configuration.set(section, key, value)
+    file.touch(mode=0o600)
+    with file.open("w") as output:
+        configuration.write(output)
+
+
+def new_key() -> str:
+    """Return a random key in the form that Fernet wants."""
+    return secrets.token_urlsafe(32) + "="
+
+
+def empty_database() -> Path:
+    """Return a migrated database to copy; making one takes as long as starting Airflow."""
+    database = CACHE / f"airflow-{version('apache-airflow-core')}.db"
+    if not database.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as home:
+            migrate = [str(VENV / "bin" / "airflow"), "db", "migrate"]
+            environment = program_environment(AIRFLOW_HOME=home)
+            done = subprocess.run(migrate, env=environment, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise RuntimeError(f"'airflow db migrate' failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+            (Path(home) / "airflow.db").replace(database)
+    return database

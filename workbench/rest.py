@@ -1,0 +1,76 @@
+"""Airflow's public REST API, as far as we use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+TIMEOUT = (5, 60)
+
+
+class RestError(RuntimeError):
+    """Airflow answered with an error."""
+
+
+class Rest:
+    """
+    A session with an API server that takes everybody for an administrator.
+
+    :param url: where the API server listens.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.session = requests.Session()
+        # Loopback never goes through a proxy, whatever the environment says.
+        self.session.trust_env = False
+
+    def get(self, path: str, **params: Any) -> dict[str, Any]:
+        """Return what lies at ``path``, below ``/api/v2``."""
+        return self._json(self._send("GET", path, params=params))
+
+    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a new thing to ``path``."""
+        return self._json(self._send("POST", path, json=body))
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Change what lies at ``path``."""
+        return self._json(self._send("PATCH", path, json=body))
+
+    def delete(self, path: str) -> None:
+        """Remove what lies at ``path``."""
+        self._json(self._send("DELETE", path))
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is anything at ``path``."""
+        answer = self._send("GET", path)
+        if answer.status_code != 404:
+            self._json(answer)
+        return answer.status_code != 404
+
+    def try_get(self, path: str) -> dict[str, Any] | None:
+        """Return what lies at ``path``, or ``None`` while nobody answers; needs no login."""
+        try:
+            answer = self.session.get(f"{self.url}/api/v2/{path}", timeout=TIMEOUT)
+        except requests.ConnectionError:
+            return None
+        return dict(answer.json()) if answer.ok else None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.session.close()
+
+    def _send(self, method: str, path: str, **options: Any) -> requests.Response:
+        if "Authorization" not in self.session.headers:
+            login = self.session.get(f"{self.url}/auth/token", timeout=TIMEOUT)
+            self.session.headers["Authorization"] = f"Bearer {self._json(login)['access_token']}"
+        return self.session.request(method, f"{self.url}/api/v2/{path}", timeout=TIMEOUT, **options)
+
+    @staticmethod
+    def _json(answer: requests.Response) -> dict[str, Any]:
+        if not answer.ok:
+            request = answer.request
+            raise RestError(f"{request.method} {request.url} -> {answer.status_code} {answer.text[:2000]}")
+        return dict(answer.json()) if answer.content else {}
