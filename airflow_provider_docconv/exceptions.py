@@ -1,0 +1,107 @@
+"""The errors that tasks fail with: those of :mod:`~airflow_provider_docconv.services.errors`, as Airflow reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSensorTimeout
+
+from airflow_provider_docconv.services import errors
+from airflow_provider_docconv.services.errors import (
+    AccessDenied,
+    AuthenticationFailed,
+    ConversionCanceled,
+    ConversionFailed,
+    DeadlineExceeded,
+    DestinationUnwritable,
+    DocConvError,
+    DocumentRejected,
+    InvalidOptions,
+    OperationNotFound,
+    ResultRejected,
+    ServiceUnavailable,
+    SourceNotFound,
+    StartReplyLost,
+    TLSFailed,
+    TruncatedResult,
+    UnexpectedReply,
+)
+
+__all__ = [
+    "AccessDenied",
+    "AuthenticationFailed",
+    "ConversionCanceled",
+    "ConversionFailed",
+    "DeadlineExceeded",
+    "DestinationUnwritable",
+    "DocConvError",
+    "DocumentRejected",
+    "InvalidOptions",
+    "OperationNotFound",
+    "ResultRejected",
+    "ServiceUnavailable",
+    "SourceNotFound",
+    "StartReplyLost",
+    "TLSFailed",
+    "TruncatedResult",
+    "UnexpectedReply",
+    "deserialize",
+    "serialize",
+    "task_errors",
+]
+
+
+@contextmanager
+def task_errors(document: str | None = None) -> Iterator[None]:
+    """
+    Let a task fail with an error of its own type that Airflow retries only where a retry can mend it.
+
+    :param document: the document that the task is about, put into the message
+    """
+    try:
+        yield
+    except DocConvError as error:
+        error.document = document or error.document
+        if isinstance(error, AirflowException):
+            raise
+        raise _for_airflow(error) from error
+
+
+def serialize(error: DocConvError) -> dict[str, str | None]:
+    """Return an error as plain JSON values, for a trigger's event."""
+    return {
+        "type": type(error).__name__,
+        "what": error.what,
+        "said": error.said,
+        "operation_id": error.operation_id,
+        "remedy": error.remedy,
+    }
+
+
+def deserialize(values: dict[str, str | None]) -> DocConvError:
+    """Make an error from what :func:`serialize` returned."""
+    kind = getattr(errors, str(values["type"]), DocConvError)
+    error: DocConvError = kind(
+        values["what"], said=values["said"], operation_id=values["operation_id"], remedy=values["remedy"]
+    )
+    return error
+
+
+def _for_airflow(error: DocConvError) -> AirflowException:
+    if isinstance(error, DeadlineExceeded):
+        base: type[AirflowException] = AirflowSensorTimeout
+    else:
+        base = AirflowException if error.retryable else AirflowFailException
+    kind = _combined(type(error), base)
+    raised = kind.__new__(kind)
+    raised.__dict__.update(error.__dict__)
+    raised.args = error.args
+    return raised
+
+
+@cache
+def _combined(kind: type[DocConvError], base: type[AirflowException]) -> type[AirflowException]:
+    # Airflow tells by the type whether to retry; the services' errors know nothing of Airflow.
+    return type(kind.__name__, (kind, base), {"__module__": kind.__module__, "__doc__": kind.__doc__})

@@ -1,0 +1,286 @@
+"""Hooks: from an Airflow connection to a client of its conversion service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_provider_docconv.hooks.fields import ASPOSE_OCR, ASPOSE_SLIDES, GROUPDOCS_CONVERSION, ConnectionType
+from airflow_provider_docconv.services.documents import Document, StoredDocument
+from airflow_provider_docconv.services.errors import DocConvError, InvalidOptions
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_provider_docconv.client.asynchronous import AsyncClient
+    from airflow_provider_docconv.client.blocking import Client
+    from airflow_provider_docconv.client.results import ResultStream
+    from airflow_provider_docconv.client.settings import Settings
+    from airflow_provider_docconv.services.operations import Operation
+    from airflow_provider_docconv.services.service import ResultFile
+
+
+class DocConvHook(BaseHook):
+    """
+    Talks to the conversion service that a connection names.
+
+    Use :meth:`for_connection` to get the hook that fits a connection's type.
+
+    :param conn_id: the connection
+    """
+
+    conn_name_attr = "conn_id"
+    fields: ClassVar[ConnectionType]
+
+    def __init__(self, conn_id: str | None = None) -> None:
+        super().__init__()
+        self.conn_id = conn_id or getattr(self, "default_conn_name", "")
+
+    @classmethod
+    def for_connection(cls, conn_id: str) -> DocConvHook:
+        """
+        Return the hook for a connection.
+
+        :param conn_id: the connection
+        :raises InvalidOptions: if it is not a connection to a conversion service
+        """
+        return _hook_class(cls.get_connection(conn_id), conn_id)(conn_id)
+
+    def get_conn(self) -> Client:
+        """Return the client that all users of the connection in this process share."""
+        from airflow.providers.common.compat.sdk import mask_secret
+
+        from airflow_provider_docconv.client.blocking import shared_client
+
+        return shared_client(read_settings(self.get_connection(self.conn_id)), mask_secret)
+
+    def start(
+        self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any] | None = None
+    ) -> str:
+        """
+        Start a conversion and return the operation id.
+
+        :param source: the document
+        :param target_format: the format to convert to, as the vendor names it
+        :param options: options by the vendor's parameter names
+        :raises DocConvError: of the type that says what to do
+        """
+        client = self.get_conn()
+        return client.run(client.service.start(source, target_format, options or {}))
+
+    def get_operation(self, operation_id: str) -> Operation:
+        """
+        Ask where an operation stands.
+
+        :param operation_id: the operation
+        :raises DocConvError: if the service did not answer that
+        """
+        client = self.get_conn()
+        return client.run(client.service.status(operation_id))
+
+    def cancel(self, operation_id: str) -> bool:
+        """
+        Cancel an operation where the service can, and return whether it could.
+
+        :param operation_id: the operation
+        :raises DocConvError: if the service did not answer
+        """
+        client = self.get_conn()
+        return client.run(client.service.cancel(operation_id))
+
+    def get_results(self, operation_id: str) -> list[ResultFile]:
+        """
+        List the files that a successful operation made.
+
+        :param operation_id: the operation
+        :raises DocConvError: if the service did not answer that
+        """
+        client = self.get_conn()
+        return client.run(client.service.results(operation_id))
+
+    @contextmanager
+    def open_result(self, file: ResultFile) -> Iterator[tuple[ResultStream, Iterator[bytes]]]:
+        """
+        Open a result: what is known of it, and its bytes in pieces of at most 1 MiB.
+
+        :param file: one of :meth:`get_results`
+        :raises DocConvError: if the service refuses, or the result breaks off while it is read
+        """
+        with self.get_conn().open_result(file) as opened:
+            yield opened
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Log in, and say in one sentence whether that worked and, if not, what is wrong."""
+        try:
+            client = self.get_conn()
+            client.log_in()
+        except DocConvError as error:
+            return False, str(error)
+        return True, f"Logged in to {client.settings.label} at {client.settings.base_url}."
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return the form's labels for Airflow before 3.2; later ones read the provider's metadata."""
+        behaviour = cls.fields.behaviour()
+        return {
+            "hidden_fields": behaviour["hidden-fields"],
+            "relabeling": behaviour["relabeling"],
+            "placeholders": behaviour["placeholders"],
+        }
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the form's extra fields for Airflow before 3.2; later ones read the provider's metadata."""
+        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
+        from wtforms import StringField
+
+        return {
+            name: StringField(field["label"], description=field["description"], widget=BS3TextFieldWidget())
+            for name, field in cls.fields.extra_fields().items()
+        }
+
+
+class AsposeSlidesHook(DocConvHook):
+    """
+    Talks to Aspose.Slides Cloud.
+
+    :param conn_id: the connection
+    """
+
+    fields = ASPOSE_SLIDES
+    conn_type = ASPOSE_SLIDES.name
+    hook_name = ASPOSE_SLIDES.label
+    default_conn_name = "aspose_slides_default"
+
+
+class GroupDocsConversionHook(DocConvHook):
+    """
+    Talks to GroupDocs.Conversion Cloud.
+
+    :param conn_id: the connection
+    """
+
+    fields = GROUPDOCS_CONVERSION
+    conn_type = GROUPDOCS_CONVERSION.name
+    hook_name = GROUPDOCS_CONVERSION.label
+    default_conn_name = "groupdocs_conversion_default"
+
+
+class AsposeOcrHook(DocConvHook):
+    """
+    Talks to Aspose.OCR Cloud.
+
+    :param conn_id: the connection
+    """
+
+    fields = ASPOSE_OCR
+    conn_type = ASPOSE_OCR.name
+    hook_name = ASPOSE_OCR.label
+    default_conn_name = "aspose_ocr_default"
+
+
+_HOOKS: dict[str, type[DocConvHook]] = {
+    hook.conn_type: hook for hook in (AsposeSlidesHook, GroupDocsConversionHook, AsposeOcrHook)
+}
+
+
+@asynccontextmanager
+async def async_client(conn_id: str) -> AsyncIterator[AsyncClient]:
+    """
+    Lend the client that all users of a connection in this event loop share.
+
+    :param conn_id: the connection
+    :raises InvalidOptions: if it is not a connection to a conversion service
+    """
+    from airflow.providers.common.compat.connection import get_async_connection
+
+    from airflow_provider_docconv.client.asynchronous import shared_async_client
+
+    async with shared_async_client(read_settings(await get_async_connection(conn_id))) as client:
+        yield client
+
+
+def _hook_class(connection: Connection, conn_id: str) -> type[DocConvHook]:
+    kind = (connection.conn_type or "").replace("-", "_")
+    if kind not in _HOOKS:
+        raise InvalidOptions(
+            f"the connection {conn_id!r} has the type {kind!r}, which is no conversion service",
+            remedy=f"give it one of the types {', '.join(_HOOKS)}",
+        )
+    return _HOOKS[kind]
+
+
+def read_settings(connection: Connection) -> Settings:
+    """
+    Read a connection.
+
+    :param connection: the connection
+    :raises InvalidOptions: if it can't be one to a conversion service
+    """
+    from airflow_provider_docconv.client.settings import Settings
+
+    conn_id = str(connection.conn_id)
+    kind = _hook_class(connection, conn_id).conn_type
+    if not connection.login or not connection.password:
+        raise InvalidOptions(
+            f"the connection {conn_id!r} has no client id or no client secret",
+            remedy="put the client id into its login and the client secret into its password",
+        )
+    extra = _extra(connection, conn_id)
+    return Settings(
+        kind,
+        connection.login,
+        connection.password,
+        _host(connection),
+        str(extra.get("auth_url") or ""),
+        extra.get("storage_name") or None,
+        _seconds(extra, "connect_timeout", 10.0),
+        _seconds(extra, "timeout", 120.0),
+        _verify(extra.get("verify")),
+    )
+
+
+def _extra(connection: Connection, conn_id: str) -> dict[str, Any]:
+    # Not extra_dejson: it talks to the supervisor, which an event loop must not wait for.
+    try:
+        extra = json.loads(connection.extra or "{}")
+    except ValueError:
+        extra = None
+    if not isinstance(extra, dict):
+        raise InvalidOptions(f"the extra of the connection {conn_id!r} is no JSON object", remedy="correct it")
+    return extra
+
+
+def _host(connection: Connection) -> str:
+    host = (connection.host or "").strip()
+    if not host:
+        return ""
+    scheme = f"{connection.schema}://" if connection.schema in ("http", "https") and "://" not in host else ""
+    port = f":{connection.port}" if connection.port else ""
+    return f"{scheme}{host.rstrip('/')}{port}"
+
+
+def _seconds(extra: Mapping[str, Any], key: str, default: float) -> float:
+    value = extra.get(key)
+    if value in (None, ""):
+        return default
+    try:
+        seconds = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise InvalidOptions(f"the connection's {key} must be a number of seconds, not {value!r}", remedy="correct it")
+    return seconds
+
+
+def _verify(value: object) -> bool | str:
+    if value is None or value == "":
+        return True
+    if isinstance(value, bool):
+        return value
+    text = str(value)
+    return {"true": True, "false": False}.get(text.strip().lower(), text)
