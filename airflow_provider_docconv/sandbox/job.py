@@ -1,0 +1,160 @@
+"""One conversion in a process of its own, so that a crash, a hang or a bomb ends there.
+
+The server starts ``python -m airflow_provider_docconv.sandbox.job``, writes the task as one line of JSON to its
+standard input and keeps that pipe open. The job answers with lines of JSON: ``{"step": [1, 5, "…"]}`` as it goes on,
+``{"wait": "LibreOffice"}`` when it needs a turn (the server then writes any line), and in the end one of
+``{"outcome": {…}}`` and ``{"failure": [cause, message]}``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import zipfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+from airflow_provider_docconv.sandbox import engines, formats
+from airflow_provider_docconv.sandbox.engines.base import Work
+from airflow_provider_docconv.sandbox.engines.passwords import decrypt
+from airflow_provider_docconv.sandbox.errors import Cause, ConversionError
+from airflow_provider_docconv.sandbox.task import Outcome, Task
+
+MEMORY_LIMIT = 6 << 30
+FILE_LIMIT = 4 << 30
+
+
+def perform(task: Task, work: Work) -> Outcome:
+    """Convert a document.
+
+    :param task: what to do
+    :param work: where to do it
+    """
+    document = Path(task.source)
+    source = formats.sniff(document, task.name)
+    document, source = decrypt(document, source, work)
+    if task.accepts and source not in task.accepts:
+        raise ConversionError(Cause.UNSUPPORTED, f"This service does not convert {source} documents.")
+    work.report(0, formats.count_pages(document, source), "Converting")
+    steps = engines.plan(task.tier, source, task.target)
+    if task.target in formats.PAGED:
+        return _to_pages(task, document, source, steps, work)
+    if task.selects:
+        raise ConversionError(Cause.UNSUPPORTED, f"The sandbox cannot choose pages for {task.target}.")
+    [(engine, _, _)] = steps
+    files = engine.convert(document, source, task.target, work)
+    pages = formats.count_pages(document, source)
+    work.report(pages or 1, pages or 1, "Converted")
+    return Outcome(files=_names(files), pages=pages, engine=engine.name, source=source)
+
+
+def _to_pages(
+    task: Task, document: Path, source: str, steps: list[tuple[engines.Engine, str, str]], work: Work
+) -> Outcome:
+    from airflow_provider_docconv.sandbox.engines.pages import open_pdf, select_pages
+
+    used = [engine.name for engine, _, _ in steps]
+    if source != "pdf":
+        [document] = steps.pop(0)[0].convert(document, source, "pdf", work)
+    with open_pdf(document, work) as pdf:
+        total = len(pdf)
+    chosen = task.chosen(total)
+    if task.selects or source == task.target:
+        document = select_pages(document, chosen, work)
+        work.password = None
+        used.append("pdfium")
+    files = [document]
+    for engine, start, end in steps:
+        files = engine.convert(document, start, end, work)
+    if (task.bundle == "pages" and task.target in formats.ONE_FILE_PER_PAGE) or (
+        task.bundle == "many" and len(files) > 1
+    ):
+        files = [_zip(files, chosen, work)]
+    work.report(len(chosen), len(chosen), "Converted")
+    engine_names = " + ".join(dict.fromkeys(used))
+    return Outcome(files=_names(files), pages=len(chosen), engine=engine_names, source=source)
+
+
+def _zip(files: list[Path], numbers: list[int], work: Work) -> Path:
+    output = work.folder / "pages.zip"
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file, number in zip(files, numbers, strict=True):
+            archive.write(file, f"slide_{number}{file.suffix}")
+    return output
+
+
+def _names(files: list[Path]) -> list[str]:
+    return [str(file) for file in files]
+
+
+def _limit_resources() -> None:
+    if sys.platform == "win32":  # it has no resource limits; the time limit is left
+        return
+    import resource
+
+    for kind, limit in (
+        (resource.RLIMIT_AS, MEMORY_LIMIT),
+        (resource.RLIMIT_FSIZE, FILE_LIMIT),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, most = resource.getrlimit(kind)
+        resource.setrlimit(kind, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
+
+
+def _listen(commands: TextIO, turn: threading.Semaphore) -> None:
+    for _ in commands:
+        turn.release()
+    # The server is gone, however it ended: the job and its LibreOffice go with it.
+    os.killpg(0, signal.SIGKILL)
+
+
+def _answer(lines: TextIO) -> Callable[[dict[str, Any]], None]:
+    def send(message: dict[str, Any]) -> None:
+        lines.write(json.dumps(message) + "\n")
+        lines.flush()
+
+    return send
+
+
+def main() -> None:
+    """Do the task that standard input names."""
+    # The answers keep the real standard output for themselves: native code is known to print there.
+    send = _answer(os.fdopen(os.dup(1), "w", encoding="utf-8"))
+    os.dup2(2, 1)
+    _limit_resources()
+    task = Task(**json.loads(sys.stdin.readline()))
+    turn = threading.Semaphore(0)
+    threading.Thread(target=_listen, args=(sys.stdin, turn), daemon=True).start()
+
+    def wait_for(slot: str) -> None:
+        send({"wait": slot})
+        turn.acquire()
+
+    work = Work(
+        folder=Path(task.folder),
+        fonts=[Path(folder) for folder in task.fonts],
+        password=task.password,
+        width=task.width,
+        height=task.height,
+        quality=task.quality,
+        report=lambda index, count, description: send({"step": [index, count, description]}),
+        wait_for=wait_for,
+    )
+    try:
+        send({"outcome": asdict(perform(task, work))})
+    except ConversionError as error:
+        send({"failure": [error.cause.value, error.message]})
+    except Exception as error:
+        # A native engine raises what it likes for a document it trips over; the job must still say what happened.
+        send({"failure": [Cause.ENGINE.value, f"The engine failed: {type(error).__name__}: {error}"]})
+    # Past this point nothing is left to do, and a native thread that hangs at exit would only hold the worker.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

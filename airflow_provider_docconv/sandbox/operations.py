@@ -1,0 +1,296 @@
+"""Operations: the queue they wait in, their progress, their end, and their being forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import shutil
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_docconv.sandbox import process
+from airflow_provider_docconv.sandbox.errors import ApiError, Cause, ConversionError
+from airflow_provider_docconv.sandbox.settings import LIBREOFFICE_JOBS, Settings, cores
+from airflow_provider_docconv.sandbox.task import Outcome, Task
+
+logger = logging.getLogger("docconv.sandbox")
+
+_SWEEP_SECONDS = 5.0
+
+
+class State(StrEnum):
+    """Where an operation is. Each service has its own words for these."""
+
+    CREATED = "created"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing more happens."""
+        return self in {State.SUCCEEDED, State.FAILED, State.CANCELED}
+
+
+def now() -> datetime:
+    """Give the time in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A result that went to a storage.
+
+    :param path: its path there
+    :param size: its size in bytes
+    """
+
+    path: str
+    size: int
+
+
+@dataclass(kw_only=True)
+class Operation:
+    """One conversion asked of a service.
+
+    :param service: the service it was asked of
+    :param method: the vendor's word for how
+    :param source_name: what the caller calls the source
+    :param target: the target format, as the caller spelled it
+    :param folder: where its files are
+    :param seconds_per_page: the pace
+    :param time_limit: seconds after which it is canceled
+    """
+
+    service: str
+    method: str
+    source_name: str
+    target: str
+    folder: Path
+    seconds_per_page: float
+    time_limit: float
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    state: State = State.CREATED
+    created: datetime = field(default_factory=now)
+    started: datetime | None = None
+    ended: datetime | None = None
+    outcome: Outcome | None = None
+    failure: ConversionError | None = None
+    stored: list[Stored] = field(default_factory=list)
+    description: str = ""
+    _steps: tuple[int, int] = (0, 0)
+    _clock: float = 0.0
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """How many steps are done, and of how many."""
+        done, count = self._steps
+        if self.seconds_per_page and self.state is State.RUNNING:
+            done = min(done, int((time.monotonic() - self._clock) / self.seconds_per_page))
+        return done, count
+
+    @property
+    def result(self) -> Path | None:
+        """The file to download, if there is one."""
+        if self.state is State.SUCCEEDED and self.outcome and not self.stored:
+            return Path(self.outcome.files[0])
+        return None
+
+    def report(self, index: int, count: int, description: str) -> None:
+        """Note how far the job is."""
+        self._steps = (index, count)
+        self.description = description
+
+    def tidy(self) -> None:
+        """Keep the results only: profiles, decrypted copies and the source have done their work."""
+        kept = set(map(Path, self.outcome.files)) if self.outcome and not self.stored else set()
+        for entry in self.folder.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                if not any(file.is_relative_to(entry) for file in kept):
+                    shutil.rmtree(entry, ignore_errors=True)
+            elif entry not in kept:
+                entry.unlink(missing_ok=True)
+
+    def begin(self) -> None:
+        """Note that a worker took it."""
+        self.state = State.RUNNING
+        self.started = now()
+        self._clock = time.monotonic()
+
+    def end(self, state: State, failure: ConversionError | None = None) -> None:
+        """Note how it ended.
+
+        :param state: the terminal state
+        :param failure: why, unless it succeeded
+        """
+        self.failure = failure
+        self.ended = now()
+        self.state = state
+        logger.info("%s %s %s: %s", self.service, self.source_name, state.value, failure or self.target)
+
+    def pace(self) -> float:
+        """Give the seconds that are left until a service of the chosen pace would be done."""
+        pages = max(1, self.outcome.pages if self.outcome else 0)
+        return max(0.0, self._clock + pages * self.seconds_per_page - time.monotonic())
+
+    def to_stats(self) -> dict[str, Any]:
+        """Give what ``/sandbox/stats`` tells of it."""
+        end = self.ended or now()
+        return {
+            "id": self.id,
+            "service": self.service,
+            "source": self.source_name,
+            "format": self.target,
+            "state": self.state.value,
+            "pages": self.outcome.pages if self.outcome else None,
+            "seconds": round((end - self.started).total_seconds(), 3) if self.started else None,
+            "engine": self.outcome.engine if self.outcome else None,
+            "error": self.failure.message if self.failure else None,
+        }
+
+
+class Operations:
+    """The queue, its workers and what became of everything that went through it.
+
+    :param settings: the sandbox's settings
+    :param folder: where operations keep their files
+    """
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._operations: dict[str, Operation] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._workers = asyncio.Semaphore(settings.workers)
+        # More workers than cores make sense with a pace to keep, more processes do not.
+        self._processes = asyncio.Semaphore(min(settings.workers, cores()))
+        self._turns = {"LibreOffice": asyncio.Semaphore(LIBREOFFICE_JOBS)}
+
+    def create(
+        self, service: str, method: str, source_name: str, target: str, time_limit: float | None = None
+    ) -> Operation:
+        """Make an operation with a folder of its own. Nothing knows it until it is submitted.
+
+        :param service: the service it was asked of
+        :param method: the vendor's word for how
+        :param source_name: what the caller calls the source
+        :param target: the target format
+        :param time_limit: seconds after which it is canceled, where the caller has a say
+        """
+        folder = self._folder / uuid.uuid4().hex
+        folder.mkdir(parents=True)
+        return Operation(
+            service=service,
+            method=method,
+            source_name=source_name,
+            target=target,
+            folder=folder,
+            seconds_per_page=self._settings.seconds_per_page,
+            time_limit=min(time_limit or self._settings.job_timeout, self._settings.job_timeout),
+        )
+
+    def submit(
+        self,
+        operation: Operation,
+        prepare: Callable[[Operation], Task],
+        deliver: Callable[[Operation, Outcome], list[Stored]] | None = None,
+    ) -> None:
+        """Put an operation into the queue.
+
+        :param operation: the operation
+        :param prepare: makes the task once a worker is free; may raise ``ConversionError``
+        :param deliver: puts the results where they belong and tells where they are; without it they are downloaded
+        """
+        self._operations[operation.id] = operation
+        running = asyncio.create_task(self._work(operation, prepare, deliver))
+        self._running[operation.id] = running
+        running.add_done_callback(lambda _: self._running.pop(operation.id, None))
+
+    def find(self, id: str) -> Operation | None:
+        """Find an operation that is not forgotten yet."""
+        operation = self._operations.get(id.lower())
+        return None if operation is None or self._is_expired(operation) else operation
+
+    async def cancel(self, operation: Operation) -> None:
+        """Cancel an operation, in the queue or on the run, and forget it.
+
+        :param operation: the operation
+        """
+        running = self._running.get(operation.id)
+        if running:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+        self._forget(operation)
+
+    async def close(self) -> None:
+        """End everything that runs."""
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def sweep(self) -> None:
+        """Forget expired operations, for as long as the sandbox runs."""
+        while True:
+            await asyncio.sleep(min(_SWEEP_SECONDS, max(0.1, self._settings.retention)))
+            for operation in [known for known in self._operations.values() if self._is_expired(known)]:
+                self._forget(operation)
+
+    def to_stats(self) -> list[dict[str, Any]]:
+        """Give what ``/sandbox/stats`` tells of the operations, the oldest first."""
+        return [operation.to_stats() for operation in self._operations.values()]
+
+    def _is_expired(self, operation: Operation) -> bool:
+        age = now() - operation.created
+        return operation.state.is_terminal and age > timedelta(seconds=self._settings.retention)
+
+    def _forget(self, operation: Operation) -> None:
+        self._operations.pop(operation.id, None)
+        shutil.rmtree(operation.folder, ignore_errors=True)
+
+    async def _work(
+        self,
+        operation: Operation,
+        prepare: Callable[[Operation], Task],
+        deliver: Callable[[Operation, Outcome], list[Stored]] | None,
+    ) -> None:
+        operation.state = State.QUEUED
+        try:
+            async with self._workers:
+                operation.begin()
+                async with asyncio.timeout(operation.time_limit):
+                    task = prepare(operation)
+                    async with self._processes:
+                        operation.outcome = await process.run(task, operation.report, self._turns)
+                    await asyncio.sleep(operation.pace())
+                if deliver:
+                    operation.stored = deliver(operation, operation.outcome)
+                operation.end(State.SUCCEEDED)
+        except ConversionError as error:
+            operation.end(State.FAILED, error)
+        except ApiError as error:
+            # A storage refused: the source is not there, or the destination cannot be.
+            cause = Cause.MISSING_SOURCE if error.status == 404 else Cause.DESTINATION
+            operation.end(State.FAILED, ConversionError(cause, error.message))
+        except TimeoutError:
+            message = f"The operation was canceled: it took longer than {operation.time_limit:g} seconds."
+            operation.end(State.CANCELED, ConversionError(Cause.TIME_LIMIT, message))
+        except asyncio.CancelledError:
+            operation.end(State.CANCELED)
+            raise
+        except Exception as error:
+            # Whatever this is, a caller who waits for the operation must see it end.
+            logger.exception("operation %s", operation.id)
+            operation.end(State.FAILED, ConversionError(Cause.ENGINE, f"The sandbox failed: {error!r}"))
+        finally:
+            operation.tidy()

@@ -1,0 +1,233 @@
+"""Aspose.Slides Cloud: the asynchronous half of its protocol, and its storage."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from aiohttp import web
+
+from airflow_provider_docconv.sandbox import formats, wire
+from airflow_provider_docconv.sandbox.errors import ApiError, Cause
+from airflow_provider_docconv.sandbox.operations import Operation, State, Stored, now
+from airflow_provider_docconv.sandbox.service import StoringService
+from airflow_provider_docconv.sandbox.storage_api import StorageApi
+from airflow_provider_docconv.sandbox.task import Outcome, Task
+from airflow_provider_docconv.sandbox.uploads import Document, Upload, parse_options, receive
+
+EXPORT_FORMATS = frozenset(
+    (
+        "pdf xps tiff pptx odp otp ppt pps ppsx pptm ppsm pot potx potm html html5 swf svg jpeg png gif bmp fodp xaml"
+        " mpeg4 md xml emf"
+    ).split()
+)
+_WORDS = {
+    State.CREATED: "Created",
+    State.QUEUED: "Enqueued",
+    State.RUNNING: "Started",
+    State.SUCCEEDED: "Finished",
+    State.FAILED: "Failed",
+    State.CANCELED: "Canceled",
+}
+_END_KEYS = {State.SUCCEEDED: "finished", State.FAILED: "failed", State.CANCELED: "canceled"}
+_ERRORS = {
+    Cause.MISSING_SOURCE: ("errorNotFound", 404),
+    Cause.ENGINE: ("errorInternal", 500),
+    Cause.TIME_LIMIT: ("errorTimeout", 408),
+}
+_INVALID_PASSWORD = {Cause.MISSING_PASSWORD, Cause.WRONG_PASSWORD}
+
+
+class Slides(StoringService):
+    """Presentations to other formats."""
+
+    name = "slides"
+    prefix = "/v3.0/slides"
+
+    def routes(self) -> list[web.RouteDef]:
+        base = f"{self.prefix}/async"
+        storage = StorageApi("slides.storage", self.storages, self.context.operations, self.context.settings)
+        return [
+            *storage.file_routes(f"{base}/storage"),
+            *storage.routes(f"{self.prefix}/storage"),
+            web.post(f"{base}/convert/{{format}}", self.convert),
+            web.put(f"{base}/convert/{{format}}", self.convert_and_save),
+            web.post(f"{base}/merge", self.merge),
+            web.put(f"{base}/merge", self.merge),
+            web.post(f"{base}/split/{{format}}", self.split),
+            web.post(f"{base}/{{name}}/split/{{format}}", self.split),
+            web.post(f"{base}/{{name}}/{{format}}", self.download_presentation),
+            web.put(f"{base}/{{name}}/{{format}}", self.save_presentation),
+            web.get(f"{base}/{{id}}", self.status),
+            web.get(f"{base}/{{id}}/result", self.result),
+        ]
+
+    def refuse(self, error: ApiError) -> web.Response:
+        body = {
+            "code": error.code,
+            "message": error.message,
+            "description": error.message,
+            "dateTime": wire.stamp(now()),
+        }
+        return web.json_response({"requestId": str(uuid.uuid4()), "error": body}, status=error.status)
+
+    async def convert(self, request: web.Request) -> web.Response:
+        """Start: a document in the body, a result to download."""
+        return await self._start_with_document(request, "Convert", None)
+
+    async def convert_and_save(self, request: web.Request) -> web.Response:
+        """Start: a document in the body, a result to the storage."""
+        return await self._start_with_document(request, "ConvertAndSave", self._out_path(request))
+
+    async def download_presentation(self, request: web.Request) -> web.Response:
+        """Start: a document in the storage, a result to download."""
+        return await self._start_from_storage(request, "DownloadPresentation", None)
+
+    async def save_presentation(self, request: web.Request) -> web.Response:
+        """Start: a document in the storage, a result to the storage."""
+        return await self._start_from_storage(request, "SavePresentation", self._out_path(request))
+
+    async def merge(self, request: web.Request) -> web.Response:
+        """Refuse: nothing here merges presentations."""
+        raise ApiError(501, "The sandbox does not merge presentations.", "errorNotImplemented")
+
+    async def split(self, request: web.Request) -> web.Response:
+        """Refuse: nothing here splits presentations."""
+        raise ApiError(501, "The sandbox does not split presentations.", "errorNotImplemented")
+
+    async def status(self, request: web.Request) -> web.Response:
+        """Tell where an operation is."""
+        return web.json_response(_describe(self._operation(request)))
+
+    async def result(self, request: web.Request) -> web.StreamResponse:
+        """Send the result of an operation."""
+        operation = self._operation(request)
+        if operation.result is None:
+            why = "its result is in the storage" if operation.stored else f"it is {_WORDS[operation.state]}"
+            raise ApiError(400, f"The operation has no result to download: {why}.", "errorInvalidOperation")
+        stem = PurePosixPath(operation.source_name).stem or "document"
+        return wire.file_response(operation.result, f"{stem}{operation.result.suffix}")
+
+    async def _start_with_document(self, request: web.Request, method: str, out_path: str | None) -> web.Response:
+        operation = self._create(request, method, "document")
+        try:
+            upload = await receive(request, operation.folder, self.context.settings.max_upload)
+            if not upload.documents:
+                raise ApiError(400, "Missing the required parameter document.", "errorMissingParameter")
+            operation.source_name = upload.documents[0].name or "document"
+            return self._submit(request, operation, out_path, upload, None)
+        except BaseException:
+            shutil.rmtree(operation.folder, ignore_errors=True)
+            raise
+
+    async def _start_from_storage(self, request: web.Request, method: str, out_path: str | None) -> web.Response:
+        path = f"{wire.query(request).get('folder', '')}/{request.match_info['name']}"
+        self.storages.get(wire.query(request).get("storage")).locate(path)
+        operation = self._create(request, method, path.lstrip("/"))
+        try:
+            options = parse_options(await wire.text(request))
+            return self._submit(request, operation, out_path, Upload(options=options), path)
+        except BaseException:
+            shutil.rmtree(operation.folder, ignore_errors=True)
+            raise
+
+    def _create(self, request: web.Request, method: str, source: str) -> Operation:
+        target = request.match_info["format"]
+        if formats.canonical(target) not in EXPORT_FORMATS:
+            raise ApiError(400, f"Invalid value for format: {target}.", "errorInvalidParameter")
+        self.storages.get(wire.query(request).get("storage"))
+        limit = wire.ensure_whole(request.headers.get("x-aspose-timeout"), "x-aspose-timeout")
+        return self.context.operations.create(self.name, method, source, target, limit or None)
+
+    def _submit(
+        self, request: web.Request, operation: Operation, out_path: str | None, upload: Upload, path: str | None
+    ) -> web.Response:
+        query = wire.query(request)
+        storage = self.storages.get(query.get("storage"))
+        options = upload.options
+        if options.get("password"):
+            raise ApiError(400, "The sandbox cannot protect results with a password.", "errorInvalidParameter")
+        common: dict[str, Any] = {
+            "folder": str(operation.folder),
+            "target": formats.canonical(operation.target),
+            "accepts": sorted(formats.PRESENTATIONS),
+            "tier": self.context.settings.engine,
+            "password": request.headers.get("password"),
+            "pages": _slide_numbers(query.get("slides", "")),
+            "fonts": self.fonts(query.get("storage"), query.get("fontsfolder")),
+            "width": wire.ensure_whole(str(options.get("width") or ""), "width"),
+            "height": wire.ensure_whole(str(options.get("height") or ""), "height"),
+            "quality": min(100, wire.ensure_whole(str(options.get("jpegquality") or ""), "jpegQuality", 90)),
+        }
+
+        def prepare(operation: Operation) -> Task:
+            if path is None:
+                document = upload.documents[0]
+            else:
+                # A second name for the file: the conversion reads what was there when it began.
+                source = operation.folder / "source"
+                source.hardlink_to(storage.file(path))
+                document = Document(source, operation.source_name)
+            return Task(source=str(document.path), **common)
+
+        def deliver(operation: Operation, outcome: Outcome) -> list[Stored]:
+            [file] = map(Path, outcome.files)
+            place = out_path or ""
+            if file.suffix == ".zip" and not place.lower().endswith(".zip"):
+                place += ".zip"
+            size = file.stat().st_size
+            return [Stored(storage.adopt(file, place), size)]
+
+        save: Callable[[Operation, Outcome], list[Stored]] | None = deliver if out_path else None
+        self.context.operations.submit(operation, prepare, save)
+        return wire.identifier(request, operation.id, 201, default="text/plain")
+
+    def _out_path(self, request: web.Request) -> str:
+        query = wire.query(request)
+        path = query.get("outpath", "").rstrip("/")
+        if not path:
+            raise ApiError(400, "Missing the required parameter outPath.", "errorMissingParameter")
+        self.storages.get(query.get("storage")).locate(path)
+        return path
+
+    def _operation(self, request: web.Request) -> Operation:
+        operation = self.find(request.match_info["id"])
+        if operation is None:
+            raise ApiError(404, "Operation does not exist", "errorNotFound")
+        return operation
+
+
+def _slide_numbers(text: str) -> list[int]:
+    numbers = [wire.ensure_whole(part.strip(), "slides") for part in text.split(",") if part.strip()]
+    if 0 in numbers:
+        raise ApiError(400, "Invalid value for slides: slides are numbered from 1.", "errorInvalidParameter")
+    return numbers
+
+
+def _describe(operation: Operation) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "id": operation.id,
+        "method": operation.method,
+        "status": _WORDS[operation.state],
+        "created": wire.stamp(operation.created),
+    }
+    done, count = operation.steps
+    if count:
+        body["progress"] = {"description": operation.description, "stepIndex": done, "stepCount": count}
+    if operation.started:
+        body["started"] = wire.stamp(operation.started)
+    if operation.ended:
+        body[_END_KEYS[operation.state]] = wire.stamp(operation.ended)
+    if operation.failure:
+        code, status = _ERRORS.get(operation.failure.cause, ("errorInvalidPresentation", 400))
+        message = "Invalid password." if operation.failure.cause in _INVALID_PASSWORD else operation.failure.message
+        body["error"] = {
+            "code": code,
+            "description": operation.failure.message,
+            "httpStatusCode": status,
+            "message": message,
+        }
+    return body
