@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSensorTimeout
 
@@ -84,7 +83,7 @@ def deserialize(values: dict[str, str | None]) -> DocConvError:
     """Make an error from what :func:`serialize` returned."""
     kind = getattr(errors, str(values["type"]), DocConvError)
     error: DocConvError = kind(
-        values["what"], said=values["said"], operation_id=values["operation_id"], remedy=values["remedy"]
+        str(values["what"]), said=values["said"], operation_id=values["operation_id"], remedy=values["remedy"]
     )
     return error
 
@@ -101,7 +100,12 @@ def _for_airflow(error: DocConvError) -> AirflowException:
     return raised
 
 
-@cache
 def _combined(kind: type[DocConvError], base: type[AirflowException]) -> type[AirflowException]:
     # Airflow tells by the type whether to retry; the services' errors know nothing of Airflow.
-    return type(kind.__name__, (kind, base), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+    if (kind, base) not in _COMBINED:
+        namespace = {"__module__": kind.__module__, "__doc__": kind.__doc__}
+        _COMBINED[kind, base] = type(kind.__name__, (kind, base), namespace)
+    return _COMBINED[kind, base]
+
+
+_COMBINED: dict[tuple[type[DocConvError], type[AirflowException]], type[AirflowException]] = {}

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 from airflow_provider_docconv.hooks.fields import ASPOSE_OCR, ASPOSE_SLIDES, GROUPDOCS_CONVERSION, ConnectionType
 from airflow_provider_docconv.services.documents import Document, StoredDocument
 from airflow_provider_docconv.services.errors import DocConvError, InvalidOptions
+from airflow_provider_docconv.services.signatures import require_convertible
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -34,11 +35,13 @@ class DocConvHook(BaseHook):
     """
 
     conn_name_attr = "conn_id"
+    conn_type: ClassVar[str]
     fields: ClassVar[ConnectionType]
 
     def __init__(self, conn_id: str | None = None) -> None:
         super().__init__()
-        self.conn_id = conn_id or getattr(self, "default_conn_name", "")
+        self.conn_id = conn_id or str(getattr(self, "default_conn_name", ""))
+        self._client: Client | None = None
 
     @classmethod
     def for_connection(cls, conn_id: str) -> DocConvHook:
@@ -52,11 +55,13 @@ class DocConvHook(BaseHook):
 
     def get_conn(self) -> Client:
         """Return the client that all users of the connection in this process share."""
-        from airflow.providers.common.compat.sdk import mask_secret
+        if self._client is None:
+            from airflow.providers.common.compat.sdk import mask_secret
 
-        from airflow_provider_docconv.client.blocking import shared_client
+            from airflow_provider_docconv.client.blocking import shared_client
 
-        return shared_client(read_settings(self.get_connection(self.conn_id)), mask_secret)
+            self._client = shared_client(read_settings(self.get_connection(self.conn_id)), mask_secret)
+        return self._client
 
     def start(
         self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any] | None = None
@@ -69,8 +74,15 @@ class DocConvHook(BaseHook):
         :param options: options by the vendor's parameter names
         :raises DocConvError: of the type that says what to do
         """
-        client = self.get_conn()
-        return client.run(client.service.start(source, target_format, options or {}))
+        from airflow.providers.common.compat.sdk import mask_secret
+
+        client, given = self.get_conn(), options or {}
+        password = client.service.password(given)
+        if password:
+            mask_secret(password)
+        if isinstance(source, Document):
+            require_convertible(source.name, source.head(), has_password=password is not None)
+        return client.run(client.service.start(source, target_format, given))
 
     def get_operation(self, operation_id: str) -> Operation:
         """
@@ -84,7 +96,7 @@ class DocConvHook(BaseHook):
 
     def cancel(self, operation_id: str) -> bool:
         """
-        Cancel an operation where the service can, and return whether it could.
+        Cancel an operation if the service can do that, and return whether it can.
 
         :param operation_id: the operation
         :raises DocConvError: if the service did not answer
@@ -269,8 +281,8 @@ def _seconds(extra: Mapping[str, Any], key: str, default: float) -> float:
     if value in (None, ""):
         return default
     try:
-        seconds = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        seconds = float(str(value))
+    except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
         raise InvalidOptions(f"the connection's {key} must be a number of seconds, not {value!r}", remedy="correct it")

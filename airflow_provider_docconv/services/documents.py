@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -19,13 +20,15 @@ class Document:
     :param name: its file name, without folders
     :param opener: opens it for reading from its beginning, as often as it is called
     :param size: its length in bytes, or None if unknown
+    :param version: tells this content from an earlier one, as far as its store knows without reading it
     :param key: a name, safe in a path, under which it may lie in the vendor's storage meanwhile
     """
 
     name: str
     opener: Callable[[], BinaryIO] = field(repr=False)
     size: int | None
-    key: str = "document"
+    version: str = ""
+    key: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def chunks(self) -> Iterator[bytes]:
         """
@@ -76,10 +79,15 @@ class StoredDocument:
 
     @property
     def name(self) -> str:
-        """Its file name, without folders."""
+        """The file name, without folders."""
         return self.path.rsplit("/", 1)[-1]
 
     @property
+    def version(self) -> str:
+        """Nothing: the vendor's storage is not asked."""
+        return ""
+
+    @property
     def folder(self) -> str:
-        """Its folder, empty for the storage's top."""
+        """The folder, empty for the storage's top."""
         return self.path.rpartition("/")[0]

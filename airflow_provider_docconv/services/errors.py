@@ -26,7 +26,8 @@ class DocConvError(Exception):
     :param remedy: what to do next; each type has a default
     """
 
-    retryable: ClassVar[bool] = False
+    #: Whether a later try may succeed with nothing changed.
+    retryable: bool = False
     default_remedy: ClassVar[str] = ""
 
     def __init__(

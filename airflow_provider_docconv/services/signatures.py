@@ -74,3 +74,10 @@ def _looks_like(head: bytes) -> str:
     if head[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "it is an HTML page"
     return f"it begins with {head[:8]!r}"
+
+
+def kind_of(head: bytes) -> str:
+    """Return the extension that a result's first bytes speak for, or an empty string."""
+    if b"%PDF-" in head[:1024]:
+        return "pdf"
+    return "zip" if head.startswith(ZIP) else ""

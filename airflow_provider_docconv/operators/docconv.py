@@ -1,0 +1,217 @@
+"""Starts conversions and fetches their results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+
+    from airflow_provider_docconv.hooks.docconv import DocConvHook
+    from airflow_provider_docconv.records import Records, StartRecord
+    from airflow_provider_docconv.services.documents import Document, StoredDocument
+    from airflow_provider_docconv.services.service import ResultFile
+    from airflow_provider_docconv.storage import Destination, StoredResult
+
+_DOWNLOADS = 3
+
+
+class StartConversionOperator(BaseOperator):
+    """
+    Starts a conversion and returns the operation id.
+
+    The operation id is written down before anything else happens: a retry goes on with the operation of the try
+    before. Clearing the task after it has succeeded starts a new conversion.
+
+    :param source: the document: anything that ``ObjectStoragePath`` takes, or ``aspose-slides://storage/path`` and
+        ``groupdocs-conversion://storage/path`` for one in the vendor's storage (templated)
+    :param target_format: the format to convert to, as the vendor names it (templated)
+    :param conn_id: connection to the service (templated)
+    :param options: options by the vendor's parameter names, see the service's page in the docs (templated). Give a
+        document's password as a template, ``{"password": "{{ conn.deck_password.password }}"}``, to keep it out of
+        the Dag file
+    :param on_lost_reply: what a retry does if a start was sent and its reply never came, so that nobody knows
+        whether it is being converted (and billed): ``"fail"``, or ``"start_again"`` at the risk of paying twice
+    """
+
+    template_fields: Sequence[str] = ("source", "target_format", "conn_id", "options")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"options": "json"}
+    ui_color = "#d5e8fa"
+
+    def __init__(
+        self,
+        *,
+        source: str | ObjectStoragePath,
+        target_format: str,
+        conn_id: str,
+        options: dict[str, Any] | None = None,
+        on_lost_reply: Literal["fail", "start_again"] = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.target_format = target_format
+        self.conn_id = conn_id
+        self.options = options
+        self.on_lost_reply = on_lost_reply
+
+    def execute(self, context: Context) -> str:
+        """
+        Start the conversion, or go on with the one that an earlier try started.
+
+        :raises DocConvError: if it could not be started, of the type that says what to do
+        """
+        from airflow_provider_docconv.exceptions import task_errors
+        from airflow_provider_docconv.hooks.docconv import DocConvHook
+        from airflow_provider_docconv.records import records_of
+        from airflow_provider_docconv.storage import open_source
+
+        with task_errors(str(self.source)):
+            hook = DocConvHook.for_connection(self.conn_id)
+            document = open_source(str(self.source), hook.conn_type)
+            records, wanted = records_of(context), self._record(context, document)
+            operation_id = self._earlier_operation(hook, records, wanted)
+            if operation_id is None:
+                records.write(wanted)
+                operation_id = self._start(hook, document, records)
+            records.write(replace(wanted, operation_id=operation_id))
+            return operation_id
+
+    def _record(self, context: Context, document: Document | StoredDocument) -> StartRecord:
+        from airflow_provider_docconv.records import StartRecord, fingerprint
+
+        found = fingerprint(
+            source=str(self.source),
+            size=getattr(document, "size", None),
+            version=document.version,
+            target_format=self.target_format,
+            conn_id=self.conn_id,
+            options=_without_passwords(self.options),
+        )
+        return StartRecord(found, int(getattr(context["ti"], "max_tries", 0) or 0))
+
+    def _earlier_operation(self, hook: DocConvHook, records: Records, wanted: StartRecord) -> str | None:
+        """Return the operation of an earlier try if this one goes on with it."""
+        from airflow_provider_docconv.records import Decision, decide
+        from airflow_provider_docconv.services.errors import StartReplyLost
+        from airflow_provider_docconv.services.operations import OperationState
+
+        before = records.read()
+        decision = decide(before, wanted)
+        if decision is Decision.REPLY_LOST and self.on_lost_reply == "fail":
+            raise StartReplyLost("an earlier try sent the start and ended before the reply came")
+        if before is None or before.operation_id is None:
+            return None
+        if decision is Decision.START:
+            self._abandon(hook, before.operation_id)
+            return None
+        if hook.get_operation(before.operation_id).state is OperationState.NOT_FOUND:
+            self.log.info("Operation %s of an earlier try has expired; starting anew", before.operation_id)
+            return None
+        self.log.info("Going on with operation %s that an earlier try started", before.operation_id)
+        return before.operation_id
+
+    def _start(self, hook: DocConvHook, document: Document | StoredDocument, records: Records) -> str:
+        from airflow_provider_docconv.services.errors import DocConvError, StartReplyLost
+
+        try:
+            operation_id = hook.start(document, self.target_format, self.options or {})
+        except StartReplyLost as error:
+            error.retryable = self.on_lost_reply == "start_again"
+            raise
+        except DocConvError:
+            records.clear()  # It surely has not begun.
+            raise
+        self.log.info("%s started operation %s for %s", hook.fields.label, operation_id, self.source)
+        return operation_id
+
+    def _abandon(self, hook: DocConvHook, operation_id: str) -> None:
+        """Cancel an operation that nobody waits for any more."""
+        from airflow_provider_docconv.services.errors import DocConvError
+
+        try:
+            canceled = hook.cancel(operation_id)
+        except DocConvError as error:
+            self.log.warning("Operation %s is given up, but could not be cancelled: %s", operation_id, error)
+        else:
+            how = "was cancelled" if canceled else f"is given up ({hook.fields.label} can't cancel)"
+            self.log.info("Operation %s of an earlier run of this task %s", operation_id, how)
+
+
+class DownloadResultOperator(BaseOperator):
+    """
+    Fetches what an operation made and returns ``[{"uri", "size", "sha256"}]``.
+
+    A result streams to its destination and appears there whole or not at all. A ZIP of page images gets ``.zip``
+    appended to its name.
+
+    :param operation_id: the operation, which has ended (templated)
+    :param conn_id: the connection it was started with (templated)
+    :param destination: anything that ``ObjectStoragePath`` takes: a folder if it ends with ``/``, else the file
+        (templated). Several results are numbered
+    :param source: the document, to name it in messages and, in a folder, its result (templated)
+    """
+
+    template_fields: Sequence[str] = ("operation_id", "conn_id", "destination", "source")
+    ui_color = "#d5f0e3"
+
+    def __init__(
+        self,
+        *,
+        operation_id: str,
+        conn_id: str,
+        destination: str | ObjectStoragePath,
+        source: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.operation_id = operation_id
+        self.conn_id = conn_id
+        self.destination = destination
+        self.source = source
+
+    def execute(self, context: Context) -> list[StoredResult]:
+        """
+        Fetch the results.
+
+        :raises DocConvError: if one could not be fetched or stored, of the type that says what to do
+        """
+        from airflow_provider_docconv.exceptions import task_errors
+        from airflow_provider_docconv.hooks.docconv import DocConvHook
+        from airflow_provider_docconv.services.operations import clean_operation_id
+        from airflow_provider_docconv.storage import Destination
+
+        with task_errors(self.source):
+            hook = DocConvHook.for_connection(self.conn_id)
+            operation_id = clean_operation_id(str(self.operation_id))
+            name = str(self.source).rstrip("/").rsplit("/", 1)[-1].rpartition(".")[0] if self.source else operation_id
+            destination = Destination(str(self.destination), name)
+            files = hook.get_results(operation_id)
+            numbers = [None] if len(files) == 1 else range(1, len(files) + 1)
+            return [self._fetch(hook, file, destination, number) for file, number in zip(files, numbers, strict=True)]
+
+    def _fetch(self, hook: DocConvHook, file: ResultFile, destination: Destination, number: int | None) -> StoredResult:
+        from airflow_provider_docconv.services.errors import TruncatedResult
+
+        for attempt in range(1, _DOWNLOADS + 1):
+            try:
+                with hook.open_result(file) as (result, chunks):
+                    stored = destination.store(chunks, result.name, number)
+            except TruncatedResult as error:
+                if attempt == _DOWNLOADS:
+                    raise
+                self.log.warning("%s Fetching it again", error)
+            else:
+                break
+        self.log.info("Stored %s (%d bytes, SHA-256 %s)", stored["uri"], stored["size"], stored["sha256"])
+        return stored
+
+
+def _without_passwords(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_passwords(item) for key, item in value.items() if "password" not in str(key).lower()}
+    return value

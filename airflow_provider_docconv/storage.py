@@ -1,0 +1,181 @@
+"""Sources and destinations: anything that ``ObjectStoragePath`` reaches, or the vendor's own storage."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import chain
+from typing import IO, TYPE_CHECKING, BinaryIO, TypedDict, cast
+from urllib.parse import unquote
+
+from airflow_provider_docconv.client.failures import explain
+from airflow_provider_docconv.services.documents import Document, StoredDocument
+from airflow_provider_docconv.services.errors import (
+    DestinationUnwritable,
+    DocConvError,
+    InvalidOptions,
+    ResultRejected,
+    SourceNotFound,
+)
+from airflow_provider_docconv.services.signatures import extension, is_image_archive, kind_of
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+# fsspec's default blocks hold 50 MiB and more; measured: these cost 34 MiB and are as fast.
+_BLOCK = 8 << 20
+_HEAD = 1024
+_MAX_NAME = 200
+# What the stores' drivers call a version, the most telling first.
+_VERSIONS = ("ETag", "etag", "md5Hash", "content_settings", "mtime", "LastModified", "updated")
+
+
+class StoredResult(TypedDict):
+    """A result at its destination: its address, its length in bytes, and its SHA-256 in hexadecimal."""
+
+    uri: str
+    size: int
+    sha256: str
+
+
+def open_source(uri: str, connection_type: str) -> Document | StoredDocument:
+    """
+    Find a source document.
+
+    :param uri: its address: anything that ``ObjectStoragePath`` takes, or ``aspose-slides://storage/path`` and
+        ``groupdocs-conversion://storage/path`` for a document in the vendor's storage (no storage name: the default)
+    :param connection_type: the type of the connection that will convert it
+    :raises SourceNotFound: if there is no such document
+    """
+    scheme, found, rest = uri.partition("://")
+    if found and scheme == connection_type.replace("_", "-"):
+        storage, _, path = rest.partition("/")
+        if not path.strip("/"):
+            raise InvalidOptions(f"{uri!r} names no document in the vendor's storage")
+        return StoredDocument(unquote(path).strip("/"), unquote(storage) or None)
+    try:
+        file = to_path(uri)
+        info = file.fs.info(file.path)
+    except FileNotFoundError as error:
+        raise SourceNotFound("the source does not exist", document=uri) from error
+    except Exception as error:  # The stores' drivers raise errors of their own kinds.
+        raise SourceNotFound(f"the source can't be read ({explain(error)})", document=uri) from error
+    if info.get("type") == "directory":
+        raise SourceNotFound("the source is a folder", document=uri, remedy="name one document")
+    version = next((str(info[key]) for key in _VERSIONS if info.get(key)), "")
+    return Document(file.name, lambda: _open_for_reading(file), info.get("size"), version)
+
+
+def to_path(uri: str) -> ObjectStoragePath:
+    """Make a path of an address."""
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    return ObjectStoragePath(uri)
+
+
+def _open_for_reading(path: ObjectStoragePath) -> BinaryIO:
+    try:
+        return cast("BinaryIO", path.open("rb", block_size=_BLOCK))
+    except OSError:
+        raise
+    except Exception as error:  # The stores' drivers raise errors of their own kinds.
+        raise OSError(explain(error)) from error
+
+
+class Destination:
+    """
+    Where the results of an operation go.
+
+    :param uri: a folder if it ends with ``/``, else the file
+    :param fallback_name: names a file in a folder if the service does not
+    """
+
+    def __init__(self, uri: str, fallback_name: str) -> None:
+        self._uri = uri
+        self._fallback_name = fallback_name
+
+    def store(self, chunks: Iterator[bytes], offered_name: str | None, number: int | None) -> StoredResult:
+        """
+        Write a result, so that it appears whole or not at all.
+
+        :param chunks: its bytes
+        :param offered_name: what the service calls it; hostile
+        :param number: its number from 1 if there are several
+        :raises ResultRejected: if its name or its content is unsafe
+        :raises DestinationUnwritable: if it can't be written
+        """
+        chunks = iter(chunks)
+        first: list[bytes] = []
+        while sum(map(len, first)) < _HEAD and (chunk := next(chunks, b"")):
+            first.append(chunk)
+        head = b"".join(first)
+        uri = self._file_uri(offered_name, number, head)
+        digest, size = hashlib.sha256(), 0
+        try:
+            with _writing(to_path(uri)) as file:
+                for chunk in chain([head] if head else [], chunks):
+                    file.write(chunk)
+                    digest.update(chunk)
+                    size += len(chunk)
+        except DocConvError:
+            raise
+        except Exception as error:  # The stores' drivers raise errors of their own kinds.
+            raise DestinationUnwritable(f"the destination {uri} can't be written ({explain(error)})") from error
+        return {"uri": uri, "size": size, "sha256": digest.hexdigest()}
+
+    def _file_uri(self, offered_name: str | None, number: int | None, head: bytes) -> str:
+        folder, slash, name = self._uri.rpartition("/")
+        if not name:
+            name = _safe(offered_name) if offered_name else self._fallback_name
+            if not extension(name):
+                name += f".{kind_of(head)}" if kind_of(head) else ""
+        elif number is not None:
+            stem, dot, end = name.rpartition(".")
+            name = f"{stem}-{number}.{end}" if dot else f"{name}-{number}"
+        if is_image_archive(name, head):
+            name += ".zip"
+        if extension(name) == "pdf" and kind_of(head) != "pdf":
+            raise ResultRejected(f"the result is no PDF (it begins with {head[:16]!r})")
+        return f"{folder}{slash}{name}"
+
+
+def _safe(name: str) -> str:
+    unsafe = not name.isprintable() or {"/", "\\", "\0"} & set(name) or name.strip(". ") == ""
+    if unsafe or len(name.encode()) > _MAX_NAME:
+        raise ResultRejected(
+            f"the service calls its result {name[:_MAX_NAME]!r}, which is no safe file name",
+            remedy="nothing was stored; give destination as a file instead of a folder if you trust the service",
+        )
+    return name
+
+
+def _writing(path: ObjectStoragePath) -> AbstractContextManager[IO[bytes]]:
+    return _writing_local(path) if path.protocol in ("file", "local", "") else _writing_object(path)
+
+
+@contextmanager
+def _writing_object(path: ObjectStoragePath) -> Iterator[IO[bytes]]:
+    file = path.open("wb", block_size=_BLOCK, autocommit=False)
+    try:
+        yield file
+        file.close()
+    except BaseException:
+        file.discard()
+        raise
+    file.commit()
+
+
+@contextmanager
+def _writing_local(path: ObjectStoragePath) -> Iterator[IO[bytes]]:
+    # fsspec's own autocommit=False copies from the temporary folder, which shows a growing file.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name[:_MAX_NAME]}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

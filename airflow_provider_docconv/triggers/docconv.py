@@ -1,0 +1,91 @@
+"""Waits for a conversion without holding a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_docconv.exceptions import DocConvError, serialize
+from airflow_provider_docconv.hooks.docconv import async_client
+from airflow_provider_docconv.services.operations import Operation
+from airflow_provider_docconv.waiting import FAULT_TOLERANCE, Wait
+
+
+class ConversionTrigger(BaseTrigger):
+    """
+    Fires once when an operation has ended, or when it is no use to wait on.
+
+    Its event is ``{"operation": …}`` or ``{"error": …}``. It polls only after the first interval, because whoever
+    defers has just polled, and because Airflow 3.3 may take a task that defers for about a second for a failed one.
+
+    :param operation_id: the operation
+    :param conn_id: the connection
+    :param deadline: when to give up, in seconds since the epoch, so that a restart does not stretch it
+    :param poll_interval: seconds between polls
+    :param fault_tolerance: seconds for which polls may fail
+    """
+
+    def __init__(
+        self,
+        *,
+        operation_id: str,
+        conn_id: str,
+        deadline: float,
+        poll_interval: float,
+        fault_tolerance: float = FAULT_TOLERANCE,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base is untyped.
+        self.operation_id = operation_id
+        self.conn_id = conn_id
+        self.deadline = deadline
+        self.poll_interval = poll_interval
+        self.fault_tolerance = fault_tolerance
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what the trigger's row holds; no secret is among it."""
+        return (
+            "airflow_provider_docconv.triggers.docconv.ConversionTrigger",
+            {
+                "operation_id": self.operation_id,
+                "conn_id": self.conn_id,
+                "deadline": self.deadline,
+                "poll_interval": self.poll_interval,
+                "fault_tolerance": self.fault_tolerance,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and fire the event."""
+        try:
+            operation = await self._wait()
+        except DocConvError as error:
+            yield TriggerEvent({"error": serialize(error)})
+        else:
+            yield TriggerEvent({"operation": operation.serialize()})
+
+    async def _wait(self) -> Operation:
+        await asyncio.sleep(min(self.poll_interval, max(0.0, self.deadline - time.time())))
+        async with async_client(self.conn_id) as client:
+            wait = Wait(
+                self.operation_id,
+                client.settings.label,
+                deadline=self.deadline,
+                poll_interval=self.poll_interval,
+                fault_tolerance=self.fault_tolerance,
+            )
+            while True:
+                outcome: Operation | DocConvError
+                try:
+                    outcome = await client.run(client.service.status(self.operation_id))
+                except DocConvError as error:
+                    outcome = error
+                if line := wait.news(outcome):
+                    self.log.info("%s", line)
+                step = wait.after_poll(outcome, time.time())
+                if isinstance(step, Operation):
+                    return step
+                await asyncio.sleep(step)

@@ -1,0 +1,99 @@
+"""One wait for an operation: pure, so that the worker and the triggerer wait alike."""
+
+from __future__ import annotations
+
+from airflow_provider_docconv.services.errors import (
+    ConversionCanceled,
+    ConversionFailed,
+    DeadlineExceeded,
+    DocConvError,
+    OperationNotFound,
+)
+from airflow_provider_docconv.services.operations import Operation, OperationState
+
+#: How long polls may fail before the wait does, in seconds: a failed poll is not a failed conversion.
+FAULT_TOLERANCE = 900.0
+
+
+class Wait:
+    """
+    What to do after each poll.
+
+    :param operation_id: the operation
+    :param service: the service's name, for messages
+    :param deadline: when to give up, in seconds since the epoch
+    :param poll_interval: seconds between polls
+    :param fault_tolerance: seconds for which polls may fail
+    """
+
+    def __init__(
+        self,
+        operation_id: str,
+        service: str,
+        *,
+        deadline: float,
+        poll_interval: float,
+        fault_tolerance: float = FAULT_TOLERANCE,
+    ) -> None:
+        self._operation_id = operation_id
+        self._service = service
+        self._deadline = deadline
+        self._poll_interval = poll_interval
+        self._fault_tolerance = fault_tolerance
+        self._failing_since: float | None = None
+        self._shown = ""
+
+    def after_poll(self, outcome: Operation | DocConvError, now: float) -> Operation | float:
+        """
+        Return the operation if it has ended, else the seconds until the next poll.
+
+        :param outcome: what the poll brought
+        :param now: the time, in seconds since the epoch
+        :raises DeadlineExceeded: if it is too late to go on
+        :raises DocConvError: if polling can't succeed, or has failed for too long
+        """
+        if isinstance(outcome, Operation):
+            self._failing_since = None
+            if outcome.state.is_terminal:
+                return outcome
+        else:
+            self._failing_since = now if self._failing_since is None else self._failing_since
+            if not outcome.retryable or now - self._failing_since >= self._fault_tolerance:
+                outcome.operation_id = self._operation_id
+                raise outcome
+        if now >= self._deadline:
+            raise DeadlineExceeded(
+                f"{self._service} has not ended the conversion in time", operation_id=self._operation_id
+            )
+        return max(0.0, min(self._poll_interval, self._deadline - now))
+
+    def news(self, outcome: Operation | DocConvError) -> str | None:
+        """Return a line for the log if the poll brought something new."""
+        text = outcome.progress if isinstance(outcome, Operation) else f"not known for now: {outcome}"
+        if text == self._shown:
+            return None
+        self._shown = text
+        return f"{self._service}, operation {self._operation_id}: {text}"
+
+
+def require_succeeded(operation: Operation, service: str) -> None:
+    """
+    Check that an operation ended well.
+
+    :param operation: the operation, which has ended
+    :param service: the service's name, for messages
+    :raises ConversionFailed: if it failed
+    :raises ConversionCanceled: if it was cancelled
+    :raises OperationNotFound: if the service does not know it any more
+    """
+    if operation.state is OperationState.SUCCEEDED:
+        return
+    if operation.state is OperationState.CANCELED:
+        raise ConversionCanceled(
+            f"the conversion was cancelled at {service}", said=operation.said, operation_id=operation.id
+        )
+    if operation.state is OperationState.NOT_FOUND:
+        raise OperationNotFound(
+            f"{service} does not know the operation", said=operation.said, operation_id=operation.id
+        )
+    raise ConversionFailed(f"{service} could not convert the document", said=operation.said, operation_id=operation.id)

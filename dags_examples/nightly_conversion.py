@@ -1,0 +1,79 @@
+"""
+Convert last night's documents to PDF: decks, text documents and DjVu scans, each by the service that knows it.
+
+The Dag lists a folder in object storage and maps start, wait and download over its documents. It needs a connection
+for each service (``docconv-sandbox`` serves all three for a try) and ``retries``: a retry never pays twice.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import DAG, ObjectStoragePath, Param, task, task_group
+
+from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
+from airflow_provider_docconv.sensors.docconv import ConversionSensor
+
+SLIDES, GROUPDOCS, OCR = "aspose_slides_default", "groupdocs_conversion_default", "aspose_ocr_default"
+CONNECTIONS = {
+    SLIDES: ("pptx", "ppt", "ppsx", "odp"),
+    GROUPDOCS: ("docx", "doc", "odt", "rtf", "xlsx", "xls", "ods"),
+    OCR: ("djvu",),
+}
+CONNECTION_OF = {kind: conn_id for conn_id, kinds in CONNECTIONS.items() for kind in kinds}
+
+with DAG(
+    dag_id="nightly_conversion",
+    description=__doc__,
+    schedule="0 2 * * *",
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},
+    params={
+        "inbox": Param("s3://aws_default@documents/inbox", type="string", description="Folder of the documents"),
+        "outbox": Param("s3://aws_default@documents/pdf", type="string", description="Folder for the results"),
+    },
+    tags=["docconv"],
+) as dag:
+
+    @task
+    def list_documents(params: dict[str, str]) -> list[dict[str, str]]:
+        """List the documents that a service can convert."""
+        inbox, outbox = ObjectStoragePath(params["inbox"]), params["outbox"].rstrip("/")
+        return [
+            {
+                "source": str(path),
+                "conn_id": CONNECTION_OF[kind],
+                "destination": f"{outbox}/{path.stem}-{kind}.pdf",
+            }
+            for path in sorted(inbox.iterdir(), key=str)
+            if (kind := path.suffix.lstrip(".").lower()) in CONNECTION_OF
+        ]
+
+    @task_group
+    def convert(source: str, conn_id: str, destination: str) -> None:
+        """Convert one document."""
+        label = "{{ task.source.rpartition('/')[2] }}"
+        start = StartConversionOperator(
+            task_id="start", source=source, conn_id=conn_id, target_format="pdf", map_index_template=label
+        )
+        wait = ConversionSensor(
+            task_id="wait",
+            operation_id=start.output,
+            conn_id=conn_id,
+            source=source,
+            deferrable=True,
+            map_index_template=label,
+        )
+        DownloadResultOperator(
+            task_id="download",
+            operation_id=wait.output,
+            conn_id=conn_id,
+            source=source,
+            destination=destination,
+            map_index_template=label,
+        )
+
+    convert.expand_kwargs(list_documents())
