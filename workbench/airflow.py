@@ -12,6 +12,7 @@ A whole Airflow for the demo and the tests: every component a process of its own
 
 from __future__ import annotations
 
+import base64
 import configparser
 import secrets
 import shutil
@@ -29,7 +30,13 @@ from workbench.processes import Process, Processes, free_ports, wait_until
 from workbench.rest import Rest
 from workbench.run import Run
 
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+# Airflow's log servers would listen on every interface; the API server reads the files itself.
+COMPONENTS = {
+    "api-server": [],
+    "scheduler": ["--skip-serve-logs"],
+    "dag-processor": [],
+    "triggerer": ["--skip-serve-logs"],
+}
 
 
 class Airflow:
@@ -44,8 +51,8 @@ class Airflow:
     def __init__(self, home: Path, dags_folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.home = home
         self.dags_folder = dags_folder
-        self.ports = dict(zip(("api", "worker_logs", "trigger_logs"), free_ports(3), strict=True))
-        self.url = f"http://127.0.0.1:{self.ports['api']}"
+        (self.port,) = free_ports(1)
+        self.url = f"http://127.0.0.1:{self.port}"
         self.rest = Rest(self.url)
         self.environment = program_environment(AIRFLOW_HOME=str(home), **(environment or {}))
         self.processes = Processes()
@@ -125,13 +132,14 @@ class Airflow:
         wait_until(found, f"Finding the Dag {dag_id}", timeout, self.processes.running)
 
     def _healthy(self) -> bool:
-        health = self.rest.try_get("monitor/health") or {}
+        health = self.rest.try_get("/execution/health") and self.rest.try_get("/api/v2/monitor/health") or {}
         parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
         return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
 
     def _component(self, name: str) -> Process:
         log = self.home / "logs" / f"{name}.log"
-        return Process(f"Airflow's {name}", [str(VENV / "bin" / "airflow"), name], log, self.environment)
+        command = [str(VENV / "bin" / "airflow"), name, *COMPONENTS[name]]
+        return Process(f"Airflow's {name}", command, log, self.environment)
 
     def _settings(self) -> dict[str, dict[str, Any]]:
         # Below the defaults wherever Airflow would wait for half a minute before it looks again.
@@ -146,21 +154,22 @@ class Airflow:
                 "simple_auth_manager_all_admins": True,
                 "test_connection": "Enabled",
             },
-            "api": {"host": "127.0.0.1", "port": self.ports["api"], "base_url": self.url},
+            "api": {"host": "127.0.0.1", "port": self.port, "base_url": self.url},
             "database": {"sql_alchemy_conn": f"sqlite:///{self.home / 'airflow.db'}"},
-            "logging": {
-                "base_log_folder": self.home / "logs",
-                "worker_log_server_port": self.ports["worker_logs"],
-                "trigger_log_server_port": self.ports["trigger_logs"],
-                "colored_console_log": False,
-            },
+            "logging": {"base_log_folder": self.home / "logs", "colored_console_log": False},
             "dag_processor": {
                 "refresh_interval": 5,
                 "bundle_refresh_check_interval": 1,
                 "min_file_process_interval": 5,
                 "parsing_processes": 1,
             },
-            "scheduler": {"scheduler_idle_sleep_time": 0.5, "trigger_timeout_check_interval": 5},
+            # A task's process often ends just after its supervisor has looked, which then looks again only after this.
+            "workers": {"min_heartbeat_interval": 1},
+            "scheduler": {
+                "use_job_schedule": False,  # nothing starts by itself at two in the morning
+                "scheduler_idle_sleep_time": 0.5,
+                "trigger_timeout_check_interval": 5,
+            },
         }
 
 
@@ -173,22 +182,23 @@ def write_configuration(file: Path, settings: Mapping[str, Mapping[str, Any]]) -
     """
     configuration = configparser.RawConfigParser()
     configuration.read(file)
-    keys = {"core": "fernet_key", "api": "secret_key", "api_auth": "jwt_secret"}
-    kept = {(section, key): configuration.get(section, key, fallback=new_key()) for section, key in keys.items()}
+    keys = {("core", "fernet_key"): 32, ("api", "secret_key"): 32, ("api_auth", "jwt_secret"): 64}
+    kept = {place: configuration.get(*place, fallback=new_key(size)) for place, size in keys.items()}
     configuration = configparser.RawConfigParser()
     for section, options in settings.items():
         configuration[section] = {name: str(value) for name, value in options.items()}
     for (section, key), value in kept.items():
-        configuration.has_section(section) or configuration.add_section(section)
+        if not configuration.has_section(section):
+            configuration.add_section(section)
         configuration.set(section, key, value)
     file.touch(mode=0o600)
     with file.open("w") as output:
         configuration.write(output)
 
 
-def new_key() -> str:
+def new_key(size: int) -> str:
     """Return a random key in the form that Fernet wants."""
-    return secrets.token_urlsafe(32) + "="
+    return base64.urlsafe_b64encode(secrets.token_bytes(size)).decode()
 
 
 def empty_database() -> Path:

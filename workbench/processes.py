@@ -87,12 +87,12 @@ class Process:
                 os.kill(pid, signal.SIGKILL)
         self.popen.wait()
 
-    def stop(self, grace: float = 10) -> None:
+    def stop(self, grace: float = 3) -> None:
         """End the program, politely at first."""
         stop_all([self], grace)
 
 
-def stop_all(processes: Sequence[Process], grace: float = 10) -> None:
+def stop_all(processes: Sequence[Process], grace: float = 3) -> None:
     """
     End programs and everything they started.
 

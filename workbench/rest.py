@@ -51,9 +51,9 @@ class Rest:
         return answer.status_code != 404
 
     def try_get(self, path: str) -> dict[str, Any] | None:
-        """Return what lies at ``path``, or ``None`` while nobody answers; needs no login."""
+        """Return what lies at ``path`` of the server, or ``None`` while nobody answers; needs no login."""
         try:
-            answer = self.session.get(f"{self.url}/api/v2/{path}", timeout=TIMEOUT)
+            answer = self.session.get(f"{self.url}{path}", timeout=TIMEOUT)
         except requests.ConnectionError:
             return None
         return dict(answer.json()) if answer.ok else None
