@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, TypedDict, cast
 from urllib.parse import unquote
 
 from airflow_provider_docconv.client.failures import explain
+from airflow_provider_docconv.hooks.fields import ConnectionType
 from airflow_provider_docconv.services.documents import Document, StoredDocument
 from airflow_provider_docconv.services.errors import (
     DestinationUnwritable,
@@ -40,17 +41,17 @@ class StoredResult(TypedDict):
     sha256: str
 
 
-def open_source(uri: str, connection_type: str) -> Document | StoredDocument:
+def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
     """
     Find a source document.
 
     :param uri: its address: anything that ``ObjectStoragePath`` takes, or ``aspose-slides://storage/path`` and
         ``groupdocs-conversion://storage/path`` for a document in the vendor's storage (no storage name: the default)
-    :param connection_type: the type of the connection that will convert it
+    :param service: the type of the connection that will convert it
     :raises SourceNotFound: if there is no such document
     """
     scheme, found, rest = uri.partition("://")
-    if found and scheme == connection_type.replace("_", "-"):
+    if found and scheme == service.name.replace("_", "-"):
         storage, _, path = rest.partition("/")
         if not path.strip("/"):
             raise InvalidOptions(f"{uri!r} names no document in the vendor's storage")
@@ -59,11 +60,17 @@ def open_source(uri: str, connection_type: str) -> Document | StoredDocument:
         file = to_path(uri)
         info = file.fs.info(file.path)
     except FileNotFoundError as error:
-        raise SourceNotFound("the source does not exist", document=uri) from error
+        raise SourceNotFound(
+            f"the source does not exist, so nothing was sent to {service.label}", document=uri
+        ) from error
     except Exception as error:  # The stores' drivers raise errors of their own kinds.
-        raise SourceNotFound(f"the source can't be read ({explain(error)})", document=uri) from error
+        raise SourceNotFound(
+            f"the source can't be read ({explain(error)}), so nothing was sent to {service.label}", document=uri
+        ) from error
     if info.get("type") == "directory":
-        raise SourceNotFound("the source is a folder", document=uri, remedy="name one document")
+        raise SourceNotFound(
+            f"the source is a folder, so nothing was sent to {service.label}", document=uri, remedy="name one document"
+        )
     version = next((str(info[key]) for key in _VERSIONS if info.get(key)), "")
     return Document(file.name, lambda: _open_for_reading(file), info.get("size"), version)
 
@@ -89,12 +96,14 @@ class Destination:
     Where the results of an operation go.
 
     :param uri: a folder if it ends with ``/``, else the file
-    :param fallback_name: names a file in a folder if the service does not
+    :param service: the service's name, for messages
+    :param stem: names a single file in a folder, without its extension; if None, the service's own name does
     """
 
-    def __init__(self, uri: str, fallback_name: str) -> None:
+    def __init__(self, uri: str, service: str, stem: str | None) -> None:
         self._uri = uri
-        self._fallback_name = fallback_name
+        self._service = service
+        self._stem = stem
 
     def store(self, chunks: Iterator[bytes], offered_name: str | None, number: int | None) -> StoredResult:
         """
@@ -122,30 +131,38 @@ class Destination:
         except DocConvError:
             raise
         except Exception as error:  # The stores' drivers raise errors of their own kinds.
-            raise DestinationUnwritable(f"the destination {uri} can't be written ({explain(error)})") from error
+            raise DestinationUnwritable(
+                f"the destination {uri} can't be written ({explain(error)}), the result still waits at {self._service}"
+            ) from error
         return {"uri": uri, "size": size, "sha256": digest.hexdigest()}
 
     def _file_uri(self, offered_name: str | None, number: int | None, head: bytes) -> str:
         folder, slash, name = self._uri.rpartition("/")
         if not name:
-            name = _safe(offered_name) if offered_name else self._fallback_name
-            if not extension(name):
-                name += f".{kind_of(head)}" if kind_of(head) else ""
+            name = self._name_in_folder(offered_name, number, head)
         elif number is not None:
             stem, dot, end = name.rpartition(".")
             name = f"{stem}-{number}.{end}" if dot else f"{name}-{number}"
         if is_image_archive(name, head):
             name += ".zip"
         if extension(name) == "pdf" and kind_of(head) != "pdf":
-            raise ResultRejected(f"the result is no PDF (it begins with {head[:16]!r})")
+            raise ResultRejected(f"the result of {self._service} is no PDF (it begins with {head[:16]!r})")
         return f"{folder}{slash}{name}"
 
+    def _name_in_folder(self, offered_name: str | None, number: int | None, head: bytes) -> str:
+        offered = _safe(offered_name, self._service) if offered_name else ""
+        if offered and (self._stem is None or number is not None):
+            return offered
+        stem = self._stem or "result"
+        end = extension(offered) or kind_of(head)
+        return ".".join(filter(None, (stem if number is None else f"{stem}-{number}", end)))
 
-def _safe(name: str) -> str:
+
+def _safe(name: str, service: str) -> str:
     unsafe = not name.isprintable() or {"/", "\\", "\0"} & set(name) or name.strip(". ") == ""
     if unsafe or len(name.encode()) > _MAX_NAME:
         raise ResultRejected(
-            f"the service calls its result {name[:_MAX_NAME]!r}, which is no safe file name",
+            f"{service} calls its result {name[:_MAX_NAME]!r}, which is no safe file name",
             remedy="nothing was stored; give destination as a file instead of a folder if you trust the service",
         )
     return name

@@ -81,7 +81,7 @@ class DocConvHook(BaseHook):
         if password:
             mask_secret(password)
         if isinstance(source, Document):
-            require_convertible(source.name, source.head(), has_password=password is not None)
+            require_convertible(source, self.fields.label, has_password=password is not None)
         return client.run(client.service.start(source, target_format, given))
 
     def get_operation(self, operation_id: str) -> Operation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -72,7 +73,7 @@ class StartConversionOperator(BaseOperator):
 
         with task_errors(str(self.source)):
             hook = DocConvHook.for_connection(self.conn_id)
-            document = open_source(str(self.source), hook.conn_type)
+            document = open_source(str(self.source), hook.fields)
             records, wanted = records_of(context), self._record(context, document)
             operation_id = self._earlier_operation(hook, records, wanted)
             if operation_id is None:
@@ -188,8 +189,8 @@ class DownloadResultOperator(BaseOperator):
         with task_errors(self.source):
             hook = DocConvHook.for_connection(self.conn_id)
             operation_id = clean_operation_id(str(self.operation_id))
-            name = str(self.source).rstrip("/").rsplit("/", 1)[-1].rpartition(".")[0] if self.source else operation_id
-            destination = Destination(str(self.destination), name)
+            stem = PurePosixPath(self.source).stem if self.source else None
+            destination = Destination(str(self.destination), hook.fields.label, stem)
             files = hook.get_results(operation_id)
             numbers = [None] if len(files) == 1 else range(1, len(files) + 1)
             return [self._fetch(hook, file, destination, number) for file, number in zip(files, numbers, strict=True)]

@@ -66,7 +66,7 @@ class AsposeOcr(ConversionService):
         self.check(target_format, options)
         if isinstance(source, StoredDocument):
             raise InvalidOptions(f"{self.label} has no storage to take a document from", document=source.path)
-        if not source.head(len(DJVU)).startswith(DJVU):
+        if not source.read_at(0, len(DJVU)).startswith(DJVU):
             raise DocumentRejected(
                 f"{self.label} converts DjVu scans only, and this is none",
                 document=source.name,

@@ -52,14 +52,15 @@ class Document:
                 remedy="run the task again when nobody writes to the source",
             )
 
-    def head(self, length: int = 65536) -> bytes:
+    def read_at(self, offset: int, length: int) -> bytes:
         """
-        Return the first bytes.
+        Return some of its bytes.
 
         :raises SourceNotFound: if the document can't be read
         """
         try:
             with self.opener() as file:
+                file.seek(offset)
                 return file.read(length)
         except OSError as error:
             raise SourceNotFound(f"the source can't be read ({error})", document=self.name) from error

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+
+from airflow_provider_docconv.services.documents import Document
 from airflow_provider_docconv.services.errors import DocumentRejected
 
 ZIP = b"PK\x03\x04"
@@ -11,6 +14,8 @@ DJVU = b"AT&TFORM"
 _OOXML = frozenset("docx docm dotx dotm pptx pptm ppsx ppsm potx potm xlsx xlsm xltx xltm xlsb".split())
 _ZIP_BASED = _OOXML | frozenset("odt ott odp otp ods ots odg epub xps zip".split())
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_OLE_HEADER = 512
+_HEAD = 4096
 
 
 def extension(name: str) -> str:
@@ -28,31 +33,42 @@ def is_image_archive(name: str, head: bytes) -> bool:
     return head.startswith(ZIP) and extension(name) not in _ZIP_BASED
 
 
-def require_convertible(name: str, head: bytes, has_password: bool) -> None:
+def require_convertible(document: Document, service: str, has_password: bool) -> None:
     """
     Refuse what no service could convert, before anything is sent and paid.
 
-    :param name: the document's file name
-    :param head: its first bytes, at best 64 KiB
+    :param document: the document
+    :param service: the service's name, for messages
     :param has_password: whether a password to open it is given
     :raises DocumentRejected: if it is empty, encrypted without a password, or surely not what its name says
     """
-    end = extension(name)
+    name, end = document.name, extension(document.name)
+    head = document.read_at(0, _HEAD)
     if not head:
-        raise DocumentRejected("the document is empty", document=name)
-    if end in _OOXML and head.startswith(OLE) and _ENCRYPTED in head:
-        if not has_password:
-            raise DocumentRejected(
-                "the document is encrypted",
-                document=name,
-                remedy="give its password in options, or decrypt it",
-            )
-    elif not _fits(end, head):
+        raise DocumentRejected(f"the document is empty, so it was not sent to {service}", document=name)
+    if not _fits(end, head):
         raise DocumentRejected(
-            f"the document is no .{end} file, whatever its name says ({_looks_like(head)})",
+            f"the document is no .{end} file ({_looks_like(head)}), so it was not sent to {service}",
             document=name,
             remedy="give it its right name, or replace it",
         )
+    if end in _OOXML and not has_password and _is_encrypted(document, head):
+        raise DocumentRejected(
+            f"the document is encrypted, so it was not sent to {service}",
+            document=name,
+            remedy="give its password in options, or decrypt it",
+        )
+
+
+def _is_encrypted(document: Document, head: bytes) -> bool:
+    # An encrypted Office Open XML file is an OLE compound file; its directory names the stream (MS-OFFCRYPTO 2.3.4).
+    if not head.startswith(OLE) or len(head) < _OLE_HEADER:
+        return False
+    (sector_shift,) = struct.unpack_from("<H", head, 30)
+    (directory,) = struct.unpack_from("<I", head, 48)
+    if sector_shift not in (9, 12):
+        return False
+    return _ENCRYPTED in document.read_at((directory + 1) << sector_shift, 4096)
 
 
 def _fits(end: str, head: bytes) -> bool:
