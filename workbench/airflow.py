@@ -22,7 +22,6 @@ import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from workbench.environment import CACHE, VENV, program_environment
@@ -67,9 +66,9 @@ class Airflow:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self.rest.close()
-        self.processes.__exit__(kind, error, trace)
+        self.processes.__exit__(*error)
 
     @property
     def scheduler(self) -> Process:
@@ -132,7 +131,10 @@ class Airflow:
         wait_until(found, f"Finding the Dag {dag_id}", timeout, self.processes.running)
 
     def _healthy(self) -> bool:
-        health = self.rest.try_get("/execution/health") and self.rest.try_get("/api/v2/monitor/health") or {}
+        # The first call builds the API that tasks talk to, which takes seconds: better now than in the first task.
+        if not self.rest.try_get("/execution/health"):
+            return False
+        health = self.rest.try_get("/api/v2/monitor/health") or {}
         parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
         return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
 

@@ -14,8 +14,8 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 def main() -> None:
     """Resolve everything the repository installs, for each Python, to the newest versions that go together."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    groups = project["dependency-groups"]
-    wanted = [AIRFLOW, "uv", *project["build-system"]["requires"], "editables", *sum(groups.values(), [])]
+    grouped = [requirement for group in project["dependency-groups"].values() for requirement in group]
+    wanted = [AIRFLOW, "uv", *project["build-system"]["requires"], "editables", *grouped]
     for python in PYTHONS:
         file = ROOT / "constraints" / f"{python}.txt"
         options = ["--quiet", "--no-header", "--no-annotate", "--python-version", python, "--upgrade"]

@@ -61,18 +61,17 @@ def install(purpose: str, constraints: Path) -> None:
     python = str(VENV / "bin" / "python")
     uv_version = re.search(r"(?m)^uv==.+$", constraints.read_text())
     wanted = ["--editable", ".[sandbox]", *requirements(purpose), "--constraint", str(constraints)]
-    attempts = [
-        [VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", python, "--build-constraints", constraints, *wanted],
-        [python, "-m", "pip", "install", "--quiet", *wanted],
-    ]
+    uv = [str(VENV / "bin" / "uv"), "pip", "install", "--python", python, "--build-constraints", str(constraints)]
+    pip = [python, "-m", "pip", "install"]
     environment = program_environment(**caches())
     if uv_version:
         bootstrap = [python, "-m", "pip", "install", "--quiet", uv_version[0]]
         subprocess.run(bootstrap, cwd=ROOT, env=environment, check=False)
-    for attempt in attempts:
-        if Path(attempt[0]).exists() and subprocess.run(attempt, cwd=ROOT, env=environment, check=False).returncode == 0:
-            return
-        print(f"{Path(attempt[0]).name} could not install everything.", flush=True)
+    for installer in (uv, pip):
+        if Path(installer[0]).exists():
+            done = subprocess.run([*installer, "--quiet", *wanted], cwd=ROOT, env=environment, check=False)
+            if done.returncode == 0:
+                return
     sys.exit("The packages could not be installed; the installer's own words are above.")
 
 
