@@ -1,6 +1,6 @@
 """Make project_scan.djvu: two pages about this project that look as if they came from a scanner.
 
-Needs Pillow and DjVuLibre's encoders: ``apt-get install djvulibre-bin``. Run ``python tests/data/make_project_scan.py``.
+Needs Pillow and DjVuLibre's encoders: apt-get install djvulibre-bin. Run ``python tests/data/make_project_scan.py``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ FONTS = HERE.parent.parent / "airflow_provider_docconv" / "sandbox" / "fonts"
 DPI = 200
 SIZE = (1654, 2339)  # A4
 MARGIN = 190
+
+Word = tuple[str, tuple[int, int, int, int]]
 
 PAGES = [
     (
@@ -49,27 +51,28 @@ PAGES = [
 ]
 
 
-def draw(
-    title: str, paragraphs: list[str], paper: int
-) -> tuple[Image.Image, list[tuple[str, tuple[int, int, int, int]]]]:
+def draw(title: str, paragraphs: list[str], paper: int) -> tuple[Image.Image, list[list[Word]]]:
     """Draw a page.
 
     :param title: its title
     :param paragraphs: its text
     :param paper: how white the paper is
-    :return: the page, and its lines with their boxes
+    :return: the page, and its lines of words
     """
     page = Image.new("L", SIZE, paper)
     pen = ImageDraw.Draw(page)
     lines = []
     y = MARGIN
     for text, size, width in [(title, 64, 40), *((paragraph, 38, 66) for paragraph in paragraphs)]:
-        font = ImageFont.truetype(
-            FONTS / ("LiberationSans-Bold.ttf" if size == 64 else "LiberationSans-Regular.ttf"), size
-        )
+        font = ImageFont.truetype(FONTS / f"LiberationSans-{'Bold' if size == 64 else 'Regular'}.ttf", size)
         for line in textwrap.wrap(text, width):
             pen.text((MARGIN, y), line, fill=25, font=font)
-            lines.append((line, tuple(map(int, pen.textbbox((MARGIN, y), line, font=font)))))
+            words: list[Word] = []
+            x = float(MARGIN)
+            for word in line.split():
+                words.append((word, (int(x), y, int(x + font.getlength(word)), y + size)))
+                x += font.getlength(f"{word} ")
+            lines.append(words)
             y += int(size * 1.35)
         y += 38
     return page, lines
@@ -86,10 +89,14 @@ def age(page: Image.Image, seed: int, paper: int) -> Image.Image:
     return page.filter(ImageFilter.GaussianBlur(0.6))
 
 
-def text_layer(lines: list[tuple[str, tuple[int, int, int, int]]]) -> str:
+def text_layer(lines: list[list[Word]]) -> str:
     """Write a hidden text layer as djvused reads it; its origin is the lower left corner."""
-    zones = "\n".join(f' (line {x0} {SIZE[1] - y1} {x1} {SIZE[1] - y0} "{text}")' for text, (x0, y0, x1, y1) in lines)
-    return f"(page 0 0 {SIZE[0]} {SIZE[1]}\n{zones})"
+    zones = []
+    for words in lines:
+        (_, (left, top, _, bottom)), (_, (_, _, right, _)) = words[0], words[-1]
+        inner = " ".join(f'(word {x0} {SIZE[1] - y1} {x1} {SIZE[1] - y0} "{text}")' for text, (x0, y0, x1, y1) in words)
+        zones.append(f" (line {left} {SIZE[1] - bottom} {right} {SIZE[1] - top} {inner})")
+    return f"(page 0 0 {SIZE[0]} {SIZE[1]}\n" + "\n".join(zones) + ")"
 
 
 def main() -> None:
