@@ -24,7 +24,7 @@ from workbench.airflow import Airflow, empty_database
 from workbench.documents import Document
 from workbench.environment import AIRFLOW_HOME, DAGS, INBOX, LOGS, OUTBOX, ROOT, program_environment
 from workbench.lock import alone
-from workbench.processes import ProgramDied, end_on_signals
+from workbench.processes import end_on_signals
 from workbench.run import FINISHED, Run, Task
 from workbench.sandbox import Sandbox
 from workbench.table import size, table
@@ -88,7 +88,7 @@ def main() -> int:
     try:
         with alone():
             return demo()
-    except (ProgramDied, TimeoutError, ImportError) as error:
+    except (RuntimeError, TimeoutError, ImportError) as error:
         print(f"The demo stopped: {error}", file=sys.stderr)
         return 1
 
@@ -105,7 +105,8 @@ def demo() -> int:
         run = airflow.run(DAG, {"inbox": INBOX.as_uri(), "outbox": OUTBOX.as_uri()})
         say(f"Dag {DAG} is converting {len(chosen)} documents from {INBOX.relative_to(ROOT)}")
         watch(run, len(chosen))
-        outcomes = [outcome(run, document) for document in chosen]
+        tasks = run.tasks()
+        outcomes = [outcome(run, tasks, document) for document in chosen]
     return report(outcomes)
 
 
@@ -138,9 +139,11 @@ def watch(run: Run, count: int) -> None:
     """Tell of each document as it ends, and every ten seconds how far the rest is."""
     told: set[int] = set()
     spoken = time.monotonic()
-    while run.state not in FINISHED:
+    running = True
+    while running:
         for process in run.watch:
             process.check()
+        running = run.state not in FINISHED
         tasks = run.tasks()
         for task in tasks:
             if task.map_index not in told and (word := ended(task)):
@@ -168,9 +171,9 @@ def under_way(tasks: Sequence[Task]) -> str:
     return ", ".join(f"{counts[word]} {word}" for word in words.values() if counts[word]) or "the others wait"
 
 
-def outcome(run: Run, document: Document) -> Outcome:
-    """Find out what became of a document."""
-    tasks = [task for task in run.tasks() if task.name == document.name]
+def outcome(run: Run, every: Sequence[Task], document: Document) -> Outcome:
+    """Find out from every task of a run what became of a document."""
+    tasks = [task for task in every if task.name == document.name]
     began = min((task.start for task in tasks if task.start), default=None)
     finished = max((task.end for task in tasks if task.end), default=None)
     seconds = (finished - began).total_seconds() if began and finished else 0.0

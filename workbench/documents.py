@@ -107,8 +107,9 @@ def page() -> str:
     lines = [
         "# The documents of the demo and the tests",
         "",
-        f"Only the scan lies in this repository. The others are taken from the source distributions of {projects}",
-        "at set-up, or written then by `workbench/authoring.py`. `python -m workbench.documents` writes this page.",
+        "Only the scan lies in this repository. The others are made at set-up: taken from published source distributions",
+        f"({projects}), or written by `workbench/authoring.py`.",
+        "`python -m workbench.documents` writes this page.",
         "",
         "| document | what it is | origin | licence |",
         "|---|---|---|---|",
