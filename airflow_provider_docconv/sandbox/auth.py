@@ -63,7 +63,7 @@ class Auth:
     def is_valid(self, token: str) -> bool:
         """Tell whether a token is one of ours and not expired."""
         signed, _, signature = token.rpartition(".")
-        if not hmac.compare_digest(self._sign(signed).encode(), signature.encode()):
+        if not hmac.compare_digest(self._sign(signed).encode(), signature.encode("utf-8", "replace")):
             return False
         claims = json.loads(_decode(signed.partition(".")[2]))
         return bool(self._clock() < claims["exp"])
@@ -89,7 +89,7 @@ class Auth:
         return f"{signed}.{self._sign(signed)}"
 
     def _sign(self, signed: str) -> str:
-        digest = hmac.digest(self._key, signed.encode(), "sha256")
+        digest = hmac.digest(self._key, signed.encode("utf-8", "replace"), "sha256")
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 

@@ -16,7 +16,7 @@ import threading
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TextIO
 
 from airflow_provider_docconv.sandbox import engines, formats
@@ -74,17 +74,19 @@ def _to_pages(
     if (task.bundle == "pages" and task.target in formats.ONE_FILE_PER_PAGE) or (
         task.bundle == "many" and len(files) > 1
     ):
-        files = [_zip(files, chosen, work)]
+        files = [_zip(files, chosen, task, work)]
     work.report(len(chosen), len(chosen), "Converted")
     engine_names = " + ".join(dict.fromkeys(used))
     return Outcome(files=_names(files), pages=len(chosen), engine=engine_names, source=source)
 
 
-def _zip(files: list[Path], numbers: list[int], work: Work) -> Path:
+def _zip(files: list[Path], numbers: list[int], task: Task, work: Work) -> Path:
     output = work.folder / "pages.zip"
+    stem = PurePosixPath(task.name.replace("\\", "/")).stem or "document"
+    prefix = "slide_" if task.bundle == "pages" else f"{stem}-page-"
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
         for file, number in zip(files, numbers, strict=True):
-            archive.write(file, f"slide_{number}{file.suffix}")
+            archive.write(file, f"{prefix}{number}{file.suffix}")
     return output
 
 

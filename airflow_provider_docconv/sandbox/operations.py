@@ -68,7 +68,7 @@ class Operation:
     :param target: the target format, as the caller spelled it
     :param folder: where its files are
     :param seconds_per_page: the pace
-    :param time_limit: seconds after which it is canceled
+    :param time_limit: seconds after which it is canceled, where the caller set a limit
     """
 
     service: str
@@ -77,7 +77,7 @@ class Operation:
     target: str
     folder: Path
     seconds_per_page: float
-    time_limit: float
+    time_limit: float | None
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     state: State = State.CREATED
     created: datetime = field(default_factory=now)
@@ -195,7 +195,7 @@ class Operations:
             target=target,
             folder=folder,
             seconds_per_page=self._settings.seconds_per_page,
-            time_limit=min(time_limit or self._settings.job_timeout, self._settings.job_timeout),
+            time_limit=time_limit,
         )
 
     def submit(
@@ -270,7 +270,7 @@ class Operations:
                 operation.begin()
                 async with asyncio.timeout(operation.time_limit):
                     task = prepare(operation)
-                    async with self._processes:
+                    async with self._processes, asyncio.timeout(self._settings.job_timeout):
                         operation.outcome = await process.run(task, operation.report, self._turns)
                     await asyncio.sleep(operation.pace())
                 if deliver:
@@ -283,7 +283,7 @@ class Operations:
             cause = Cause.MISSING_SOURCE if error.status == 404 else Cause.DESTINATION
             operation.end(State.FAILED, ConversionError(cause, error.message))
         except TimeoutError:
-            message = f"The operation was canceled: it took longer than {operation.time_limit:g} seconds."
+            message = "The operation was canceled: it took longer than its time limit."
             operation.end(State.CANCELED, ConversionError(Cause.TIME_LIMIT, message))
         except asyncio.CancelledError:
             operation.end(State.CANCELED)

@@ -100,9 +100,13 @@ class Server:
 
     def _count(self, request: web.Request) -> None:
         handler: Any = request.match_info.handler
-        owner = getattr(handler, "__self__", None)
-        group = getattr(owner, "name", "login" if owner is self else "unknown")
-        self.introspection.calls[f"{group}.{getattr(handler, '__name__', 'path')}"] += 1
+        if request.match_info.http_exception is not None:
+            call = "unknown.path"
+        elif handler.__self__ is self:
+            call = "login.token"
+        else:
+            call = f"{handler.__self__.name}.{handler.__name__}"
+        self.introspection.calls[call] += 1
 
 
 @asynccontextmanager

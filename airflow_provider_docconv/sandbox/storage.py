@@ -69,7 +69,8 @@ class Storage:
         """Copy a file into this storage or another one."""
         source = self.file(path)
         copy = self._folder.parent / f".copy-{uuid.uuid4().hex}"
-        shutil.copyfile(source, copy)
+        # Files are replaced as a whole and never written to, so a second name is as good as a copy.
+        copy.hardlink_to(source)
         try:
             other.adopt(copy, target)
         finally:

@@ -13,8 +13,8 @@ from conftest import NO_DJVULIBRE, Client, pdf_pages
 from PIL import Image
 
 from airflow_provider_docconv.sandbox import engines, formats
-from airflow_provider_docconv.sandbox.engines.djvu import DjVuLibre, DjVuRs
 from airflow_provider_docconv.sandbox.engines.base import Work
+from airflow_provider_docconv.sandbox.engines.djvu import DjVuLibre, DjVuRs
 from airflow_provider_docconv.sandbox.errors import ConversionError
 from airflow_provider_docconv.sandbox.slides import EXPORT_FORMATS
 
