@@ -107,7 +107,7 @@ def page() -> str:
     lines = [
         "# The documents of the demo and the tests",
         "",
-        "Only the scan lies in this repository. The others are made at set-up: taken from published source distributions",
+        "Only the scan lies in this repository. The others are made at set-up: taken from published sources",
         f"({projects}), or written by `workbench/authoring.py`.",
         "`python -m workbench.documents` writes this page.",
         "",
