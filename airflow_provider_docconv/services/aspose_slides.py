@@ -17,6 +17,7 @@ from airflow_provider_docconv.services.operations import (
     Operation,
     OperationState,
     state_of,
+    status_word,
     whole_number,
     words,
 )
@@ -90,7 +91,7 @@ class AsposeSlides(ConversionService):
 
     def _read_operation(self, operation_id: str, reply: Reply) -> Operation:
         value = reply.json_object(self.label)
-        word = str(value.get("status"))
+        word = status_word(value.get("status"))
         error, progress = value.get("error"), value.get("progress")
         said = error
         if isinstance(error, dict):

@@ -17,6 +17,8 @@ from airflow_provider_docconv.services.replies import require_success
 
 TOKEN_PATH = "/connect/token"  # noqa: S105 - a path, not a secret
 _LONGEST_LEAD = 300
+_USUAL_LIFE = 3600.0
+_LONGEST_LIFE = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,17 @@ def read_token(reply: Reply, service: str, now: float) -> Token:
             f"{service} refused the client id and secret (HTTP {reply.status})", said=reply.said()
         )
     if reply.status == 429:
-        wait = reply.headers.get("retry-after", "600")
+        wait = reply.headers.get("retry-after", "")
+        wait = wait if wait.isascii() and wait.isdigit() else "600"
         raise AuthenticationFailed(
             f"{service} has locked the login after too many refused ones",
             remedy="correct login (client id) and password (client secret) of the connection, "
-            f"or wait {wait[:40]} seconds if they are right",
+            f"or wait {wait} seconds if they are right",
         )
     value = require_success(reply, f"{service}'s login").json_object(f"{service}'s login")
     token, lifetime = value.get("access_token"), value.get("expires_in")
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
         raise UnexpectedReply(f"{service}'s login answered without an access token")
-    seconds = float(lifetime) if isinstance(lifetime, int | float) and lifetime > 0 else 3600.0
+    sensible = isinstance(lifetime, int | float) and 0 < lifetime < _LONGEST_LIFE
+    seconds = float(lifetime) if sensible else _USUAL_LIFE
     return Token(token, now + seconds - min(_LONGEST_LEAD, seconds / 5))

@@ -41,13 +41,16 @@ class Document:
             with self.opener() as file:
                 while chunk := file.read(_CHUNK):
                     read += len(chunk)
+                    if self.size is not None and read > self.size:
+                        break  # The announced length is sent: the service must not take it for the whole.
                     yield chunk
-        except OSError as error:
+        except Exception as error:
             # Transports take an OSError out of a body for a broken connection, and would send it again.
+            # The stores' drivers raise errors of their own kinds.
             raise SourceNotFound(f"the source can't be read ({error})", document=self.name) from error
         if self.size is not None and read != self.size:
             raise SourceNotFound(
-                f"the source changed while it was read ({self.size} bytes were announced, {read} came)",
+                f"the source changed while it was read ({self.size} bytes were announced, but not {read})",
                 document=self.name,
                 remedy="run the task again when nobody writes to the source",
             )
@@ -62,7 +65,7 @@ class Document:
             with self.opener() as file:
                 file.seek(offset)
                 return file.read(length)
-        except OSError as error:
+        except Exception as error:
             raise SourceNotFound(f"the source can't be read ({error})", document=self.name) from error
 
 

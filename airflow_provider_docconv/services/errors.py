@@ -6,7 +6,8 @@ import re
 from typing import ClassVar
 
 _MAX_WORDS = 300
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+# Lone surrogates too: JSON can carry them, and no log or database takes them.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
 def quote_words(text: str) -> str:

@@ -25,6 +25,7 @@ from airflow_provider_docconv.services.operations import (
     Operation,
     OperationState,
     state_of,
+    status_word,
     whole_number,
     words,
 )
@@ -96,7 +97,7 @@ class GroupDocsConversion(ConversionService):
         value = yield from self._operation(operation_id)
         if value is None:
             return Operation(operation_id, OperationState.NOT_FOUND, "404")
-        word = str(value.get("status"))
+        word = status_word(value.get("status"))
         return Operation(operation_id, state_of(word, _STATES), word, words(find_message(value.get("error"))))
 
     def results(self, operation_id: str) -> Flow[list[ResultFile]]:
@@ -168,7 +169,10 @@ class GroupDocsConversion(ConversionService):
     def _stored_file(self, operation_id: str, item: Mapping[str, Any]) -> ResultFile:
         lower = {str(key).lower(): value for key, value in item.items()}
         # Only the path is taken from the URL: the token must not go to a host that a reply names.
-        url = urlsplit(str(lower.get("url") or ""))
+        try:
+            url = urlsplit(str(lower.get("url") or ""))
+        except ValueError:
+            url = urlsplit("")
         path = lower.get("path") or unquote(url.path.partition("/storage/file/")[2] or url.path)
         path = str(path).lstrip("/")
         if not path:

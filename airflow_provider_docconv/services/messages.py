@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from airflow_provider_docconv.services.bodies import Body
-from airflow_provider_docconv.services.errors import UnexpectedReply
+from airflow_provider_docconv.services.errors import UnexpectedReply, quote_words
 
 T = TypeVar("T")
 
@@ -90,8 +90,8 @@ class Reply:
         try:
             value = json.loads(self.body)
         except (ValueError, RecursionError):
-            return _page_title(self.text())
-        return find_message(value) or f"HTTP {self.status}"
+            return quote_words(_page_title(self.text()))
+        return quote_words(find_message(value) or f"HTTP {self.status}")
 
 
 def _page_title(text: str) -> str:
@@ -138,8 +138,12 @@ def path_segment(text: str) -> str:
     """
     Percent-encode a text from outside as one segment of a URL's path.
 
-    :raises UnexpectedReply: if it is ``.`` or ``..``, which HTTP clients take for a way out of the folder
+    :raises UnexpectedReply: if it is ``.`` or ``..``, which HTTP clients take for a way out of the folder, or no
+        text that can be encoded
     """
-    if text in (".", ".."):
-        raise UnexpectedReply(f"{text!r} is no name")
-    return quote(text, safe="")
+    try:
+        if text not in (".", ".."):
+            return quote(text, safe="")
+    except UnicodeEncodeError:
+        pass
+    raise UnexpectedReply(f"{text[:100]!r} is no name")

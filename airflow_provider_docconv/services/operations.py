@@ -78,6 +78,11 @@ def state_of(word: object, states: Mapping[str, OperationState]) -> OperationSta
     return states.get(str(word).strip().lower(), OperationState.RUNNING)
 
 
+def status_word(value: object) -> str:
+    """Return a vendor's status word, fit for a message."""
+    return words(value) or "in no known state"
+
+
 def clean_operation_id(text: str) -> str:
     """
     Return an operation id without the quotes that some servers and SDKs leave around it.
@@ -87,7 +92,7 @@ def clean_operation_id(text: str) -> str:
     value = text.strip()
     if len(value) >= 2 and value[0] == value[-1] == '"':
         value = value[1:-1].strip()
-    odd = any(char in '<>{}"' or unicodedata.category(char)[0] in "CZ" for char in value)
+    odd = any(char in '<>{}"' or unicodedata.category(char)[0] in "CZ" for char in value[:_MAX_ID])
     if odd or not 0 < len(value) <= _MAX_ID:
         raise ValueError(f"not an operation id: {quote_words(text[:100])!r}")
     return value

@@ -15,6 +15,11 @@ from airflow_provider_docconv.services.messages import Reply
 from airflow_provider_docconv.services.operations import clean_operation_id
 
 
+# Not implemented, and unavailable: the only breakdowns after which nothing can have begun. Proxies have more of
+# their own (520 to 524), which say that the service took the request and did not answer in time.
+_NOTHING_DONE = (501, 503)
+
+
 def require_success(reply: Reply, service: str, operation_id: str | None = None) -> Reply:
     """
     Return the reply if its status is one of success.
@@ -36,7 +41,7 @@ def read_started_id(reply: Reply, service: str) -> str:
     :raises StartReplyLost: if the service may have begun, but the reply does not say as what
     :raises DocConvError: if the service refused
     """
-    if reply.status in (500, 502, 504):
+    if reply.status >= 500 and reply.status not in _NOTHING_DONE:
         raise StartReplyLost(f"{service} broke down over the start (HTTP {reply.status})", said=reply.said())
     require_success(reply, service)
     try:

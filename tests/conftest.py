@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# No files left behind, and the same examples every time: a failure that comes and goes helps nobody.
+settings.register_profile("docconv", deadline=None, database=None, derandomize=True, max_examples=60)
+settings.load_profile("docconv")
+
+# Before anything imports Airflow: no test may read or write the home of the person who runs it.
+_HOME = tempfile.mkdtemp(prefix="docconv-tests-")
+os.environ |= {
+    "AIRFLOW_HOME": os.environ.get("AIRFLOW_HOME", _HOME),
+    "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+}
+for _name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+    os.environ.pop(_name, None)
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the count of refused logins, which all processes of a user share, from one test to another."""
+    folder = tmp_path_factory.mktemp("tmp")
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[object]:
+    """A quick sandbox that everyone shares; who counts what it sees takes one of their own."""
+    from airflow_provider_docconv.sandbox import Sandbox
+
+    with Sandbox(engine="wheels", storages=("Main", "MyStorage")) as running:
+        yield running
