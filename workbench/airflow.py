@@ -53,7 +53,8 @@ class Airflow:
         (self.port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
         self.rest = Rest(self.url)
-        self.environment = program_environment(AIRFLOW_HOME=str(home), **(environment or {}))
+        own = {"AIRFLOW_HOME": str(home), "TMPDIR": str(home / "tmp")}
+        self.environment = program_environment(**own, **(environment or {}))
         self.processes = Processes()
         self.components = {name: self._component(name) for name in COMPONENTS}
 
@@ -82,7 +83,7 @@ class Airflow:
 
     def start(self) -> None:
         """Start every component, all at once, without waiting for them."""
-        self.home.mkdir(parents=True, exist_ok=True)
+        (self.home / "tmp").mkdir(parents=True, exist_ok=True)
         write_configuration(self.home / "airflow.cfg", self._settings())
         if not (self.home / "airflow.db").exists():
             shutil.copyfile(empty_database(), self.home / "airflow.db")

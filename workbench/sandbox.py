@@ -8,7 +8,7 @@ from pathlib import Path
 import requests
 
 from workbench.airflow import Airflow
-from workbench.environment import HOME, VENV, program_environment
+from workbench.environment import CACHE, HOME, VENV, program_environment
 from workbench.processes import Process, Processes, free_ports, wait_until
 
 CONNECTIONS = {
@@ -31,7 +31,10 @@ class Sandbox:
         self.url = f"http://127.0.0.1:{self.port}"
         self.work = HOME / "tmp" / f"sandbox-{self.port}"
         command = [str(VENV / "bin" / "docconv-sandbox"), "--port", str(self.port), *options]
-        self.process = Process("The sandbox", command, log, program_environment(TMPDIR=str(self.work)))
+        # LibreOffice would leave caches and settings in the home of whoever runs it.
+        folders = {"TMPDIR": self.work, "XDG_CONFIG_HOME": self.work, "XDG_CACHE_HOME": CACHE}
+        environment = program_environment(**{name: str(folder) for name, folder in folders.items()})
+        self.process = Process("The sandbox", command, log, environment)
         self.processes = Processes()
 
     def __enter__(self) -> Sandbox:
