@@ -1,0 +1,92 @@
+"""A real Airflow, a real sandbox and real documents, shared by all tests of this folder."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msoffcrypto.format.ooxml
+import pytest
+import requests
+
+from tests.dags.planted import CLIENT_SECRET, DOCUMENT_PASSWORD
+from workbench import authoring
+from workbench.airflow import Airflow
+from workbench.environment import DAGS, ROOT
+from workbench.run import Run
+from workbench.sandbox import CONNECTIONS, Sandbox
+
+#: How the sandbox's statistics call what the vendors would bill as a conversion.
+STARTS = {"slides.convert", "groupdocs.convert", "groupdocs.convert_and_save", "ocr.start"}
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("airflow")
+
+
+@pytest.fixture(scope="session")
+def sandbox(home: Path) -> Iterator[Sandbox]:
+    # Slow enough that a deck of a few slides is deferred.
+    options = ("--seconds-per-page", "0.7", "--client-secret", CLIENT_SECRET)
+    with Sandbox(home.parent / "sandbox.log", *options) as sandbox:
+        sandbox.wait_until_healthy()
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def airflow(home: Path, sandbox: Sandbox) -> Iterator[Airflow]:
+    folder = home.parent / "dags"
+    folder.mkdir()
+    for file in (*DAGS.glob("*.py"), *(Path(__file__).parent / "dag_files").glob("*.py")):
+        (folder / file.name).write_text(file.read_text())
+    with Airflow(home, folder) as airflow:
+        for conn_id, conn_type in CONNECTIONS.items():
+            airflow.connect(conn_id, conn_type, host=sandbox.url, login="sandbox", password=CLIENT_SECRET)
+        airflow.connect("document_password", "generic", password=DOCUMENT_PASSWORD)
+        yield airflow
+
+
+@pytest.fixture
+def starts(sandbox: Sandbox) -> Callable[[], int]:
+    """Count the calls that start a conversion, and are billed."""
+
+    def count() -> int:
+        calls: dict[str, int] = requests.get(f"{sandbox.url}/sandbox/stats", timeout=10).json()["calls"]
+        return sum(number for call, number in calls.items() if call in STARTS)
+
+    return count
+
+
+@pytest.fixture(scope="session")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inbox")
+    deck = authoring.deck(6, "Quarterly figures")
+    encrypted = io.BytesIO()
+    msoffcrypto.format.ooxml.OOXMLFile(io.BytesIO(deck)).encrypt(DOCUMENT_PASSWORD, encrypted)
+    contents = {
+        "deck.pptx": deck,
+        "letter.docx": authoring.letter("One paragraph.\n\nAnother one.", "A letter"),
+        "figures.xlsx": authoring.workbook(),
+        "scan.djvu": (ROOT / "tests" / "data" / "project_scan.djvu").read_bytes(),
+        "damaged.pptx": authoring.damaged(),
+        "encrypted.pptx": encrypted.getvalue(),
+        "notes.txt": b"not for conversion",
+    }
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def convert(airflow: Airflow, documents: Path, tmp_path: Path) -> Callable[..., Run]:
+    """Run one of the Dags for one document, and return the run when it has ended."""
+
+    def run(dag_id: str, name: str, conn_id: str = "aspose_slides_default") -> Run:
+        conf = {"source": f"file://{documents}/{name}", "conn_id": conn_id, "destination": f"file://{tmp_path}/out/"}
+        started = airflow.run(dag_id, conf)
+        started.wait()
+        return started
+
+    return run
