@@ -41,6 +41,7 @@ class DocConvHook(BaseHook):
     def __init__(self, conn_id: str | None = None) -> None:
         super().__init__()
         self.conn_id = conn_id or str(getattr(self, "default_conn_name", ""))
+        self._connection: Connection | None = None
         self._client: Client | None = None
 
     @classmethod
@@ -51,7 +52,10 @@ class DocConvHook(BaseHook):
         :param conn_id: the connection
         :raises InvalidOptions: if it is not a connection to a conversion service
         """
-        return _hook_class(cls.get_connection(conn_id), conn_id)(conn_id)
+        connection = cls.get_connection(conn_id)
+        hook = _hook_class(connection, conn_id)(conn_id)
+        hook._connection = connection  # Secret backends bill look-ups, too.
+        return hook
 
     def get_conn(self) -> Client:
         """Return the client that all users of the connection in this process share."""
@@ -60,7 +64,8 @@ class DocConvHook(BaseHook):
 
             from airflow_provider_docconv.client.blocking import shared_client
 
-            self._client = shared_client(read_settings(self.get_connection(self.conn_id)), mask_secret)
+            connection = self._connection or self.get_connection(self.conn_id)
+            self._client = shared_client(read_settings(connection), mask_secret)
         return self._client
 
     def start(
