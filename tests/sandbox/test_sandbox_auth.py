@@ -7,7 +7,7 @@ import json
 
 import pytest
 import requests
-from conftest import Client
+from speaking import Client
 
 from airflow_provider_docconv.sandbox import Sandbox, Settings
 from airflow_provider_docconv.sandbox.auth import Auth

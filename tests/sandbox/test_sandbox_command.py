@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from conftest import PATIENCE, is_running, wait_until
+from speaking import PATIENCE, is_running, wait_until
 
 from airflow_provider_docconv.sandbox import Sandbox, Settings
 from airflow_provider_docconv.sandbox.__main__ import main, table

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import documents
 import pytest
-from conftest import Client, pdf_pages
+from speaking import Client, pdf_pages
 
 from airflow_provider_docconv.sandbox import formats
 from airflow_provider_docconv.sandbox.errors import ConversionError

@@ -9,8 +9,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import NO_DJVULIBRE, Client, pdf_pages
 from PIL import Image
+from speaking import NO_DJVULIBRE, Client, pdf_pages
 
 from airflow_provider_docconv.sandbox import engines, formats
 from airflow_provider_docconv.sandbox.engines.base import Work

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Client, is_running, wait_until
+from speaking import Client, is_running, wait_until
 
 from airflow_provider_docconv.sandbox import Sandbox, Settings
 from airflow_provider_docconv.sandbox.errors import ConversionError

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from conftest import Client
+from speaking import Client
 
 from airflow_provider_docconv.sandbox.errors import ApiError
 from airflow_provider_docconv.sandbox.storage import Storage

@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from conftest import Client, pdf_pages
+from speaking import Client, pdf_pages
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z")
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
