@@ -67,6 +67,7 @@ def read_token(reply: Reply, service: str, now: float) -> Token:
     token, lifetime = value.get("access_token"), value.get("expires_in")
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
         raise UnexpectedReply(f"{service}'s login answered without an access token")
-    sensible = isinstance(lifetime, int | float) and 0 < lifetime < _LONGEST_LIFE
-    seconds = float(lifetime) if sensible else _USUAL_LIFE
+    seconds = _USUAL_LIFE
+    if isinstance(lifetime, int | float) and 0 < lifetime < _LONGEST_LIFE:
+        seconds = float(lifetime)
     return Token(token, now + seconds - min(_LONGEST_LEAD, seconds / 5))

@@ -83,12 +83,10 @@ class GroupDocsConversion(ConversionService):
                 repeatable=False,
             )
             return read_started_id(reply, self.label)
-        output = given.get("outputPath")
+        settings = self._settings(source, target_format, given)
         if isinstance(source, Document):
-            stem = source.name.rpartition(".")[0] or source.name
-            output = output or f"docconv/{source.key}/{stem}.{target_format.lower()}"
-            source = yield from self._upload(source, given.get("storageName") or self.storage)
-        settings = self._settings(source, target_format, given, output)
+            source = yield from self._upload(source, settings.get("StorageName"))
+        settings["FilePath"] = source.path
         reply = yield Request("POST", _ASYNC, {}, _JSON, json_body(settings), repeatable=False)
         return read_started_id(reply, self.label)
 
@@ -133,19 +131,24 @@ class GroupDocsConversion(ConversionService):
         return {key[:1].lower() + key[1:]: item for key, item in value.items()}
 
     def _settings(
-        self, source: StoredDocument, target_format: str, given: Mapping[str, Any], output: str | None
+        self, source: Document | StoredDocument, target_format: str, given: Mapping[str, Any]
     ) -> dict[str, Any]:
         load, convert = _mapping(given, "loadOptions"), _mapping(given, "convertOptions")
         if password := given.get("password"):
             load["Password"] = password
         convert |= {key[:1].upper() + key[1:]: _page(key, given[key]) for key in sorted(_DIRECT & set(given))}
+        storage, output = None, None
+        if isinstance(source, StoredDocument):
+            storage = source.storage
+        else:
+            stem = source.name.rpartition(".")[0] or source.name
+            output = f"docconv/{source.key}/{stem}.{target_format.lower()}"
         settings = {
-            "StorageName": source.storage or given.get("storageName") or self.storage,
-            "FilePath": source.path,
+            "StorageName": storage or given.get("storageName") or self.storage,
             "Format": target_format,
             "LoadOptions": load,
             "ConvertOptions": convert,
-            "OutputPath": output,
+            "OutputPath": given.get("outputPath") or output,
             "FontsPath": given.get("fontsPath"),
         }
         return {key: value for key, value in settings.items() if value}

@@ -14,7 +14,6 @@ from airflow_provider_docconv.services.errors import (
 from airflow_provider_docconv.services.messages import Reply
 from airflow_provider_docconv.services.operations import clean_operation_id
 
-
 # Not implemented, and unavailable: the only breakdowns after which nothing can have begun. Proxies have more of
 # their own (520 to 524), which say that the service took the request and did not answer in time.
 _NOTHING_DONE = (501, 503)

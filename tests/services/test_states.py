@@ -90,7 +90,10 @@ def test_a_service_in_trouble_says_nothing_of_the_operation(service: str) -> Non
 FAILURES: list[tuple[str, dict[str, Any], str | None]] = [
     (
         "aspose_slides",
-        {"status": "Failed", "error": {"code": "x", "description": "Long.", "httpStatusCode": 400, "message": "Short."}},
+        {
+            "status": "Failed",
+            "error": {"code": "x", "description": "Long.", "httpStatusCode": 400, "message": "Short."},
+        },
         "Short.",
     ),
     ("aspose_slides", {"status": "Failed", "error": {"code": "errorX", "description": "Long."}}, "Long."),
