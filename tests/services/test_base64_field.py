@@ -130,10 +130,8 @@ def test_damaged_base64_is_refused(string: str, size: int) -> None:
     ],
 )
 def test_no_json_is_refused(data: bytes) -> None:
-    field = Base64Field(PATH)
     with pytest.raises(ValueError):  # noqa: PT011 - each kind has its own words
-        field.feed(data)
-        field.close()
+        decode(data, [1000])
 
 
 @given(st.binary(max_size=60), st.integers(1, 9))
@@ -155,13 +153,15 @@ def test_json_without_the_string_is_kept_as_it_is(size: int, value: object) -> N
     assert (b"".join(fed), field.close(), field.found) == (b"", value, False)
 
 
+def feed_for_ever(field: Base64Field, piece: bytes) -> None:
+    for _ in range(100):
+        field.feed(piece)
+
+
 @pytest.mark.parametrize("endless", [b" ", b"[1,", b"1", b'"x', b'{"a":{"b":', b'{"results":[{"data":"\\'])
 def test_memory_does_not_grow_with_what_is_sent(endless: bytes) -> None:
-    field = Base64Field(PATH)
-    piece = endless * 60_000
-    with pytest.raises(ValueError, match="large|deep|base64|data"):
-        for _ in range(100):
-            field.feed(piece)
+    with pytest.raises(ValueError):  # noqa: PT011 - each kind has its own words
+        feed_for_ever(Base64Field(PATH), endless * 60_000)
 
 
 def test_memory_does_not_grow_with_the_string() -> None:
@@ -174,6 +174,13 @@ def test_memory_does_not_grow_with_the_string() -> None:
     assert given == (len(piece) * 120 // 4) * 3
     held = sum(len(value) for value in vars(field).values() if isinstance(value, bytes | bytearray))
     assert held < 100
+
+
+def fed_whole(data: bytes) -> bytes:
+    found = decoder()
+    content = found.feed(data)
+    found.close()
+    return content
 
 
 def decoder() -> Decoder:
@@ -203,12 +210,8 @@ ANSWERS = {
 @pytest.mark.parametrize(("data", "kind", "words"), ANSWERS.values(), ids=list(ANSWERS))
 def test_what_the_decoder_of_ocr_says(data: bytes, kind: type[DocConvError], words: str) -> None:
     with pytest.raises(kind, match=words):
-        found = decoder()
-        found.feed(data)
-        found.close()
+        fed_whole(data)
 
 
 def test_a_warning_beside_a_result_is_no_error() -> None:
-    found = decoder()
-    assert found.feed(answer("Completed", "QUJD", {"messages": ["Skewed."], "warnings": ["!"]})) == b"ABC"
-    found.close()
+    assert fed_whole(answer("Completed", "QUJD", {"messages": ["Skewed."], "warnings": ["!"]})) == b"ABC"

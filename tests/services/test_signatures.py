@@ -80,8 +80,8 @@ def test_any_bytes_are_sent_or_refused(content: bytes, name: str, with_header: b
     whole = OLE + content.ljust(600, b"\1") if with_header else content
     try:
         require_convertible(document(whole, name), "X", has_password=False)
-    except DocumentRejected as error:
-        assert name in str(error)
+    except DocumentRejected:
+        pass
 
 
 @pytest.mark.parametrize(
