@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-import psutil
+from workbench.reaper import Reaper
+from workbench.sessions import Session, end
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PR_SET_PDEATHSIG = 1
 
 
 class ProgramDied(RuntimeError):
@@ -40,9 +37,10 @@ class Process:
         self.log = log
         self.environment = environment
         self.popen: subprocess.Popen[bytes] | None = None
+        self.session: Session | None = None
 
-    def start(self) -> None:
-        """Start the program; a second start is for one that has ended."""
+    def start(self) -> Session:
+        """Start the program, anew if it has ended."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self.popen = subprocess.Popen(
@@ -52,8 +50,9 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=end_with_parent,
             )
+        self.session = Session.of(self.popen.pid)
+        return self.session
 
     @property
     def pid(self) -> int:
@@ -75,64 +74,35 @@ class Process:
 
     def signal(self, number: signal.Signals) -> None:
         """Send the program (and nothing it started) a signal: SIGSTOP, SIGCONT, SIGTERM, SIGKILL."""
-        if self.alive:
-            os.kill(self.pid, number)
+        if self.session:
+            self.session.signal(number)
 
     def kill(self) -> None:
         """End the program and everything it started at once, as a crash of the machine would."""
-        if self.popen is None:
-            return
-        for pid in session(self.pid):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.popen.wait()
+        self.stop(grace=0)
 
     def stop(self, grace: float = 3) -> None:
-        """End the program, politely at first."""
-        stop_all([self], grace)
-
-
-def stop_all(processes: Sequence[Process], grace: float = 3) -> None:
-    """
-    End programs and everything they started.
-
-    :param processes: the programs.
-    :param grace: seconds they get, all together, until they are killed.
-    """
-    for process in processes:
-        process.signal(signal.SIGTERM)
-        process.signal(signal.SIGCONT)
-    deadline = time.monotonic() + grace
-    while any(p.alive for p in processes) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    for process in processes:
-        process.kill()
-
-
-def session(leader: int) -> Iterator[int]:
-    """Yield the processes of a session: Airflow gives its tasks process groups of their own, never sessions."""
-    for pid in psutil.pids():
-        with suppress(ProcessLookupError, PermissionError):
-            if os.getsid(pid) == leader:
-                yield pid
-
-
-def end_with_parent() -> None:
-    """Ask the kernel to end this process when its parent is killed without a chance to clean up."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        """End the program and everything it started, politely at first if there is time for it."""
+        if self.session and self.popen:
+            if grace:
+                end([self.session], grace)
+            self.session.kill()
+            self.popen.wait()
 
 
 class Processes:
-    """Programs that end together: a context manager that leaves nothing running, not even on a second Ctrl-C."""
+    """Programs that end together: a context manager that leaves nothing running, not even if we are killed."""
 
     def __init__(self) -> None:
         self.running: list[Process] = []
+        self.reaper: Reaper | None = None
 
     def start(self, process: Process) -> Process:
-        """Start a program and take charge of it."""
-        self.running.append(process)
-        process.start()
+        """Start a program, anew if it has ended, and take charge of it."""
+        self.reaper = self.reaper or Reaper()
+        self.reaper.watch(process.start())
+        if process not in self.running:
+            self.running.append(process)
         return process
 
     def __enter__(self) -> Processes:
@@ -140,7 +110,10 @@ class Processes:
 
     def __exit__(self, *error: object) -> None:
         with undisturbed():
-            stop_all(self.running)
+            if self.reaper:
+                self.reaper.reap()
+            for process in self.running:
+                process.stop(grace=0)
 
 
 @contextmanager
