@@ -62,6 +62,7 @@ class Hostile:
     :param logins: the same for the token endpoint; without it every login gets a new token
     :param answer: decides instead of ``answers``
     :param tls: serves HTTPS
+    :param port: the port, if it matters
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Hostile:
         logins: Iterable[Answer] = (),
         answer: Callable[[Seen], Answer] | None = None,
         tls: ssl.SSLContext | None = None,
+        port: int = 0,
     ) -> None:
         self.seen: list[Seen] = []
         self._answers = list(answers)
@@ -77,7 +79,7 @@ class Hostile:
         self._answer = answer
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
         self._server.block_on_close = False
         if tls:

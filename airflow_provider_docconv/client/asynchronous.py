@@ -28,7 +28,7 @@ from airflow_provider_docconv.client.logins import Logins
 from airflow_provider_docconv.client.retries import Failure, Fault
 from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.services.auth import Token
-from airflow_provider_docconv.services.errors import AuthenticationFailed, DocConvError, UnexpectedReply
+from airflow_provider_docconv.services.errors import AuthenticationFailed, DocConvError, TLSFailed, UnexpectedReply
 from airflow_provider_docconv.services.messages import Flow, Reply
 
 T = TypeVar("T")
@@ -137,9 +137,15 @@ def _new_session(settings: Settings) -> aiohttp.ClientSession:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout, sock_read=settings.read_timeout)
     tls: ssl.SSLContext | bool = bool(settings.verify)
     if isinstance(settings.verify, str):
-        tls = ssl.create_default_context(cafile=settings.verify)
+        try:
+            tls = ssl.create_default_context(cafile=settings.verify)
+        except OSError as error:
+            raise TLSFailed(f"the file {settings.verify!r} of trusted authorities can't be read ({error})") from error
     connector = aiohttp.TCPConnector(ssl=tls, limit=20)
-    return aiohttp.ClientSession(timeout=timeout, connector=connector, proxy=_proxy(settings.base_url))
+    session = aiohttp.ClientSession(timeout=timeout, connector=connector, proxy=_proxy(settings.base_url))
+    # Otherwise aiohttp repeats a PUT on its own when a reused connection breaks, and GroupDocs starts with a PUT.
+    session._retry_connection = False
+    return session
 
 
 def _proxy(url: str) -> str | None:

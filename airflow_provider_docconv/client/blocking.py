@@ -107,7 +107,7 @@ class Client:
             return self._current_token(step.refused)
         try:
             return self._send(step)
-        except requests.RequestException as error:
+        except OSError as error:
             return Failure(_fault(error), explain(error))
 
     def _send(self, step: Send) -> Reply | Stream:
@@ -167,8 +167,9 @@ def _keep_authorization(request: requests.PreparedRequest) -> requests.PreparedR
     return request
 
 
-def _fault(error: requests.RequestException) -> Fault:
-    if isinstance(error, requests.exceptions.SSLError):
+def _fault(error: OSError) -> Fault:
+    # requests' own errors are OSErrors; the only other one is that the file of the authorities can't be read.
+    if isinstance(error, requests.exceptions.SSLError) or not isinstance(error, requests.RequestException):
         return Fault.TLS
     reason = error.args[0] if error.args else None
     if isinstance(reason, MaxRetryError):

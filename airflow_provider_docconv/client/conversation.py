@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 from airflow_provider_docconv import __version__
+from airflow_provider_docconv.client.failures import hide
 from airflow_provider_docconv.client.retries import BROKEN, NOT_DONE, Attempts, Failure
 from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.services.auth import Token, read_token, token_request
@@ -99,7 +100,7 @@ def log_in(settings: Settings, now: float) -> Talk[Token]:
     """
     request = token_request(settings.client_id, settings.client_secret)
     reply = yield from _attempt(Send, request, settings.token_url, {}, settings, BROKEN - {429})
-    return read_token(reply, settings.label, now)
+    return read_token(reply if reply.ok else hide(reply, settings.client_secret), settings.label, now)
 
 
 def _authorized(how: type[Send], request: Request, settings: Settings) -> Talk[Any]:
@@ -110,7 +111,7 @@ def _authorized(how: type[Send], request: Request, settings: Settings) -> Talk[A
         headers = {"Authorization": f"Bearer {token.value}"}
         answer = yield from _attempt(how, request, url, headers, settings, again)
         if answer.status != 401 or refused:
-            return answer
+            return hide(answer, token.value) if isinstance(answer, Reply) else answer
         refused = token
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from urllib.parse import quote_plus
 
 from airflow_provider_docconv.services.errors import DocConvError, quote_words
+from airflow_provider_docconv.services.messages import Reply
 
 _OBJECT = re.compile(r"<[^<>]*object at 0x[0-9a-f]+>:? ?")
 
@@ -25,6 +28,14 @@ def explain(error: BaseException) -> str:
 def _inner(error: BaseException) -> BaseException | None:
     candidates = (getattr(error, "reason", None), *error.args, error.__cause__)
     return next((inner for inner in candidates if isinstance(inner, BaseException)), None)
+
+
+def hide(reply: Reply, secret: str) -> Reply:
+    """Take a secret out of a reply that repeats it, before its words are cut to length."""
+    body = reply.body
+    for form in (secret, quote_plus(secret)):
+        body = body.replace(form.encode(), b"***")
+    return replace(reply, body=body)
 
 
 def scrub(error: DocConvError, *secrets: str | None) -> None:

@@ -58,6 +58,7 @@ class Logins:
         """Count a refused login."""
         times = [*self._refused(), time.time()][-_MOST_REFUSED:]
         try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
             self._file.write_text("\n".join(map(str, times)))
         except OSError:
             return  # A full or read-only disk: the account's own lock remains.

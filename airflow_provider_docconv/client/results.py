@@ -26,7 +26,7 @@ class ResultStream:
         self._file = file
         self._service = service
         self._decoder = file.decoder()
-        self._received = 0
+        self._received = self._given = 0
         length = headers.get("content-length", "")
         # With a content coding the length counts other bytes than those that arrive here.
         coded = headers.get("content-encoding", "identity").lower() not in ("", "identity")
@@ -37,7 +37,9 @@ class ResultStream:
     def feed(self, chunk: bytes) -> bytes:
         """Take the next piece of the body and return the document's bytes in it."""
         self._received += len(chunk)
-        return self._decoder.feed(chunk)
+        data = self._decoder.feed(chunk)
+        self._given += len(data)
+        return data
 
     def close(self) -> None:
         """
@@ -48,7 +50,7 @@ class ResultStream:
         if self._expected is not None and self._received != self._expected:
             raise self.truncated(f"{self._received} of {self._expected} bytes came")
         self._decoder.close()
-        if not self._received:
+        if not self._given:
             raise self.truncated("it is empty")
 
     def truncated(self, words: str) -> TruncatedResult:

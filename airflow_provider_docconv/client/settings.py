@@ -65,12 +65,14 @@ def _address(text: str) -> str:
     address = text.strip().rstrip("/")
     if "://" not in address:
         address = f"https://{address}"
-    parts = urlsplit(address)
     try:
+        parts = urlsplit(address)
         valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        (parts.hostname or "").encode("idna")  # The resolvers would raise their UnicodeError in odd places.
+        valid = valid and not (parts.netloc.endswith(":") or parts.username or parts.query or parts.fragment)
     except ValueError:
         valid = False
-    if not valid or parts.username or parts.query or parts.fragment:
+    if not valid:
         raise InvalidOptions(
             "the connection's host or auth_url is no address of a service",
             remedy="give it as https://host, with a port and a path if need be, and without credentials",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -81,13 +82,19 @@ class DocConvHook(BaseHook):
         """
         from airflow.providers.common.compat.sdk import mask_secret
 
+        from airflow_provider_docconv.client.failures import scrub
+
         client, given = self.get_conn(), options or {}
         password = client.service.password(given)
         if password:
             mask_secret(password)
         if isinstance(source, Document):
             require_convertible(source, self.fields.label, has_password=password is not None)
-        return client.run(client.service.start(source, target_format, given))
+        try:
+            return client.run(client.service.start(source, target_format, given))
+        except DocConvError as error:
+            scrub(error, password)  # A service may repeat what it was sent.
+            raise
 
     def get_operation(self, operation_id: str) -> Operation:
         """
@@ -276,9 +283,11 @@ def _host(connection: Connection) -> str:
     host = (connection.host or "").strip()
     if not host:
         return ""
-    scheme = f"{connection.schema}://" if connection.schema in ("http", "https") and "://" not in host else ""
-    port = f":{connection.port}" if connection.port else ""
-    return f"{scheme}{host.rstrip('/')}{port}"
+    scheme, _, rest = host.rpartition("://")
+    scheme = scheme or (connection.schema if connection.schema in ("http", "https") else "https")
+    name, slash, path = rest.partition("/")
+    port = f":{connection.port}" if connection.port and not re.search(r":\d+$", name) else ""
+    return f"{scheme}://{name}{port}{slash}{path}"
 
 
 def _seconds(extra: Mapping[str, Any], key: str, default: float) -> float:

@@ -183,12 +183,12 @@ class DownloadResultOperator(BaseOperator):
         """
         from airflow_provider_docconv.exceptions import task_errors
         from airflow_provider_docconv.hooks.docconv import DocConvHook
-        from airflow_provider_docconv.services.operations import clean_operation_id
+        from airflow_provider_docconv.services.operations import given_operation_id
         from airflow_provider_docconv.storage import Destination
 
         with task_errors(self.source):
             hook = DocConvHook.for_connection(self.conn_id)
-            operation_id = clean_operation_id(str(self.operation_id))
+            operation_id = given_operation_id(self.operation_id)
             stem = PurePosixPath(self.source).stem if self.source else None
             destination = Destination(str(self.destination), hook.fields.label, stem)
             files = hook.get_results(operation_id)

@@ -159,14 +159,11 @@ class ConversionSensor(BaseSensorOperator):
 
     def _poll(self) -> float | None:
         """Poll once; return the seconds until the next poll, or None if the conversion succeeded."""
-        from airflow_provider_docconv.exceptions import DocConvError, InvalidOptions
-        from airflow_provider_docconv.services.operations import Operation, clean_operation_id
+        from airflow_provider_docconv.exceptions import DocConvError
+        from airflow_provider_docconv.services.operations import Operation, given_operation_id
         from airflow_provider_docconv.waiting import Wait
 
-        try:
-            self.operation_id = clean_operation_id(str(self.operation_id))
-        except ValueError as error:
-            raise InvalidOptions(str(error), remedy="give the operation id that the start task returned") from error
+        self.operation_id = given_operation_id(self.operation_id)
         if self._wait is None:
             self._wait = Wait(
                 self.operation_id,

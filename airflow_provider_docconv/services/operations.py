@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from airflow_provider_docconv.services.errors import quote_words
+from airflow_provider_docconv.services.errors import InvalidOptions, quote_words
 
 _MAX_ID = 200
 
@@ -96,6 +96,18 @@ def clean_operation_id(text: str) -> str:
     if odd or not 0 < len(value) <= _MAX_ID:
         raise ValueError(f"not an operation id: {quote_words(text[:100])!r}")
     return value
+
+
+def given_operation_id(value: object) -> str:
+    """
+    Return an operation id that a task was given, as :func:`clean_operation_id` does.
+
+    :raises InvalidOptions: if it can't be one
+    """
+    try:
+        return clean_operation_id(str(value))
+    except ValueError as error:
+        raise InvalidOptions(str(error), remedy="give the operation id that the start task returned") from error
 
 
 def whole_number(value: object) -> int | None:

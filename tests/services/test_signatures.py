@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 
 import pytest
@@ -78,10 +79,8 @@ def test_an_encrypted_document_with_its_password_is_sent() -> None:
 @given(st.binary(max_size=600), st.sampled_from(["a.docx", "a.pdf", "a.djvu", "a.bin"]), st.booleans())
 def test_any_bytes_are_sent_or_refused(content: bytes, name: str, with_header: bool) -> None:
     whole = OLE + content.ljust(600, b"\1") if with_header else content
-    try:
+    with contextlib.suppress(DocumentRejected):
         require_convertible(document(whole, name), "X", has_password=False)
-    except DocumentRejected:
-        pass
 
 
 @pytest.mark.parametrize(
