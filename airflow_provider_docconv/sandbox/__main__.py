@@ -78,7 +78,8 @@ async def _serve(settings: Settings) -> None:
     async with serving(settings) as server:
         print(table(settings))
         print(f"  Storages: {', '.join(settings.storages)}; workers: {settings.workers}")
-        print(f"  Client id: {settings.client_id}; the secret is the one you gave, or: sandbox")
+        secret = "the one you gave" if settings.client_secret != Settings.client_secret else settings.client_secret
+        print(f"  Client id: {settings.client_id}; client secret: {secret}")
         print(f"Listening on http://{HOST}:{server.port}", flush=True)
         await stop.wait()
 

@@ -1,6 +1,6 @@
 """One conversion in a process of its own, so that a crash, a hang or a bomb ends there.
 
-The server starts ``python -m airflow_provider_docconv.sandbox.job``, writes the task as one line of JSON to its
+The server starts it, writes the task as one line of JSON to its
 standard input and keeps that pipe open. The job answers with lines of JSON: ``{"step": [1, 5, "…"]}`` as it goes on,
 ``{"wait": "LibreOffice"}`` when it needs a turn (the server then writes any line), and in the end one of
 ``{"outcome": {…}}`` and ``{"failure": [cause, message]}``.
@@ -25,7 +25,7 @@ from airflow_provider_docconv.sandbox.engines.passwords import decrypt
 from airflow_provider_docconv.sandbox.errors import Cause, ConversionError
 from airflow_provider_docconv.sandbox.task import Outcome, Task
 
-MEMORY_LIMIT = 6 << 30
+MEMORY_LIMIT = 4 << 30
 FILE_LIMIT = 4 << 30
 
 
@@ -156,7 +156,3 @@ def main() -> None:
         send({"failure": [Cause.ENGINE.value, f"The engine failed: {type(error).__name__}: {error}"]})
     # Past this point nothing is left to do, and a native thread that hangs at exit would only hold the worker.
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

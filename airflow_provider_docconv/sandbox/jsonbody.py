@@ -82,18 +82,21 @@ class Base64Field:
         return True
 
     def _document(self) -> bool:
-        match = _INSIDE.search(self._pending)
-        if not match:
-            self._decode(self._pending)
-            self._pending = b""
+        # Two plain searches: a pattern takes ten times as long, and this is where all of the bytes go by.
+        quote = self._pending.find(b'"')
+        end = len(self._pending) if quote < 0 else quote
+        escape = self._pending.find(b"\\", 0, end)
+        if escape >= 0:
+            end = escape
+        self._decode(self._pending[:end])
+        self._pending = self._pending[end:]
+        if not self._pending:
             return False
-        self._decode(self._pending[: match.start()])
-        self._pending = self._pending[match.start() :]
-        if match[0] == b'"':
-            self._keep(1)
-            self._mode = self._outside
-            return True
-        return self._escape()
+        if escape >= 0:
+            return self._escape()
+        self._keep(1)
+        self._mode = self._outside
+        return True
 
     def _escape(self) -> bool:
         # .NET writes + as \u002B, PHP writes / as \/.

@@ -13,7 +13,7 @@ from aiohttp import web
 from airflow_provider_docconv.sandbox import wire
 from airflow_provider_docconv.sandbox.errors import ApiError
 from airflow_provider_docconv.sandbox.jsonbody import Base64Field
-from airflow_provider_docconv.sandbox.operations import Operation, State
+from airflow_provider_docconv.sandbox.operation import Operation, State
 from airflow_provider_docconv.sandbox.service import Service
 from airflow_provider_docconv.sandbox.task import Task
 

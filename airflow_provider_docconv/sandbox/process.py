@@ -18,6 +18,8 @@ from airflow_provider_docconv.sandbox.task import Outcome, Task
 Report = Callable[[int, int, str], None]
 
 _ROOT = Path(__file__).parent.parent.parent
+# The package may be here without being installed. Appended, so that nothing of the standard library is shadowed.
+_START = "import sys; sys.path.append(sys.argv[1]); from airflow_provider_docconv.sandbox.job import main; main()"
 _LONGEST_LINE = 1 << 20
 
 
@@ -32,13 +34,13 @@ async def run(task: Task, report: Report, turns: Mapping[str, asyncio.Semaphore]
         sys.executable,
         # The working directory holds untrusted files: nothing is imported from there.
         "-P",
-        "-m",
-        "airflow_provider_docconv.sandbox.job",
+        "-c",
+        _START,
+        str(_ROOT),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         cwd=task.folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))},
         start_new_session=True,
         limit=_LONGEST_LINE,
     )

@@ -9,7 +9,8 @@ from typing import ClassVar
 from aiohttp import web
 
 from airflow_provider_docconv.sandbox.errors import ApiError
-from airflow_provider_docconv.sandbox.operations import Operation, Operations
+from airflow_provider_docconv.sandbox.operation import Operation
+from airflow_provider_docconv.sandbox.operations import Operations
 from airflow_provider_docconv.sandbox.settings import Settings
 from airflow_provider_docconv.sandbox.storage import Storages
 

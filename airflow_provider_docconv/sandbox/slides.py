@@ -12,7 +12,7 @@ from aiohttp import web
 
 from airflow_provider_docconv.sandbox import formats, wire
 from airflow_provider_docconv.sandbox.errors import ApiError, Cause
-from airflow_provider_docconv.sandbox.operations import Operation, State, Stored, now
+from airflow_provider_docconv.sandbox.operation import Operation, State, Stored, now
 from airflow_provider_docconv.sandbox.service import StoringService
 from airflow_provider_docconv.sandbox.storage_api import StorageApi
 from airflow_provider_docconv.sandbox.task import Outcome, Task

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from speaking import NO_LIBREOFFICE, Client, wait_until
 
 from airflow_provider_docconv.sandbox import Sandbox
+from airflow_provider_docconv.sandbox.engines.libreoffice import LibreOffice
 
 
 @pytest.fixture(scope="session")
@@ -31,14 +31,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="session", params=["wheels", "libreoffice"])
 def tier(request: pytest.FixtureRequest) -> str:
     """Each set of engines that this machine has."""
-    if request.param == "libreoffice" and not shutil.which("soffice"):
+    if request.param == "libreoffice" and not LibreOffice().installed():
         pytest.skip(NO_LIBREOFFICE)
     return request.param
 
 
 @pytest.fixture(scope="session")
 def libreoffice() -> None:
-    if not shutil.which("soffice"):
+    if not LibreOffice().installed():
         pytest.skip(NO_LIBREOFFICE)
 
 

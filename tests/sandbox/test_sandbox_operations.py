@@ -12,7 +12,8 @@ from speaking import Client, is_running, wait_until
 
 from airflow_provider_docconv.sandbox import Sandbox, Settings
 from airflow_provider_docconv.sandbox.errors import ConversionError
-from airflow_provider_docconv.sandbox.operations import Operations, State
+from airflow_provider_docconv.sandbox.operation import State
+from airflow_provider_docconv.sandbox.operations import Operations
 from airflow_provider_docconv.sandbox.task import Task
 
 SLOW = 1000.0
