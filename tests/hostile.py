@@ -23,14 +23,15 @@ class Answer:
 
     :param body: bytes are sent as they are, anything else as JSON
     :param length: the Content-Length to announce, whatever the body's; -1 announces none
-    :param fault: close or reset the connection instead of answering, or hang until the server ends
+    :param fault: close or reset the connection instead of answering, hang until the server ends, or answer and then
+        neither go on nor close
     """
 
     body: Any = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     length: int | None = None
-    fault: Literal["close", "reset", "hang"] | None = None
+    fault: Literal["close", "reset", "hang", "stall"] | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ class Hostile:
                 return body
 
             def _reply(self, answer: Answer) -> None:
-                if answer.fault:
+                if answer.fault and answer.fault != "stall":
                     if answer.fault == "hang":
                         server._closing.wait()
                     if answer.fault == "reset":
@@ -163,6 +164,8 @@ class Hostile:
                     self.send_header(key, value)
                 self.end_headers()
                 self.wfile.write(body)
+                if answer.fault == "stall":
+                    server._closing.wait()
                 if length != len(body):
                     self._end()
 

@@ -1,0 +1,188 @@
+"""Replies that are not what they should be."""
+
+from __future__ import annotations
+
+import gzip
+import traceback
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from carriers import Carrier, MakeCarrier, settings_for
+from flows import document
+from hostile import HTML, Answer, Hostile
+
+from airflow_provider_docconv.client.blocking import Client
+from airflow_provider_docconv.services.errors import (
+    AuthenticationFailed,
+    DocConvError,
+    ServiceUnavailable,
+    StartReplyLost,
+    UnexpectedReply,
+)
+
+RUNNING = Answer({"status": "Started"})
+PAGE = r"an HTML page where JSON was due, saying \"Sign in to the company proxy\""
+
+
+def start(carrier: Carrier) -> str:
+    return carrier.run(carrier.service.start(document(b"AT&TFORM", "scan.djvu"), "pdf", {}))
+
+
+@pytest.mark.parametrize("service", ["aspose_slides", "groupdocs_conversion", "aspose_ocr"])
+def test_html_where_json_was_due(carrier: MakeCarrier, service: str) -> None:
+    with Hostile(Answer(HTML)) as server, pytest.raises(UnexpectedReply, match=PAGE):
+        carrier(server.url, service).status()
+
+
+def test_html_where_a_token_was_due(carrier: MakeCarrier) -> None:
+    with Hostile(RUNNING, logins=[Answer(HTML)]) as server, pytest.raises(UnexpectedReply, match=f"login .*{PAGE}"):
+        carrier(server.url).status()
+
+
+def test_html_where_an_operation_id_was_due(carrier: MakeCarrier) -> None:
+    with Hostile(Answer(HTML)) as server:
+        with pytest.raises(StartReplyLost, match="an HTML page instead of an operation id"):
+            start(carrier(server.url))
+        assert len(server.calls) == 1
+
+
+TOO_LONG = {
+    "announced": Answer(b'"' + b"x" * (9 << 20)),
+    "not announced": Answer(b'"' + b"x" * (9 << 20), length=-1),
+    "compressed": Answer(gzip.compress(bytes(64 << 20)), headers={"Content-Encoding": "gzip"}),
+}
+
+
+@pytest.mark.parametrize("answer", TOO_LONG.values(), ids=list(TOO_LONG))
+def test_a_reply_is_not_read_for_ever(carrier: MakeCarrier, answer: Answer) -> None:
+    with Hostile(answer) as server:
+        with pytest.raises(UnexpectedReply, match="more than 8 MiB"):
+            carrier(server.url).status()
+        assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize("answer", [Answer(bytes(1000), headers={"Content-Encoding": "gzip"})], ids=["no gzip"])
+def test_a_body_that_can_not_be_decoded_is_a_lost_reply(carrier: MakeCarrier, answer: Answer) -> None:
+    with Hostile(answer) as server:
+        with pytest.raises(StartReplyLost):
+            start(carrier(server.url))
+        assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("what", ["status", "start", "login"])
+def test_redirects_are_not_followed_and_the_token_stays_here(carrier: MakeCarrier, status: int, what: str) -> None:
+    with Hostile(RUNNING) as other:
+        away = Answer(b"", status, {"Location": f"{other.url}/v3.0/slides/async/op-1"})
+        with Hostile(away, logins=[away] if what == "login" else []) as server:
+            client = carrier(server.url)
+            with pytest.raises(ServiceUnavailable, match="redirected the request"):
+                start(client) if what == "start" else client.status()
+            assert len(server.logins if what == "login" else server.calls) == 1
+        assert other.seen == []
+
+
+def test_a_netrc_does_not_replace_the_token(
+    carrier: MakeCarrier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\ndefault login somebody password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    with Hostile(RUNNING) as server:
+        carrier(server.url).status()
+    [login], [call] = server.logins, server.calls
+    assert call.headers["authorization"] == "Bearer token-1"
+    assert "authorization" not in login.headers
+
+
+def test_a_proxy_is_used_where_the_environment_names_one(carrier: MakeCarrier, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Hostile(RUNNING) as proxy, Hostile(RUNNING) as direct:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        # The hostile server does not tell proxied logins, which name the whole address, from other calls.
+        with pytest.raises(UnexpectedReply, match="without an access token"):
+            carrier("http://service.example").status()
+        carrier(direct.url).status()
+    assert [seen.target for seen in proxy.seen] == ["http://service.example/connect/token"]
+    assert len(direct.seen) == 2
+
+
+@pytest.mark.parametrize("service", ["aspose_slides", "groupdocs_conversion"])
+def test_both_clients_send_the_same_bytes(carrier: MakeCarrier, service: str) -> None:
+    odd = "a/b?c#d%2F é&=+;~'(*)"
+    with Hostile(RUNNING) as server:
+        client = carrier(server.url, service)
+        client.run(client.service.status(odd))
+        [call] = server.calls
+    if service == "aspose_slides":
+        assert call.target == "/v3.0/slides/async/a%2Fb%3Fc%23d%252F%20%C3%A9%26%3D%2B%3B~%27%28%2A%29"
+    else:
+        assert parse_qs(urlsplit(call.target).query) == {"id": [odd]}
+    assert call.headers["user-agent"].startswith("airflow-provider-docconv/")
+
+
+@pytest.mark.parametrize("header", [{"Set-Cookie": "a=b; Path=/"}, {"X-Long": "x" * 5000}])
+def test_harmless_headers(carrier: MakeCarrier, header: dict[str, str]) -> None:
+    with Hostile(Answer({"status": "Started"}, headers=header)) as server:
+        client = carrier(server.url)
+        assert client.status().word == client.status().word == "Started"
+
+
+ECHOES = {
+    "json error": lambda text: Answer({"error": {"message": f"You sent {text}."}}, 400),
+    "denied": lambda text: Answer({"message": f"You sent {text}."}, 403),
+    "unauthorized": lambda text: Answer({"message": f"You sent {text}."}, 401),
+    "unavailable": lambda text: Answer({"message": f"You sent {text}."}, 503),
+    "page": lambda text: Answer(f"<html><title>{text}</title></html>".encode(), 200),
+    "text": lambda text: Answer(text.encode(), 500),
+    "cut in the middle": lambda text: Answer({"message": "x" * 280 + text}, 400),
+    "redirect": lambda text: Answer(text.encode(), 302, {"Location": f"http://x/{text}"}),
+    "retry": lambda text: Answer(b"", 429, {"Retry-After": text}),
+}
+
+
+def everything(error: BaseException) -> str:
+    """Return all that a log could show of an error."""
+    shown = "".join(traceback.format_exception(error))
+    chain: BaseException | None = error
+    while chain:
+        shown += f"{chain!r}{chain}{chain.args}{vars(chain)}"
+        chain = chain.__cause__ or chain.__context__
+    return shown
+
+
+@pytest.mark.parametrize("echo", ECHOES.values(), ids=list(ECHOES))
+@pytest.mark.parametrize("what", ["status", "start", "login"])
+def test_no_secret_is_shown_even_if_the_service_repeats_it(carrier: MakeCarrier, echo: object, what: str) -> None:
+    token = "eyJhbGciOi" + "tokenpart" * 50
+
+    def login(_: object) -> Answer:
+        return Answer({"access_token": token, "expires_in": 3600})
+
+    with Hostile(answer=login) as tokens:
+        settings = settings_for("")
+        secret = settings.client_secret
+        sent = f"grant_type=x&client_secret={secret}" if what == "login" else f"Bearer {token}"
+        logins = [echo(sent)]
+        with Hostile(echo(sent), logins=logins) as server:
+            values = {} if what == "login" else {"auth_url": f"{tokens.url}/x"}
+            client = carrier(server.url, **values)
+            with pytest.raises(DocConvError) as raised:
+                start(client) if what == "start" else client.status()
+    shown = everything(raised.value)
+    assert secret not in shown
+    assert "tokenpart" not in shown
+    assert not isinstance(raised.value, AuthenticationFailed) or raised.value.remedy
+
+
+def test_an_operation_that_repeats_the_token_does_not_show_it(carrier: MakeCarrier) -> None:
+    with Hostile(Answer({"status": "Failed", "error": {"message": "No right for token-1 here."}})) as server:
+        assert carrier(server.url).status().said == "No right for *** here."
+
+
+def test_nothing_shows_the_secret() -> None:
+    settings = settings_for("http://x")
+    assert settings.client_secret not in repr(settings)
+    assert settings.client_secret not in repr(vars(Client(settings)))

@@ -1,0 +1,115 @@
+"""Certificates: verified, or the call fails and says how to mend it."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from carriers import MakeCarrier, settings_for
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from hostile import Answer, Hostile
+
+from airflow_provider_docconv.client.blocking import Client
+from airflow_provider_docconv.services.errors import TLSFailed
+
+RUNNING = Answer({"status": "Started"})
+
+
+def certificate(folder: Path, *, days: int = 1) -> Path:
+    """Make a self-signed certificate for 127.0.0.1 with its key in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=10))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file = folder / "certificate.pem"
+    file.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+def serving(file: Path) -> Hostile:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return Hostile(RUNNING, tls=context)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Path:
+    return certificate(tmp_path)
+
+
+@pytest.fixture
+def server(authority: Path) -> Iterator[Hostile]:
+    with serving(authority) as running:
+        yield running
+
+
+def test_an_unknown_certificate_is_refused_before_the_secret_is_sent(carrier: MakeCarrier, server: Hostile) -> None:
+    with pytest.raises(TLSFailed, match=r"Aspose\.Slides Cloud at https://127.* was not verified \(.*self") as raised:
+        carrier(server.url).status()
+    assert "'verify'" in str(raised.value)
+    assert "clock" in str(raised.value)
+    assert server.seen == []
+
+
+def test_an_expired_certificate_is_refused(carrier: MakeCarrier, tmp_path: Path) -> None:
+    file = certificate(tmp_path, days=-1)
+    with serving(file) as server, pytest.raises(TLSFailed, match="expired"):
+        carrier(server.url, verify=str(file)).status()
+
+
+def test_a_certificate_for_another_name_is_refused(carrier: MakeCarrier, server: Hostile, authority: Path) -> None:
+    with pytest.raises(TLSFailed, match="localhost"):
+        carrier(server.url.replace("127.0.0.1", "localhost"), verify=str(authority)).status()
+
+
+@pytest.mark.parametrize("verify", ["file", False])
+def test_what_verify_allows(carrier: MakeCarrier, server: Hostile, authority: Path, verify: str | bool) -> None:
+    client = carrier(server.url, verify=str(authority) if verify == "file" else verify)
+    assert client.status().word == "Started"
+
+
+def test_the_environment_does_not_override_the_connection(
+    server: Hostile, authority: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate(other)))
+    client = Client(settings_for(server.url, verify=str(authority)))
+    assert client.run(client.service.status("op-1")).word == "Started"
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_file_of_authorities_that_is_no_use(
+    carrier: MakeCarrier, server: Hostile, content: str | None, tmp_path: Path
+) -> None:
+    file = tmp_path / "authorities.pem"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(TLSFailed):
+        carrier(server.url, verify=str(file)).status()
+
+
+def test_https_to_a_plain_server(carrier: MakeCarrier) -> None:
+    with Hostile(RUNNING) as plain, pytest.raises(TLSFailed, match="https://127"):
+        carrier(plain.url.replace("http://", "https://")).status()

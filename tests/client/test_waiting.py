@@ -1,0 +1,103 @@
+"""How long a request waits before it is sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from carriers import MakeCarrier
+from flows import document, requests_of
+from hostile import Answer, Hostile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_docconv.client import retries
+from airflow_provider_docconv.client.retries import Attempts, retry_after
+from airflow_provider_docconv.services import SERVICES
+from airflow_provider_docconv.services.errors import AuthenticationFailed, ServiceUnavailable
+
+RUNNING = Answer({"status": "Started"})
+
+
+def in_seconds(seconds: float) -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("header", "least", "most"), [(lambda: "30", 30, 30), (lambda: in_seconds(30), 1, 30), (lambda: "0", 0, 0)]
+)
+def test_the_service_is_given_the_time_it_asks_for(
+    carrier: MakeCarrier, naps: list[float], status: int, header: Callable[[], str], least: float, most: float
+) -> None:
+    with Hostile(Answer(b"", status, {"Retry-After": header()}), RUNNING) as server:
+        assert carrier(server.url).status().word == "Started"
+        assert len(server.calls) == 2
+    [nap] = naps
+    assert least <= nap <= most
+
+
+@pytest.mark.parametrize("header", [lambda: "61", lambda: in_seconds(3600), lambda: "9" * 400])
+@pytest.mark.parametrize("what", ["start", "status"])
+def test_who_asks_for_more_than_a_minute_is_left_to_the_task(
+    carrier: MakeCarrier, naps: list[float], header: Callable[[], str], what: str
+) -> None:
+    with Hostile(Answer({"message": "Slow down."}, 429, {"Retry-After": header()})) as server:
+        client = carrier(server.url)
+        flow = client.service.status("op-1") if what == "status" else client.service.start(document(), "pdf", {})
+        with pytest.raises(ServiceUnavailable, match="Slow down") as raised:
+            client.run(flow)
+        assert len(server.calls) == 1
+    assert raised.value.retryable
+    assert naps == []
+
+
+@pytest.mark.parametrize("header", ["", "soon", "-5", "1.5", in_seconds(-100)])
+def test_without_a_sensible_header_the_waits_grow(
+    carrier: MakeCarrier, naps: list[float], header: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "_FIRST_DELAY", 10.0)
+    with Hostile(Answer(b"", 503, {"Retry-After": header})) as server:
+        with pytest.raises(ServiceUnavailable):
+            carrier(server.url).status()
+        assert len(server.calls) == 4
+    if "GMT" in header:
+        assert naps == [0.0, 0.0, 0.0]
+    else:
+        first, second, third = naps
+        assert 7.5 <= first <= 12.5 <= 15 <= second <= 25 <= 30 <= third <= 50
+
+
+def test_the_waits_differ_so_that_tasks_do_not_come_back_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "_FIRST_DELAY", 10.0)
+    [request] = requests_of(SERVICES["aspose_slides"]().status("op-1"))
+    assert len({Attempts(request, "X", "http://x", {503}).after_reply(503, {}) for _ in range(20)}) > 1
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[0-9]{1,400}") | st.datetimes().map(format_datetime))
+def test_any_header_is_a_time_or_nothing(value: str) -> None:
+    seconds = retry_after(value)
+    assert seconds is None or seconds >= 0
+
+
+@pytest.mark.parametrize("value", ["Mon, 01 Jan 0001 00:00:00 +2359", "Fri, 31 Dec 9999 23:59:59 -2359", "1, 2", "Mon"])
+def test_odd_dates(value: str) -> None:
+    retry_after(value)
+
+
+def test_a_locked_login_is_not_tried_again(carrier: MakeCarrier, naps: list[float]) -> None:
+    locked = Answer({"error": "too_many_requests"}, 429, {"Retry-After": "600"})
+    with Hostile(RUNNING, logins=[locked]) as server:
+        with pytest.raises(AuthenticationFailed, match="or wait 600 seconds"):
+            carrier(server.url).status()
+        assert (len(server.logins), len(server.calls)) == (1, 0)
+    assert naps == []
+
+
+@pytest.mark.parametrize("header", ["Wed, 21 Oct 2026 07:28:00 GMT", "x" * 3000, "٣"])
+def test_a_locked_login_in_odd_words(carrier: MakeCarrier, header: str) -> None:
+    locked = Answer(b"", 429, {"Retry-After": header.encode().decode("latin-1")})
+    with Hostile(RUNNING, logins=[locked]) as server, pytest.raises(AuthenticationFailed, match="or wait 600 seconds"):
+        carrier(server.url).status()
