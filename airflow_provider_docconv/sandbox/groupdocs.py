@@ -8,6 +8,7 @@ import shutil
 import uuid
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -182,8 +183,8 @@ class GroupDocs(StoringService):
 
     def _describe(self, request: web.Request, stored: Stored) -> dict[str, Any]:
         path = PurePosixPath(stored.path)
-        url = request.url.origin() / self.prefix.lstrip("/") / "storage/file" / stored.path
-        return {"name": path.name, "size": stored.size, "path": stored.path, "url": str(url)}
+        url = f"{request.scheme}://{request.host}{self.prefix}/storage/file/{quote(stored.path)}"
+        return {"name": path.name, "size": stored.size, "path": stored.path, "url": url}
 
     def _operation(self, request: web.Request) -> Operation:
         operation = self.find(wire.query(request).get("id"))

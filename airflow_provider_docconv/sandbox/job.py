@@ -8,6 +8,7 @@ standard input and keeps that pipe open. The job answers with lines of JSON: ``{
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -105,7 +106,9 @@ def _limit_resources() -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         _, most = resource.getrlimit(kind)
-        resource.setrlimit(kind, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
+        # macOS refuses a limit on the address space; the time limit is left there.
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(kind, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
 
 
 def _listen(commands: TextIO, turn: threading.Semaphore) -> None:
