@@ -1,0 +1,125 @@
+"""What Airflow asks of a provider before anything else works."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import airflow
+import jsonschema
+import pytest
+import yaml
+from airflow.sdk.definitions.param import Param
+
+from airflow_provider_docconv import __version__
+from airflow_provider_docconv.get_provider_info import get_provider_info
+from airflow_provider_docconv.hooks.docconv import DocConvHook
+
+INFO = get_provider_info()
+TYPES = {each["connection-type"]: each for each in INFO["connection-types"]}
+AIRFLOW = Path(airflow.__file__).parent
+
+
+def schema(name: str) -> dict[str, Any]:
+    return json.loads((AIRFLOW / name).read_text())
+
+
+def test_it_fits_airflows_own_schema() -> None:
+    jsonschema.validate(json.loads(json.dumps(INFO)), schema("provider_info.schema.json"))
+
+
+def test_the_forms_fit_airflows_own_schemas() -> None:
+    yaml_schema = schema("provider.yaml.schema.json")["properties"]["connection-types"]
+    jsonschema.validate(yaml.safe_load(yaml.safe_dump(INFO["connection-types"])), yaml_schema)
+    fields = schema("customized_form_field_behaviours.schema.json")
+    for each in TYPES.values():
+        behaviour = {key.replace("-", "_"): value for key, value in each["ui-field-behaviour"].items()}
+        jsonschema.validate(behaviour, fields)
+
+
+def test_it_carries_the_distributions_name_and_version() -> None:
+    found = metadata.distribution("airflow-provider-docconv")
+    assert INFO["package-name"] == found.metadata["Name"]
+    assert INFO["versions"] == [__version__] == [found.version]
+    [entry] = [each for each in found.entry_points if each.group == "apache_airflow_provider"]
+    assert entry.load() is get_provider_info
+
+
+def test_what_it_names_is_there() -> None:
+    for kind in ("hooks", "operators", "sensors", "triggers"):
+        for each in INFO[kind]:
+            assert each["integration-name"] == INFO["integrations"][0]["integration-name"]
+            for module in each["python-modules"]:
+                importlib.import_module(module)
+    for conn_type, each in TYPES.items():
+        module, _, name = each["hook-class-name"].rpartition(".")
+        hook = getattr(importlib.import_module(module), name)
+        assert issubclass(hook, DocConvHook)
+        assert (hook.conn_type, hook.hook_name) == (conn_type, each["hook-name"])
+        assert hook.default_conn_name == f"{conn_type}_default"
+
+
+@pytest.mark.parametrize("conn_type", TYPES)
+def test_the_forms_fields_are_those_that_are_read(conn_type: str) -> None:
+    fields = TYPES[conn_type]["conn-fields"]
+    assert set(fields) - {"storage_name"} == {"auth_url", "timeout", "connect_timeout", "verify"}
+    assert ("storage_name" in fields) is (conn_type != "aspose_ocr")
+    # Airflow masks such values wherever they appear.
+    assert not any("token" in name or "secret" in name for name in fields)
+    for name, field in fields.items():
+        # An empty field of the form is null.
+        Param(None, **field["schema"]).resolve()
+        Param(30 if "timeout" in name else "text", **field["schema"]).resolve()
+
+
+def test_the_forms_of_older_airflows_say_the_same() -> None:
+    for each in TYPES.values():
+        module, _, name = each["hook-class-name"].rpartition(".")
+        behaviour = getattr(importlib.import_module(module), name).get_ui_field_behaviour()
+        assert {key.replace("_", "-"): value for key, value in behaviour.items()} == each["ui-field-behaviour"]
+        assert behaviour["relabeling"]["login"] == "Client ID"
+
+
+@pytest.mark.parametrize(
+    ("command", "found"),
+    [
+        (("providers", "list"), {"airflow-provider-docconv"}),
+        (("providers", "hooks"), {"aspose_slides", "groupdocs_conversion", "aspose_ocr"}),
+    ],
+)
+def test_airflows_commands_find_it(command: tuple[str, ...], found: set[str]) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "airflow", *command, "--output", "plain"],
+        env={**os.environ, "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found <= set(run.stdout.split())
+    assert "Exception" not in run.stderr
+
+
+MODULES = ["operators.docconv", "sensors.docconv", "get_provider_info"]
+
+
+def loaded(first: str, then: str) -> set[str]:
+    """Return the modules that one import loads after another."""
+    code = f"import {first}, sys; before = set(sys.modules); import {then}; print(*(set(sys.modules) - before))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_dag_file_loads_next_to_nothing(module: str) -> None:
+    first = "sys" if module == "get_provider_info" else "airflow.sdk.bases.sensor, airflow.providers.common.compat.sdk"
+    new = loaded(first, f"airflow_provider_docconv.{module}")
+    assert f"airflow_provider_docconv.{module}" in new
+    strangers = {name.partition(".")[0] for name in new} - {"airflow_provider_docconv", "airflow"}
+    assert not strangers & {"requests", "aiohttp", "urllib3", "fsspec", "s3fs", "botocore", "sqlalchemy", "pendulum"}
+    assert not any(".client" in name or ".services" in name or ".sandbox" in name for name in new)
