@@ -39,6 +39,7 @@ def tests() -> bool:
     except libreoffice.NotInstalled as error:
         print(f"Tests of those engines will be skipped: {error}", flush=True)
     prepare()
+    (HOME / "tmp").mkdir(exist_ok=True)
     return tool(*PYTEST)
 
 
