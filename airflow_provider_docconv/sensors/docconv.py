@@ -79,7 +79,15 @@ class ConversionSensor(BaseSensorOperator):
 
         :raises DocConvError: if the conversion did not succeed, or the wait could not go on
         """
-        return self._execute_deferrable() if self.deferrable else self._execute_plain(context)
+        from airflow_provider_docconv.exceptions import DocConvError
+
+        try:
+            return self._execute_deferrable() if self.deferrable else self._execute_plain(context)
+        except DocConvError as error:
+            # Airflow's base class does this for some errors in one mode and for others in the other.
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once."""
@@ -122,13 +130,8 @@ class ConversionSensor(BaseSensorOperator):
         from airflow_provider_docconv.exceptions import task_errors
 
         deadline = time.time() + self.timeout
-        try:
-            with task_errors(self.source):
-                ended = self._ended_within_grace()
-        except AirflowException as error:
-            if self.soft_fail or self.never_fail:
-                raise AirflowSkipException(str(error)) from error
-            raise
+        with task_errors(self.source):
+            ended = self._ended_within_grace()
         if not ended:
             self._wait_for_trigger(deadline)
         return self.operation_id

@@ -1,0 +1,245 @@
+"""Starts: once, whatever happens to the task, and again only if somebody wants that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from hostile import Answer, Hostile, Seen
+from hypothesis import given
+from hypothesis import strategies as st
+from stage import SECRET, Store, connect, context
+
+from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.operators.docconv import StartConversionOperator
+from airflow_provider_docconv.records import Decision, StartRecord, decide, fingerprint
+from airflow_provider_docconv.sandbox import Sandbox
+
+SCAN = f"file://{Path(__file__).parent.parent / 'data' / 'project_scan.djvu'}"
+MakeContext = Callable[..., Any]
+
+
+@pytest.fixture(params=["task state store", "ledger"])
+def try_of(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeContext:
+    """Make the contexts of one task's tries, on Airflow 3.3 and before."""
+    monkeypatch.setenv("AIRFLOW__DOCCONV__LEDGER_PATH", f"file://{tmp_path}/ledger")
+    store = Store() if request.param == "task state store" else None
+    return lambda **ti: context(store, **ti)
+
+
+@pytest.fixture
+def slow() -> Iterator[Sandbox]:
+    """A service whose conversions go on for longer than any test."""
+    with Sandbox(engine="wheels", seconds_per_page=60, client_id="my-client", client_secret=SECRET) as running:
+        yield running
+
+
+def starting(source: str, **values: Any) -> StartConversionOperator:
+    return StartConversionOperator(
+        **{"task_id": "t", "source": source, "target_format": "pdf", "conn_id": "docs", **values}
+    )
+
+
+def starts(sandbox: Sandbox) -> int:
+    calls = sandbox.stats()["calls"]
+    return sum(calls.get(call, 0) for call in ("slides.convert", "groupdocs.convert", "ocr.start"))
+
+
+@pytest.mark.parametrize("conn_type", ["aspose_slides", "groupdocs_conversion", "aspose_ocr"])
+def test_a_retry_goes_on_with_what_was_started(
+    conn_type: str, deck: str, slow: Sandbox, try_of: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(monkeypatch, slow.url, conn_type)
+    source = SCAN if conn_type == "aspose_ocr" else deck
+    ids = {starting(source).execute(try_of()) for _ in range(3)}
+    assert len(ids) == 1
+    assert starts(slow) == 1
+
+
+@pytest.mark.parametrize(("conn_type", "cancels"), [("aspose_slides", 0), ("aspose_ocr", 1)])
+def test_a_clear_starts_anew_and_cancels_where_that_is_possible(
+    conn_type: str, cancels: int, deck: str, slow: Sandbox, try_of: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(monkeypatch, slow.url, conn_type)
+    source = SCAN if conn_type == "aspose_ocr" else deck
+    first = starting(source).execute(try_of(max_tries=2))
+    second = starting(source).execute(try_of(max_tries=5))
+    assert second != first
+    assert starting(source).execute(try_of(max_tries=5)) == second
+    assert starts(slow) == 2
+    assert slow.stats()["calls"].get("ocr.cancel", 0) == cancels
+    running = {operation["id"] for operation in slow.stats()["operations"]}
+    assert running == ({second} if cancels else {first, second})
+
+
+def test_a_cancel_that_fails_does_not_stop_the_new_start(try_of: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(seen: Seen) -> Answer:
+        return Answer(b"", 500) if seen.method == "DELETE" else Answer(f"op-{len(server.calls)}".encode())
+
+    with Hostile(answer=answer) as server:
+        connect(monkeypatch, server.url, "aspose_ocr")
+        assert starting(SCAN).execute(try_of(max_tries=0)) == "op-1"
+        assert starting(SCAN).execute(try_of(max_tries=1)) == "op-6"
+
+
+@pytest.mark.parametrize(
+    "changed", [{"options": {"slides": [1]}}, {"target_format": "odp"}, {"conn_id": "others"}, {"source": "content"}]
+)
+def test_another_conversion_is_another_start(
+    changed: dict[str, Any], deck: str, tmp_path: Path, try_of: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(answer=lambda _: Answer(f"op-{len(server.calls)}".encode(), 201)) as server:
+        connect(monkeypatch, server.url)
+        connect(monkeypatch, server.url, conn_id="others")
+        assert starting(deck).execute(try_of()) == "op-1"
+        if changed == {"source": "content"}:
+            (tmp_path / "my deck.pptx").write_bytes(b"PK\x03\x04 rewritten")
+            changed = {}
+        assert starting(deck, **changed).execute(try_of()) == "op-2"
+        assert [call.method for call in server.calls] == ["POST", "POST"]
+
+
+def test_mapped_tasks_and_other_runs_have_records_of_their_own(
+    deck: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__DOCCONV__LEDGER_PATH", f"file://{tmp_path}/ledger")
+    with Hostile(answer=lambda _: Answer(f"op-{len(server.calls)}".encode(), 201)) as server:
+        connect(monkeypatch, server.url)
+        others = [{}, {"map_index": 1}, {"run_id": "../../x"}, {"task_id": "u"}, {"dag_id": "e"}]
+        assert len({starting(deck).execute(context(**other)) for other in others}) == 5
+    kept = [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".pptx"]
+    assert len(kept) == 5
+    assert all(path.is_relative_to(tmp_path / "ledger") for path in kept)
+
+
+def test_an_operation_that_expired_is_started_anew(
+    deck: str, try_of: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = Answer({"error": {"message": "Operation does not exist"}}, 404)
+    with Hostile(Answer(b"op-1", 201), gone, Answer(b"op-2", 201), Answer({"status": "Started"})) as server:
+        connect(monkeypatch, server.url)
+        assert [starting(deck).execute(try_of()) for _ in range(3)] == ["op-1", "op-2", "op-2"]
+
+
+def test_a_service_out_of_order_does_not_start_twice(
+    deck: str, try_of: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(Answer(b"op-1", 201), Answer(b"", 502)) as server:
+        connect(monkeypatch, server.url)
+        starting(deck).execute(try_of())
+        with pytest.raises(exceptions.ServiceUnavailable) as raised:
+            starting(deck).execute(try_of())
+        assert [call.method for call in server.calls] == ["POST", *["GET"] * 4]
+    assert not isinstance(raised.value, AirflowFailException)
+
+
+@pytest.mark.parametrize(("policy", "again"), [("fail", False), ("start_again", True)])
+def test_a_lost_reply_is_a_matter_of_policy(
+    policy: Any, again: bool, deck: str, try_of: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(Answer(fault="close"), Answer(b"op-2", 201)) as server:
+        connect(monkeypatch, server.url)
+        with pytest.raises(exceptions.StartReplyLost) as raised:
+            starting(deck, on_lost_reply=policy).execute(try_of())
+        assert isinstance(raised.value, AirflowException)
+        assert isinstance(raised.value, AirflowFailException) is not again
+        assert "on_lost_reply" in str(raised.value)
+        if again:
+            assert starting(deck, on_lost_reply=policy).execute(try_of()) == "op-2"
+        else:
+            with pytest.raises(exceptions.StartReplyLost, match="an earlier try sent the start"):
+                starting(deck, on_lost_reply=policy).execute(try_of())
+        assert len(server.calls) == 1 + again
+        # Whoever clears the task has decided.
+        assert starting(deck, on_lost_reply=policy).execute(try_of(max_tries=9)) == "op-2"
+
+
+def test_the_start_is_written_down_before_it_is_sent(deck: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, at_arrival = Store(), []
+
+    def answer(_: Seen) -> Answer:
+        at_arrival.append(dict(store.rows))
+        return Answer(b"op-1", 201)
+
+    with Hostile(answer=answer) as server:
+        connect(monkeypatch, server.url)
+        starting(deck, options={"password": "the-password"}).execute(context(store))
+    [[row]] = [rows.values() for rows in at_arrival]
+    assert '"operation_id": null' in row
+    [row] = store.rows.values()
+    assert '"operation_id": "op-1"' in row
+    assert "the-password" not in row
+    assert "deck" not in row
+
+
+REFUSALS: list[tuple[Answer, type[exceptions.DocConvError], bool]] = [
+    (Answer({"message": "Bad document."}, 400), exceptions.DocumentRejected, False),
+    (Answer({"message": "No plan."}, 402), exceptions.AccessDenied, False),
+    (Answer({"message": "No."}, 401), exceptions.AuthenticationFailed, False),
+    (Answer({"message": "Busy."}, 429, {"Retry-After": "600"}), exceptions.ServiceUnavailable, True),
+    (Answer({"message": "Busy."}, 503), exceptions.ServiceUnavailable, True),
+]
+
+
+@pytest.mark.parametrize(("answer", "kind", "retried"), REFUSALS)
+def test_a_refused_start_has_not_begun(
+    answer: Answer,
+    kind: type[exceptions.DocConvError],
+    retried: bool,
+    deck: str,
+    try_of: MakeContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Hostile(answer) as server:
+        connect(monkeypatch, server.url)
+        with pytest.raises(kind) as raised:
+            starting(deck).execute(try_of())
+    assert isinstance(raised.value, AirflowFailException) is not retried
+    assert isinstance(raised.value, AirflowException)
+    with Hostile(Answer(b"op-1", 201)) as server:
+        connect(monkeypatch, server.url)
+        assert starting(deck).execute(try_of()) == "op-1"
+
+
+OPERATIONS = st.none() | st.text(min_size=1, max_size=3)
+RECORDS = st.builds(StartRecord, st.sampled_from("ab"), st.integers(0, 2), OPERATIONS)
+
+
+@given(st.none() | RECORDS, RECORDS)
+def test_decide(before: StartRecord | None, now: StartRecord) -> None:
+    now = replace(now, operation_id=None)
+    same = before is not None and replace(before, operation_id=None) == now
+    if not same:
+        assert decide(before, now) is Decision.START
+    elif before.operation_id is None:
+        assert decide(before, now) is Decision.REPLY_LOST
+    else:
+        assert decide(before, now) is Decision.REATTACH
+
+
+def test_fingerprints_tell_conversions_apart() -> None:
+    assert fingerprint(a=1, b={"c": 2, "d": 3}) == fingerprint(b={"d": 3, "c": 2}, a=1)
+    assert len({fingerprint(a=1), fingerprint(a="1"), fingerprint(b=1), fingerprint(a=[1])}) == 4
+
+
+@pytest.mark.parametrize("row", [None, "x", 7, [], {}, {"fingerprint": None, "max_tries": None}])
+def test_a_record_that_is_none_is_a_new_start(row: Any, deck: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store()
+    store.set("docconv_start", row)
+    with Hostile(Answer(b"op-1", 201)) as server:
+        connect(monkeypatch, server.url)
+        assert starting(deck).execute(context(store)) == "op-1"
+
+
+def test_stored_documents_are_started_where_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Hostile(Answer(b"op-1", 201)) as server:
+        connect(monkeypatch, server.url)
+        assert starting("aspose-slides://My%20Storage/in/a%20b.pptx").execute(context(Store())) == "op-1"
+        assert server.calls[0].target == "/v3.0/slides/async/a%20b.pptx/pdf?folder=in&storage=My+Storage"
+    connect(monkeypatch, server.url, "groupdocs_conversion")
+    with pytest.raises(exceptions.SourceNotFound):
+        starting("aspose-slides://s/a.pptx").execute(context(Store()))
