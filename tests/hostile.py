@@ -119,6 +119,9 @@ class Hostile:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Replies in one packet: two would wait for each other's acknowledgement.
+            wbufsize = -1
+            disable_nagle_algorithm = True
 
             def handle_any(self) -> None:
                 headers = {key.lower(): value for key, value in self.headers.items()}
@@ -165,6 +168,7 @@ class Hostile:
                 self.end_headers()
                 self.wfile.write(body)
                 if answer.fault == "stall":
+                    self.wfile.flush()
                     server._closing.wait()
                 if length != len(body):
                     self._end()

@@ -105,7 +105,9 @@ def given_operation_id(value: object) -> str:
     :raises InvalidOptions: if it can't be one
     """
     try:
-        return clean_operation_id(str(value))
+        if isinstance(value, str):
+            return clean_operation_id(value)
+        raise ValueError(f"not an operation id: {quote_words(repr(value)[:100])}")
     except ValueError as error:
         raise InvalidOptions(str(error), remedy="give the operation id that the start task returned") from error
 

