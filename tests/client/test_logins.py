@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,17 @@ def test_all_processes_count_together() -> None:
         assert len(server.logins) == 3
     assert sum("invalid_client" in words for words in said) == 3
     assert sum("were not tried again" in words for words in said) == 2
+
+
+def test_one_logs_in_at_a_time() -> None:
+    with Hostile(RUNNING) as server, ThreadPoolExecutor(1) as other:
+        settings = settings_for(server.url)
+        with Logins(settings).turn():
+            waiting = other.submit(Client(settings).log_in)
+            time.sleep(0.3)
+            assert server.logins == []
+        waiting.result()
+        assert len(server.logins) == 1
 
 
 def test_a_correct_secret_is_tried_at_once() -> None:

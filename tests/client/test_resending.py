@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 from carriers import Carrier, MakeCarrier, settings_for
 from flows import document, requests_of
 from hostile import Answer, Hostile, dead_url
 
+from airflow_provider_docconv.client.asynchronous import shared_async_client
+from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.client.retries import Attempts, Failure, Fault
 from airflow_provider_docconv.services import SERVICES
 from airflow_provider_docconv.services.errors import (
@@ -154,6 +158,38 @@ def test_a_silent_service_is_given_up(carrier: MakeCarrier, silent: str) -> None
         with pytest.raises(ServiceUnavailable, match="does not answer"):
             carrier(server.url, read_timeout=0.1).status()
         assert len(server.logins if silent == "login" else server.calls) == 4
+
+
+@pytest.mark.parametrize("call", ["login", "status", "result"])
+def test_every_call_has_its_timeouts(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+    request = requests.Session.request
+
+    def watch(self: requests.Session, *args: Any, **kwargs: Any) -> requests.Response:
+        given.append(kwargs.get("timeout"))
+        return request(self, *args, **kwargs)
+
+    monkeypatch.setattr(requests.Session, "request", watch)
+    with Hostile(RUNNING) as server:
+        client = Client(settings_for(server.url, connect_timeout=3.0, read_timeout=5.0))
+        if call == "login":
+            client.log_in()
+        elif call == "status":
+            client.run(client.service.status("op-1"))
+        else:
+            with client.open_result(client.run(client.service.results("op-1"))[0]):
+                pass
+    assert given
+    assert set(given) == {(3.0, 5.0)}
+
+
+def test_the_asynchronous_session_has_its_timeouts() -> None:
+    async def timeouts() -> object:
+        async with shared_async_client(settings_for("http://h", connect_timeout=3.0, read_timeout=5.0)) as client:
+            return client._session.timeout
+
+    found = asyncio.run(timeouts())
+    assert (found.sock_connect, found.sock_read, found.total) == (3.0, 5.0, None)
 
 
 def test_a_document_that_changes_while_it_is_sent_is_no_lost_reply(carrier: MakeCarrier) -> None:

@@ -83,6 +83,7 @@ def test_a_certificate_for_another_name_is_refused(carrier: MakeCarrier, server:
         carrier(server.url.replace("127.0.0.1", "localhost"), verify=str(authority)).status()
 
 
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 @pytest.mark.parametrize("verify", ["file", False])
 def test_what_verify_allows(carrier: MakeCarrier, server: Hostile, authority: Path, verify: str | bool) -> None:
     client = carrier(server.url, verify=str(authority) if verify == "file" else verify)

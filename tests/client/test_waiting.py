@@ -87,8 +87,9 @@ def test_odd_dates(value: str) -> None:
     retry_after(value)
 
 
-def test_a_locked_login_is_not_tried_again(carrier: MakeCarrier, naps: list[float]) -> None:
-    locked = Answer({"error": "too_many_requests"}, 429, {"Retry-After": "600"})
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "600"}])
+def test_a_locked_login_is_not_tried_again(carrier: MakeCarrier, naps: list[float], headers: dict[str, str]) -> None:
+    locked = Answer({"error": "too_many_requests"}, 429, headers)
     with Hostile(RUNNING, logins=[locked]) as server:
         with pytest.raises(AuthenticationFailed, match="or wait 600 seconds"):
             carrier(server.url).status()
