@@ -158,7 +158,7 @@ class Airflow:
                 "test_connection": "Enabled",
             },
             "api": {"host": "127.0.0.1", "port": self.port, "base_url": self.url},
-            "database": {"sql_alchemy_conn": f"sqlite:///{self.home / 'airflow.db'}"},
+            "database": {"sql_alchemy_conn": f"sqlite:///{self.home / 'airflow.db'}?timeout=30"},
             "logging": {"base_log_folder": self.home / "logs", "colored_console_log": False},
             "dag_processor": {
                 "refresh_interval": 5,

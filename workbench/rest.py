@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import requests
 
 TIMEOUT = (5, 60)
+# SQLite turns a write away when another one came first; what may be said twice is said again.
+AGAIN = (0.5, 1, 2, 0)
+PAUSES = {"GET": AGAIN, "PATCH": AGAIN, "DELETE": AGAIN, "POST": (0,)}
 
 
 class RestError(RuntimeError):
@@ -66,7 +70,12 @@ class Rest:
         if "Authorization" not in self.session.headers:
             login = self.session.get(f"{self.url}/auth/token", timeout=TIMEOUT)
             self.session.headers["Authorization"] = f"Bearer {self._json(login)['access_token']}"
-        return self.session.request(method, f"{self.url}/api/v2/{path}", timeout=TIMEOUT, **options)
+        for pause in PAUSES[method]:
+            answer = self.session.request(method, f"{self.url}/api/v2/{path}", timeout=TIMEOUT, **options)
+            if answer.status_code < 500:
+                break
+            time.sleep(pause)
+        return answer
 
     @staticmethod
     def _json(answer: requests.Response) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from workbench.airflow import Airflow
 from workbench.demo import PACE
 from workbench.environment import AIRFLOW_HOME, DAGS, INBOX, LOGS, OUTBOX, ROOT
 from workbench.lock import alone
-from workbench.processes import ProgramDied, end_on_signals
+from workbench.processes import end_on_signals
 from workbench.sandbox import Sandbox
 
 
@@ -41,5 +41,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (ProgramDied, TimeoutError) as error:
+    except (RuntimeError, TimeoutError) as error:
         sys.exit(f"Stopped: {error}")
