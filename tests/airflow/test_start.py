@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -101,6 +102,19 @@ def test_another_conversion_is_another_start(
             changed = {}
         assert starting(deck, **changed).execute(try_of()) == "op-2"
         assert [call.method for call in server.calls] == ["POST", "POST"]
+
+
+@pytest.mark.parametrize("options", [{"password": "{}"}, {"loadOptions": {"Password": "{}", "Format": "pptx"}}])
+def test_a_password_is_no_part_of_what_is_written_down(
+    options: dict[str, Any], deck: str, try_of: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [Answer({"uploaded": ["a"]}), Answer(b"op-1"), Answer({"status": "Started"})]
+    with Hostile(*answers) as server:
+        connect(monkeypatch, server.url, "groupdocs_conversion")
+        for password in ("one", "two"):
+            given = json.loads(json.dumps(options).replace("{}", password))
+            assert starting(deck, options=given).execute(try_of()) == "op-1"
+        assert [call.method for call in server.calls] == ["PUT", "POST", "GET"]
 
 
 def test_mapped_tasks_and_other_runs_have_records_of_their_own(

@@ -154,3 +154,15 @@ def test_a_length_that_is_no_number_is_not_believed(length: str) -> None:
     stream = ResultStream(FILE, {"content-length": length}, "X")
     stream.feed(b"abc")
     stream.close()
+
+
+@pytest.mark.parametrize(("coding", "fails"), [("", True), ("identity", True), ("gzip", False)])
+@pytest.mark.parametrize("came", [b"abc", b"abcde"])
+def test_the_announced_length_is_counted_whatever_the_transport_does(coding: str, fails: bool, came: bytes) -> None:
+    stream = ResultStream(FILE, {"content-length": "4", "content-encoding": coding}, "X")
+    stream.feed(came)
+    if fails:
+        with pytest.raises(TruncatedResult, match=f"{len(came)} of 4 bytes came"):
+            stream.close()
+    else:
+        stream.close()
