@@ -171,7 +171,7 @@ def test_every_call_has_its_timeouts(call: str, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(requests.Session, "request", watch)
     with Hostile(RUNNING) as server:
-        client = Client(settings_for(server.url, connect_timeout=3.0, read_timeout=5.0))
+        client = Client(settings_for(server.url, connect_timeout=3.0, read_timeout=7.0))
         if call == "login":
             client.log_in()
         elif call == "status":
@@ -180,16 +180,16 @@ def test_every_call_has_its_timeouts(call: str, monkeypatch: pytest.MonkeyPatch)
             with client.open_result(client.run(client.service.results("op-1"))[0]):
                 pass
     assert given
-    assert set(given) == {(3.0, 5.0)}
+    assert set(given) == {(3.0, 7.0)}
 
 
 def test_the_asynchronous_session_has_its_timeouts() -> None:
     async def timeouts() -> object:
-        async with shared_async_client(settings_for("http://h", connect_timeout=3.0, read_timeout=5.0)) as client:
+        async with shared_async_client(settings_for("http://h", connect_timeout=3.0, read_timeout=7.0)) as client:
             return client._session.timeout
 
     found = asyncio.run(timeouts())
-    assert (found.sock_connect, found.sock_read, found.total) == (3.0, 5.0, None)
+    assert (found.sock_connect, found.sock_read, found.total) == (3.0, 7.0, None)
 
 
 def test_a_document_that_changes_while_it_is_sent_is_no_lost_reply(carrier: MakeCarrier) -> None:
