@@ -17,7 +17,7 @@ from airflow_provider_docconv.sensors.docconv import ConversionSensor
 
 SLIDES, GROUPDOCS, OCR = "aspose_slides_default", "groupdocs_conversion_default", "aspose_ocr_default"
 CONNECTIONS = {
-    SLIDES: ("pptx", "ppt", "ppsx", "odp"),
+    SLIDES: ("pptx", "pptm", "ppt", "ppsx", "odp"),
     GROUPDOCS: ("docx", "doc", "odt", "rtf", "xlsx", "xls", "ods"),
     OCR: ("djvu",),
 }
@@ -30,7 +30,7 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
     params={
         "inbox": Param("s3://aws_default@documents/inbox", type="string", description="Folder of the documents"),
         "outbox": Param("s3://aws_default@documents/pdf", type="string", description="Folder for the results"),

@@ -165,9 +165,8 @@ def test_a_pdf_keeps_only_the_pages_asked_for(client: Client, made: dict[str, Pa
     assert len(pdf_pages(result.content)) == 2
 
 
-def test_pages_of_what_has_no_pages_are_refused(tier_client: Client, made: dict[str, Path], tier: str) -> None:
-    if tier == "wheels":
-        pytest.skip("the wheels make pages only")
+@pytest.mark.parametrize("tier", ["libreoffice"], indirect=True)  # The wheels make pages only.
+def test_pages_of_what_has_no_pages_are_refused(tier_client: Client, made: dict[str, Path]) -> None:
     status = tier_client.wait_slides(tier_client.start_slides(made["pptx"], "odp", params={"slides": "1"}))
     assert "cannot choose pages" in status["error"]["message"]
 
