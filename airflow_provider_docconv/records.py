@@ -129,8 +129,9 @@ class Ledger:
 
     def write(self, record: StartRecord) -> None:
         """Write the record, replacing an older one."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_text(json.dumps(asdict(record)))
+        from airflow_provider_docconv.storage import write_whole
+
+        write_whole(self._path, json.dumps(asdict(record)).encode())
 
     def clear(self) -> None:
         """Forget the record."""

@@ -20,7 +20,7 @@ from airflow_provider_docconv.services.errors import (
     ResultRejected,
     SourceNotFound,
 )
-from airflow_provider_docconv.services.signatures import extension, is_image_archive, kind_of
+from airflow_provider_docconv.services.signatures import extension, fits, is_image_archive, kind_of, looks_like
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -145,8 +145,8 @@ class Destination:
             name = f"{stem}-{number}.{end}" if dot else f"{name}-{number}"
         if is_image_archive(name, head):
             name += ".zip"
-        if extension(name) == "pdf" and kind_of(head) != "pdf":
-            raise ResultRejected(f"the result of {self._service} is no PDF (it begins with {head[:16]!r})")
+        if not fits(extension(name), head):
+            raise ResultRejected(f"the result of {self._service} is no .{extension(name)} file ({looks_like(head)})")
         return f"{folder}{slash}{name}"
 
     def _name_in_folder(self, offered_name: str | None, number: int | None, head: bytes) -> str:
@@ -166,6 +166,12 @@ def _safe(name: str, service: str) -> str:
             remedy="nothing was stored; give destination as a file instead of a folder if you trust the service",
         )
     return name
+
+
+def write_whole(path: ObjectStoragePath, content: bytes) -> None:
+    """Write a small file so that nobody ever reads half of it."""
+    with _writing(path) as file:
+        file.write(content)
 
 
 def _writing(path: ObjectStoragePath) -> AbstractContextManager[IO[bytes]]:
@@ -188,7 +194,7 @@ def _writing_object(path: ObjectStoragePath) -> Iterator[IO[bytes]]:
 def _writing_local(path: ObjectStoragePath) -> Iterator[IO[bytes]]:
     # fsspec's own autocommit=False copies from the temporary folder, which shows a growing file.
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name[:_MAX_NAME]}.{secrets.token_hex(4)}.part")
+    part = path.with_name(f".docconv-{secrets.token_hex(8)}.part")
     try:
         with part.open("wb") as file:
             yield file

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+import certifi
 from yarl import URL
 
 from airflow_provider_docconv.client.conversation import (
@@ -87,7 +90,12 @@ class AsyncClient:
         data = b"".join(request.body.chunks()) if request.body else None
         url = URL(step.url, encoded=True).update_query(dict(request.query))
         async with self._session.request(
-            request.method, url, headers=dict(step.headers), data=data, allow_redirects=False
+            request.method,
+            url,
+            headers=dict(step.headers),
+            data=data,
+            allow_redirects=False,
+            proxy=_proxy(str(url.origin())),
         ) as response:
             body = bytearray()
             async for chunk in response.content.iter_chunked(65536):
@@ -135,22 +143,28 @@ async def shared_async_client(settings: Settings) -> AsyncIterator[AsyncClient]:
 
 def _new_session(settings: Settings) -> aiohttp.ClientSession:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout, sock_read=settings.read_timeout)
-    tls: ssl.SSLContext | bool = bool(settings.verify)
-    if isinstance(settings.verify, str):
+    tls: ssl.SSLContext | bool = False
+    if settings.verify:
+        authorities = settings.verify if isinstance(settings.verify, str) else _trusted()
         try:
-            tls = ssl.create_default_context(cafile=settings.verify)
+            tls = ssl.create_default_context(cafile=authorities)
         except OSError as error:
-            raise TLSFailed(f"the file {settings.verify!r} of trusted authorities can't be read ({error})") from error
-    connector = aiohttp.TCPConnector(ssl=tls, limit=20)
-    session = aiohttp.ClientSession(timeout=timeout, connector=connector, proxy=_proxy(settings.base_url))
+            raise TLSFailed(f"the file {authorities!r} of trusted authorities can't be read ({error})") from error
+    session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(ssl=tls, limit=20))
     # Otherwise aiohttp repeats a PUT on its own when a reused connection breaks, and GroupDocs starts with a PUT.
     session._retry_connection = False
     return session
 
 
-def _proxy(url: str) -> str | None:
+def _trusted() -> str:
+    # As requests does, so that both clients trust the same authorities.
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
+
+
+@cache
+def _proxy(origin: str) -> str | None:
     # Not aiohttp's trust_env, which would also put a .netrc password in the place of the token.
-    parts = urlsplit(url)
+    parts = urlsplit(origin)
     return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 

@@ -50,6 +50,8 @@ class ResultStream:
         if self._expected is not None and self._received != self._expected:
             raise self.truncated(f"{self._received} of {self._expected} bytes came")
         self._decoder.close()
+        if self._expected is None and self._file.size not in (None, self._given):
+            raise self.truncated(f"{self._given} of {self._file.size} bytes came")
         if not self._given:
             raise self.truncated("it is empty")
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseHook
 
+from airflow_provider_docconv.hooks.connections import connection_type, read_settings
 from airflow_provider_docconv.hooks.fields import ASPOSE_OCR, ASPOSE_SLIDES, GROUPDOCS_CONVERSION, ConnectionType
 from airflow_provider_docconv.services.documents import Document, StoredDocument
-from airflow_provider_docconv.services.errors import DocConvError, InvalidOptions
+from airflow_provider_docconv.services.errors import DocConvError
 from airflow_provider_docconv.services.signatures import require_convertible
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_docconv.client.asynchronous import AsyncClient
     from airflow_provider_docconv.client.blocking import Client
     from airflow_provider_docconv.client.results import ResultStream
-    from airflow_provider_docconv.client.settings import Settings
     from airflow_provider_docconv.services.operations import Operation
     from airflow_provider_docconv.services.service import ResultFile
 
@@ -54,7 +52,7 @@ class DocConvHook(BaseHook):
         :raises InvalidOptions: if it is not a connection to a conversion service
         """
         connection = cls.get_connection(conn_id)
-        hook = _hook_class(connection, conn_id)(conn_id)
+        hook = _HOOKS[connection_type(connection).name](conn_id)
         hook._connection = connection  # Secret backends bill look-ups, too.
         return hook
 
@@ -226,87 +224,3 @@ async def async_client(conn_id: str) -> AsyncIterator[AsyncClient]:
 
     async with shared_async_client(read_settings(await get_async_connection(conn_id))) as client:
         yield client
-
-
-def _hook_class(connection: Connection, conn_id: str) -> type[DocConvHook]:
-    kind = (connection.conn_type or "").replace("-", "_")
-    if kind not in _HOOKS:
-        raise InvalidOptions(
-            f"the connection {conn_id!r} has the type {kind!r}, which is no conversion service",
-            remedy=f"give it one of the types {', '.join(_HOOKS)}",
-        )
-    return _HOOKS[kind]
-
-
-def read_settings(connection: Connection) -> Settings:
-    """
-    Read a connection.
-
-    :param connection: the connection
-    :raises InvalidOptions: if it can't be one to a conversion service
-    """
-    from airflow_provider_docconv.client.settings import Settings
-
-    conn_id = str(connection.conn_id)
-    kind = _hook_class(connection, conn_id).conn_type
-    if not connection.login or not connection.password:
-        raise InvalidOptions(
-            f"the connection {conn_id!r} has no client id or no client secret",
-            remedy="put the client id into its login and the client secret into its password",
-        )
-    extra = _extra(connection, conn_id)
-    return Settings(
-        kind,
-        connection.login,
-        connection.password,
-        _host(connection),
-        str(extra.get("auth_url") or ""),
-        extra.get("storage_name") or None,
-        _seconds(extra, "connect_timeout", 10.0),
-        _seconds(extra, "timeout", 120.0),
-        _verify(extra.get("verify")),
-    )
-
-
-def _extra(connection: Connection, conn_id: str) -> dict[str, Any]:
-    # Not extra_dejson: it talks to the supervisor, which an event loop must not wait for.
-    try:
-        extra = json.loads(connection.extra or "{}")
-    except ValueError:
-        extra = None
-    if not isinstance(extra, dict):
-        raise InvalidOptions(f"the extra of the connection {conn_id!r} is no JSON object", remedy="correct it")
-    return extra
-
-
-def _host(connection: Connection) -> str:
-    host = (connection.host or "").strip()
-    if not host:
-        return ""
-    scheme, _, rest = host.rpartition("://")
-    scheme = scheme or (connection.schema if connection.schema in ("http", "https") else "https")
-    name, slash, path = rest.partition("/")
-    port = f":{connection.port}" if connection.port and not re.search(r":\d+$", name) else ""
-    return f"{scheme}://{name}{port}{slash}{path}"
-
-
-def _seconds(extra: Mapping[str, Any], key: str, default: float) -> float:
-    value = extra.get(key)
-    if value in (None, ""):
-        return default
-    try:
-        seconds = float(str(value))
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise InvalidOptions(f"the connection's {key} must be a number of seconds, not {value!r}", remedy="correct it")
-    return seconds
-
-
-def _verify(value: object) -> bool | str:
-    if value is None or value == "":
-        return True
-    if isinstance(value, bool):
-        return value
-    text = str(value)
-    return {"true": True, "false": False}.get(text.strip().lower(), text)

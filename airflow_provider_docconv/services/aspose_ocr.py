@@ -90,7 +90,7 @@ class AsposeOcr(ConversionService):
         if reply.status == 404:
             return Operation(operation_id, OperationState.NOT_FOUND, "404", reply.said())
         value = require_success(reply, self.label, operation_id).json_object(self.label)
-        word = status_word(value.get("taskStatus"))
+        word = status_word(value.get("taskStatus"), self.label)
         return Operation(operation_id, state_of(word, _STATES), word, words(find_message(value.get("error"))))
 
     def results(self, operation_id: str) -> Flow[list[ResultFile]]:
@@ -138,7 +138,7 @@ class _Decoder:
 
 
 def _not_completed(value: Mapping[str, Any], operation_id: str) -> DocConvError | None:
-    word = status_word(value.get("taskStatus"))
+    word = str(value.get("taskStatus"))[:100]
     state = state_of(word, _STATES)
     if state is OperationState.NOT_FOUND:
         return OperationNotFound(f"{_LABEL} does not know the operation", operation_id=operation_id)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from airflow_provider_docconv.services.bodies import Body, MultipartBody, json_body
 from airflow_provider_docconv.services.documents import Document, StoredDocument
 from airflow_provider_docconv.services.errors import InvalidOptions
-from airflow_provider_docconv.services.messages import Flow, Reply, Request, path_segment
+from airflow_provider_docconv.services.messages import Flow, Reply, Request, find_message, path_segment
 from airflow_provider_docconv.services.operations import (
     Operation,
     OperationState,
@@ -34,6 +34,9 @@ _STATES = {
     "failed": OperationState.FAILED,
     "canceled": OperationState.CANCELED,
 }
+# The SDKs also read the number of a state, in the order of the vendor's enumeration.
+_NUMBERS = ("created", "enqueued", "started", "failed", "canceled", "finished")
+_STATES |= {str(number): _STATES[word] for number, word in enumerate(_NUMBERS)}
 
 
 class AsposeSlides(ConversionService):
@@ -91,18 +94,15 @@ class AsposeSlides(ConversionService):
 
     def _read_operation(self, operation_id: str, reply: Reply) -> Operation:
         value = reply.json_object(self.label)
-        word = status_word(value.get("status"))
-        error, progress = value.get("error"), value.get("progress")
-        said = error
-        if isinstance(error, dict):
-            said = error.get("message") or error.get("description") or error.get("code")
+        word = status_word(value.get("status"), self.label)
+        progress = value.get("progress")
         if not isinstance(progress, dict):
             progress = {}
         return Operation(
             operation_id,
             state_of(word, _STATES),
             word,
-            words(said),
+            words(find_message(value.get("error"))),
             whole_number(progress.get("stepIndex")),
             whole_number(progress.get("stepCount")),
             words(progress.get("description")),

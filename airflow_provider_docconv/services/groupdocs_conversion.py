@@ -95,7 +95,7 @@ class GroupDocsConversion(ConversionService):
         value = yield from self._operation(operation_id)
         if value is None:
             return Operation(operation_id, OperationState.NOT_FOUND, "404")
-        word = status_word(value.get("status"))
+        word = status_word(value.get("status"), self.label)
         return Operation(operation_id, state_of(word, _STATES), word, words(find_message(value.get("error"))))
 
     def results(self, operation_id: str) -> Flow[list[ResultFile]]:
@@ -126,9 +126,7 @@ class GroupDocsConversion(ConversionService):
         reply = yield Request("GET", _ASYNC, {"id": operation_id}, _JSON)
         if reply.status == 404 or (reply.status in (400, 500) and "not found" in reply.said().lower()):
             return None
-        value = require_success(reply, self.label, operation_id).json_object(self.label)
-        # The vendor writes lower-camel keys; its documentation prints Pascal ones.
-        return {key[:1].lower() + key[1:]: item for key, item in value.items()}
+        return require_success(reply, self.label, operation_id).json_object(self.label)
 
     def _settings(
         self, source: Document | StoredDocument, target_format: str, given: Mapping[str, Any]

@@ -64,7 +64,9 @@ class Reply:
 
     def json_object(self, service: str) -> dict[str, Any]:
         """
-        Return the body as a JSON object.
+        Return the body as a JSON object, with the first letter of its keys in lower case.
+
+        The vendors' servers write lower-camel keys; their documentation prints Pascal ones, and the SDKs read both.
 
         :raises UnexpectedReply: if it is anything else
         """
@@ -73,7 +75,7 @@ class Reply:
         except (ValueError, RecursionError):
             value = None
         if isinstance(value, dict):
-            return value
+            return {key[:1].lower() + key[1:]: item for key, item in value.items()}
         raise UnexpectedReply(f"{service} answered with {self.kind()} where JSON was due", said=self.said())
 
     def kind(self) -> str:
@@ -108,6 +110,7 @@ _MESSAGE_KEYS = (
     "messages",
     "error",
     "errors",
+    "code",
 )
 
 

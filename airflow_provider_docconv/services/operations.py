@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from airflow_provider_docconv.services.errors import InvalidOptions, quote_words
+from airflow_provider_docconv.services.errors import InvalidOptions, UnexpectedReply, quote_words
 
 _MAX_ID = 200
 
@@ -78,9 +78,16 @@ def state_of(word: object, states: Mapping[str, OperationState]) -> OperationSta
     return states.get(str(word).strip().lower(), OperationState.RUNNING)
 
 
-def status_word(value: object) -> str:
-    """Return a vendor's status word, fit for a message."""
-    return words(value) or "in no known state"
+def status_word(value: object, service: str) -> str:
+    """
+    Return a vendor's status word, fit for a message.
+
+    :raises UnexpectedReply: if there is none: then it was not the service that answered
+    """
+    word = words(str(value) if isinstance(value, int) else value)
+    if word is None:
+        raise UnexpectedReply(f"{service} answered without the operation's status")
+    return word
 
 
 def clean_operation_id(text: str) -> str:

@@ -13,6 +13,14 @@ DJVU = b"AT&TFORM"
 
 _OOXML = frozenset("docx docm dotx dotm pptx pptm ppsx ppsm potx potm xlsx xlsm xltx xltm xlsb".split())
 _ZIP_BASED = _OOXML | frozenset("odt ott odp otp ods ots odg epub xps zip".split())
+_MAGIC = {
+    "djvu": DJVU,
+    "djv": DJVU,
+    "png": b"\x89PNG",
+    "jpg": b"\xff\xd8\xff",
+    "jpeg": b"\xff\xd8\xff",
+    "gif": b"GIF8",
+}
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _OLE_HEADER = 512
 _HEAD = 4096
@@ -46,9 +54,9 @@ def require_convertible(document: Document, service: str, has_password: bool) ->
     head = document.read_at(0, _HEAD)
     if not head:
         raise DocumentRejected(f"the document is empty, so it was not sent to {service}", document=name)
-    if not _fits(end, head):
+    if not fits(end, head):
         raise DocumentRejected(
-            f"the document is no .{end} file ({_looks_like(head)}), so it was not sent to {service}",
+            f"the document is no .{end} file ({looks_like(head)}), so it was not sent to {service}",
             document=name,
             remedy="give it its right name, or replace it",
         )
@@ -71,18 +79,23 @@ def _is_encrypted(document: Document, head: bytes) -> bool:
     return _ENCRYPTED in document.read_at((directory + 1) << sector_shift, 4096)
 
 
-def _fits(end: str, head: bytes) -> bool:
+def fits(end: str, head: bytes) -> bool:
+    """
+    Tell whether a file may be what its extension says; of an unknown extension, anything may be.
+
+    :param end: the extension, in lower case
+    :param head: the file's first bytes, at best 1 KiB
+    """
     if end in _ZIP_BASED:
         # A legacy binary under a new name is common, and the services open it.
         return head.startswith((b"PK", OLE))
-    if end in ("djvu", "djv"):
-        return head.startswith(DJVU)
     if end == "pdf":
         return b"%PDF-" in head[:1024]
-    return True
+    return head.startswith(_MAGIC.get(end, b""))
 
 
-def _looks_like(head: bytes) -> str:
+def looks_like(head: bytes) -> str:
+    """Say in a few words what a file's first bytes say that it is."""
     kinds = {ZIP: "a ZIP archive", OLE: "an old binary Office file", DJVU: "a DjVu file", b"%PDF-": "a PDF"}
     for magic, kind in kinds.items():
         if head.startswith(magic):

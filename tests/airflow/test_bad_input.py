@@ -162,7 +162,7 @@ BAD = {
     ),
     "HTML for a result": Bad(
         exceptions.ResultRejected,
-        ("is no PDF", "nothing was stored"),
+        ("is no .pdf file (it is an HTML page)", "nothing was stored"),
         **served(Answer(HTML)),
         destination="{folder}/out.pdf",
     ),

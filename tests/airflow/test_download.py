@@ -122,6 +122,15 @@ def test_names(
     assert result["uri"] == f"file://{tmp_path}/x/{name}"
 
 
+@pytest.mark.parametrize("name", ["deck.pptx", "page.png", "page.jpg", "scan.djvu", "out.pdf"])
+def test_a_result_that_is_not_what_its_name_says(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Hostile(Answer(b"<html>Please log in</html>")) as server:
+        connect(monkeypatch, server.url)
+        with pytest.raises(exceptions.ResultRejected, match="it is an HTML page"):
+            download(f"file://{tmp_path}/x/{name}")
+    assert not (tmp_path / "x").exists()
+
+
 @pytest.mark.parametrize(
     ("destination", "values", "names"),
     [

@@ -11,12 +11,12 @@ from hostile import HTML, Answer, Hostile, dead_url
 from stage import SECRET, connect
 
 from airflow_provider_docconv.exceptions import InvalidOptions
+from airflow_provider_docconv.hooks.connections import read_settings
 from airflow_provider_docconv.hooks.docconv import (
     AsposeOcrHook,
     AsposeSlidesHook,
     DocConvHook,
     GroupDocsConversionHook,
-    read_settings,
 )
 from airflow_provider_docconv.sandbox import Sandbox
 

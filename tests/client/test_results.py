@@ -166,3 +166,14 @@ def test_the_announced_length_is_counted_whatever_the_transport_does(coding: str
             stream.close()
     else:
         stream.close()
+
+
+@pytest.mark.parametrize(("listed", "fails"), [(3, False), (None, False), (4, True)])
+def test_the_listed_length_is_counted_where_none_is_announced(listed: int | None, fails: bool) -> None:
+    stream = ResultStream(ResultFile("op-1", Request("GET", "/x"), size=listed), {}, "X")
+    stream.feed(b"abc")
+    if fails:
+        with pytest.raises(TruncatedResult, match="3 of 4 bytes came"):
+            stream.close()
+    else:
+        stream.close()

@@ -114,3 +114,10 @@ def test_a_file_of_authorities_that_is_no_use(
 def test_https_to_a_plain_server(carrier: MakeCarrier) -> None:
     with Hostile(RUNNING) as plain, pytest.raises(TLSFailed, match="https://127"):
         carrier(plain.url.replace("http://", "https://")).status()
+
+
+def test_both_clients_trust_the_authorities_of_the_environment(
+    carrier: MakeCarrier, server: Hostile, authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+    assert carrier(server.url).status().word == "Started"

@@ -9,7 +9,12 @@ import pytest
 from flows import OPERATION, play, reply
 
 from airflow_provider_docconv.services import SERVICES
-from airflow_provider_docconv.services.errors import OperationNotFound, ServiceUnavailable, StartReplyLost
+from airflow_provider_docconv.services.errors import (
+    OperationNotFound,
+    ServiceUnavailable,
+    StartReplyLost,
+    UnexpectedReply,
+)
 from airflow_provider_docconv.services.messages import Reply
 from airflow_provider_docconv.services.operations import Operation, OperationState, clean_operation_id
 from airflow_provider_docconv.services.replies import read_started_id
@@ -56,11 +61,23 @@ def test_every_word_has_its_state(service: str, word: str, state: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-@pytest.mark.parametrize("word", ["Paused", "", None, 7, True, ["Finished"], {"Finished": 1}])
+@pytest.mark.parametrize("word", ["Paused", 7, True])
 def test_an_unknown_word_is_waited_for(service: str, word: object) -> None:
     operation = ask(service, reply({STATUS_KEY[service]: word}))
     assert operation.state is OperationState.RUNNING
     assert not operation.state.is_terminal
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("answer", [{}, *({"status": word, "taskStatus": word} for word in ("", None, ["Finished"]))])
+def test_an_answer_without_a_status_is_a_fault(service: str, answer: dict[str, object]) -> None:
+    with pytest.raises(UnexpectedReply, match="without the operation's status"):
+        ask(service, reply(answer))
+
+
+def test_slides_may_number_its_states_and_write_pascal_keys() -> None:
+    assert ask("aspose_slides", reply({"Status": 5})).state is OperationState.SUCCEEDED
+    assert ask("aspose_slides", reply({"status": "3"})).state is OperationState.FAILED
 
 
 def test_the_terminal_states_are_those_after_which_nothing_happens() -> None:

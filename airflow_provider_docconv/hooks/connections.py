@@ -1,0 +1,107 @@
+"""Reads an Airflow connection to a conversion service."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_docconv.hooks.fields import CONNECTION_TYPES, ConnectionType
+from airflow_provider_docconv.services.errors import InvalidOptions
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_provider_docconv.client.settings import Settings
+
+
+def connection_type(connection: Connection) -> ConnectionType:
+    """
+    Tell which service a connection is to.
+
+    :param connection: the connection
+    :raises InvalidOptions: if it is to none
+    """
+    name = (connection.conn_type or "").replace("-", "_")
+    for service in CONNECTION_TYPES:
+        if service.name == name:
+            return service
+    raise InvalidOptions(
+        f"the connection {connection.conn_id!r} has the type {name!r}, which is no conversion service",
+        remedy=f"give it one of the types {', '.join(service.name for service in CONNECTION_TYPES)}",
+    )
+
+
+def read_settings(connection: Connection) -> Settings:
+    """
+    Read a connection.
+
+    :param connection: the connection
+    :raises InvalidOptions: if it can't be one to a conversion service
+    """
+    from airflow_provider_docconv.client.settings import Settings
+
+    conn_id = str(connection.conn_id)
+    service = connection_type(connection)
+    if not connection.login or not connection.password:
+        raise InvalidOptions(
+            f"the connection {conn_id!r} has no client id or no client secret",
+            remedy="put the client id into its login and the client secret into its password",
+        )
+    extra = _extra(connection, conn_id)
+    return Settings(
+        service.name,
+        connection.login,
+        connection.password,
+        _host(connection),
+        str(extra.get("auth_url") or ""),
+        extra.get("storage_name") or None,
+        _seconds(extra, "connect_timeout", 10.0),
+        _seconds(extra, "timeout", 120.0),
+        _verify(extra.get("verify")),
+    )
+
+
+def _extra(connection: Connection, conn_id: str) -> dict[str, Any]:
+    # Not extra_dejson: it talks to the supervisor, which an event loop must not wait for.
+    try:
+        extra = json.loads(connection.extra or "{}")
+    except ValueError:
+        extra = None
+    if not isinstance(extra, dict):
+        raise InvalidOptions(f"the extra of the connection {conn_id!r} is no JSON object", remedy="correct it")
+    return extra
+
+
+def _host(connection: Connection) -> str:
+    host = (connection.host or "").strip()
+    if not host:
+        return ""
+    scheme, _, rest = host.rpartition("://")
+    scheme = scheme or (connection.schema if connection.schema in ("http", "https") else "https")
+    name, slash, path = rest.partition("/")
+    port = f":{connection.port}" if connection.port and not re.search(r":\d+$", name) else ""
+    return f"{scheme}://{name}{port}{slash}{path}"
+
+
+def _seconds(extra: Mapping[str, Any], key: str, default: float) -> float:
+    value = extra.get(key)
+    if value in (None, ""):
+        return default
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise InvalidOptions(f"the connection's {key} must be a number of seconds, not {value!r}", remedy="correct it")
+    return seconds
+
+
+def _verify(value: object) -> bool | str:
+    if value is None or value == "":
+        return True
+    if isinstance(value, bool):
+        return value
+    text = str(value)
+    return {"true": True, "false": False}.get(text.strip().lower(), text)
