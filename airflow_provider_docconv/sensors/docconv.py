@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -79,15 +80,8 @@ class ConversionSensor(BaseSensorOperator):
 
         :raises DocConvError: if the conversion did not succeed, or the wait could not go on
         """
-        from airflow_provider_docconv.exceptions import DocConvError
-
-        try:
+        with self._errors():
             return self._execute_deferrable() if self.deferrable else self._execute_plain(context)
-        except DocConvError as error:
-            # Airflow's base class does this for some errors in one mode and for others in the other.
-            if self.soft_fail or self.never_fail:
-                raise AirflowSkipException(str(error)) from error
-            raise
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once."""
@@ -102,37 +96,45 @@ class ConversionSensor(BaseSensorOperator):
 
         :raises DocConvError: if the conversion did not succeed, or the wait could not go on
         """
-        from airflow_provider_docconv.exceptions import deserialize, task_errors
+        from airflow_provider_docconv.exceptions import deserialize
         from airflow_provider_docconv.services.operations import Operation
 
-        with task_errors(self.source):
+        with self._errors():
             if event and "error" in event:
                 raise deserialize(event["error"])
             if not event or "operation" not in event:
                 raise AirflowException(f"The trigger sent an event that nobody knows: {event!r}.")
             return self._finish(Operation.deserialize(event["operation"]))
 
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        from airflow_provider_docconv.exceptions import DocConvError, task_errors
+
+        try:
+            with task_errors(self.source):
+                yield
+        except DocConvError as error:
+            # Airflow's base class does this for some errors in one mode and for others in the other.
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
+
     def _execute_plain(self, context: Context) -> str:
-        from airflow_provider_docconv.exceptions import DeadlineExceeded, DocConvError, task_errors
+        from airflow_provider_docconv.exceptions import DeadlineExceeded, DocConvError
 
         try:
             result: str = super().execute(context)
         except AirflowSensorTimeout as error:
             if isinstance(error, DocConvError):
                 raise
-            with task_errors(self.source):
-                raise DeadlineExceeded(
-                    f"{self._hook.fields.label} has not ended the conversion in time", operation_id=self.operation_id
-                ) from error
+            raise DeadlineExceeded(
+                f"{self._hook.fields.label} has not ended the conversion in time", operation_id=self.operation_id
+            ) from error
         return result
 
     def _execute_deferrable(self) -> str:
-        from airflow_provider_docconv.exceptions import task_errors
-
         deadline = time.time() + self.timeout
-        with task_errors(self.source):
-            ended = self._ended_within_grace()
-        if not ended:
+        if not self._ended_within_grace():
             self._wait_for_trigger(deadline)
         return self.operation_id
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msoffcrypto
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from hostile import HTML, Answer, Hostile, dead_url
 from stage import SECRET, Store, connect, context, wait
 

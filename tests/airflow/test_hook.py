@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from airflow.sdk import Connection
+from airflow.providers.common.compat.sdk import Connection
 from hostile import HTML, Answer, Hostile, dead_url
 from stage import SECRET, connect
 
