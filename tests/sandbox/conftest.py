@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -75,3 +76,13 @@ def pids(hanging_soffice: Path) -> Callable[[], list[int]]:
         return list(map(int, hanging_soffice.read_text().split()))
 
     return read
+
+
+@pytest.fixture
+def stored(client: Client, made: dict[str, Path]) -> str:
+    """Put a deck and a letter into both storages; give their folder."""
+    folder = uuid.uuid4().hex
+    for prefix in ("/v3.0/slides/storage", "/v2.0/conversion/storage"):
+        for kind in ("pptx", "docx", "encrypted"):
+            client("PUT", f"{prefix}/file/{folder}/{made[kind].name}", data=made[kind].read_bytes())
+    return folder

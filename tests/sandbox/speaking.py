@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,9 @@ PATIENCE = 120.0
 
 NO_LIBREOFFICE = "LibreOffice is not installed: run make libreoffice"
 NO_DJVULIBRE = "DjVuLibre is not installed: apt-get install djvulibre-bin"
+
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z")
+UNKNOWN = "00000000-0000-0000-0000-000000000000"
 
 
 def wait_until(answer: Callable[[], Any]) -> Any:
