@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python -m workbench
 PINNED := pyproject.toml workbench/install.py $(wildcard constraints/*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui libreoffice test lint constraints clean
+.PHONY: help demo ui libreoffice test lint compat constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -24,6 +24,9 @@ test: $(VENV)/test.ready ## Run every test and the linters
 
 lint: $(VENV)/test.ready ## Run the linters only
 	@$(RUN).check lint
+
+compat: $(VENV)/test.ready ## Run the tests of the package on older Airflows, back to 2.11
+	@$(RUN).compat
 
 constraints: $(VENV)/demo.ready ## Pin the newest versions of everything that is installed
 	@$(RUN).constraints
