@@ -7,26 +7,34 @@ from typing import Any
 from airflow_provider_docconv import __version__
 from airflow_provider_docconv.hooks.fields import CONNECTION_TYPES
 
-_DOCS = "https://pypi.org/project/airflow-provider-docconv/"
+# The vendors' documentation of each service.
+_INTEGRATIONS = {
+    "Aspose.Slides Cloud": "https://docs.aspose.cloud/slides/",
+    "GroupDocs.Conversion Cloud": "https://docs.groupdocs.cloud/conversion/",
+    "Aspose.OCR Cloud": "https://docs.aspose.cloud/ocr/",
+}
 
 
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's description, after Airflow's ``provider_info.schema.json``."""
-    name = "Document conversion"
-    module = "airflow_provider_docconv"
     return {
         "package-name": "airflow-provider-docconv",
-        "name": name,
+        "name": "Document conversion",
         "description": "Converts documents in bulk through asynchronous conversion services.",
         "versions": [__version__],
-        "integrations": [{"integration-name": name, "external-doc-url": _DOCS, "tags": ["service"]}],
-        "hooks": [{"integration-name": name, "python-modules": [f"{module}.hooks.docconv"]}],
-        "operators": [{"integration-name": name, "python-modules": [f"{module}.operators.docconv"]}],
-        "sensors": [{"integration-name": name, "python-modules": [f"{module}.sensors.docconv"]}],
-        "triggers": [{"integration-name": name, "python-modules": [f"{module}.triggers.docconv"]}],
+        "integrations": [
+            {"integration-name": name, "external-doc-url": url, "tags": ["service"]}
+            for name, url in _INTEGRATIONS.items()
+        ],
+        **{kind: _modules(kind) for kind in ("hooks", "operators", "sensors", "triggers")},
         "connection-types": [fields.provider_info() for fields in CONNECTION_TYPES],
         "config": {"docconv": {"description": "Document conversion.", "options": {"ledger_path": _LEDGER_PATH}}},
     }
+
+
+def _modules(kind: str) -> list[dict[str, Any]]:
+    modules = [f"airflow_provider_docconv.{kind}.docconv"]
+    return [{"integration-name": name, "python-modules": modules} for name in _INTEGRATIONS]
 
 
 _LEDGER_PATH = {

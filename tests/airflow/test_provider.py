@@ -51,9 +51,11 @@ def test_it_carries_the_distributions_name_and_version() -> None:
 
 
 def test_what_it_names_is_there() -> None:
+    names = [each["integration-name"] for each in INFO["integrations"]]
+    assert names == [each["hook-name"] for each in INFO["connection-types"]]
     for kind in ("hooks", "operators", "sensors", "triggers"):
+        assert [each["integration-name"] for each in INFO[kind]] == names
         for each in INFO[kind]:
-            assert each["integration-name"] == INFO["integrations"][0]["integration-name"]
             for module in each["python-modules"]:
                 importlib.import_module(module)
     for conn_type, each in TYPES.items():
