@@ -6,7 +6,7 @@ Facts: the vendor's SDKs (Python 26.6, .NET, Java, Node, PHP, Go, Ruby), their t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from airflow_provider_docconv.services.bodies import Body, MultipartBody, json_body
@@ -114,7 +114,7 @@ def _slide_numbers(slides: object) -> str | None:
         return None
     numbers = str(slides).split(",") if isinstance(slides, str | int) else slides
     try:
-        values = [int(number) for number in numbers]  # type: ignore[attr-defined]
+        values = [int(number) for number in numbers] if isinstance(numbers, Iterable) else []
     except (TypeError, ValueError):
         values = []
     if not values or min(values) < 1:

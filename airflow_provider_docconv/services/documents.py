@@ -65,7 +65,7 @@ class Document:
             with self.opener() as file:
                 file.seek(offset)
                 return file.read(length)
-        except Exception as error:
+        except Exception as error:  # As above.
             raise SourceNotFound(f"the source can't be read ({error})", document=self.name) from error
 
 
