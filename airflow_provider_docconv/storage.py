@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from itertools import chain
-from typing import IO, TYPE_CHECKING, BinaryIO, TypedDict, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, cast
 from urllib.parse import unquote
 
 from airflow_provider_docconv.client.failures import explain
@@ -71,8 +71,12 @@ def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
         raise SourceNotFound(
             f"the source is a folder, so nothing was sent to {service.label}", document=uri, remedy="name one document"
         )
-    version = next((str(info[key]) for key in _VERSIONS if info.get(key)), "")
-    return Document(file.name, lambda: _open_for_reading(file), info.get("size"), version)
+    return Document(file.name, lambda: _open_for_reading(file), info.get("size"), version_of(info))
+
+
+def version_of(info: Mapping[str, Any]) -> str:
+    """Return what tells this content of a file from an earlier one, as far as its store's listing says."""
+    return next((str(info[key]) for key in _VERSIONS if info.get(key)), "")
 
 
 def to_path(uri: str) -> ObjectStoragePath:
@@ -123,7 +127,7 @@ class Destination:
         uri = self._file_uri(offered_name, number, head)
         digest, size = hashlib.sha256(), 0
         try:
-            with _writing(to_path(uri)) as file:
+            with writing(to_path(uri)) as file:
                 for chunk in chain([head] if head else [], chunks):
                     file.write(chunk)
                     digest.update(chunk)
@@ -170,16 +174,17 @@ def _safe(name: str, service: str) -> str:
 
 def write_whole(path: ObjectStoragePath, content: bytes) -> None:
     """Write a small file so that nobody ever reads half of it."""
-    with _writing(path) as file:
+    with writing(path) as file:
         file.write(content)
 
 
-def _writing(path: ObjectStoragePath) -> AbstractContextManager[IO[bytes]]:
+def writing(path: ObjectStoragePath) -> AbstractContextManager[BinaryIO]:
+    """Open a file for writing so that it appears whole, when the context ends well, or not at all."""
     return _writing_local(path) if path.protocol in ("file", "local", "") else _writing_object(path)
 
 
 @contextmanager
-def _writing_object(path: ObjectStoragePath) -> Iterator[IO[bytes]]:
+def _writing_object(path: ObjectStoragePath) -> Iterator[BinaryIO]:
     file = path.open("wb", block_size=_BLOCK, autocommit=False)
     try:
         yield file
@@ -191,13 +196,13 @@ def _writing_object(path: ObjectStoragePath) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _writing_local(path: ObjectStoragePath) -> Iterator[IO[bytes]]:
+def _writing_local(path: ObjectStoragePath) -> Iterator[BinaryIO]:
     # fsspec's own autocommit=False copies from the temporary folder, which shows a growing file.
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".docconv-{secrets.token_hex(8)}.part")
     try:
         with part.open("wb") as file:
-            yield file
+            yield cast("BinaryIO", file)
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)

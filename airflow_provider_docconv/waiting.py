@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from collections import deque
+from statistics import quantiles
+
 from airflow_provider_docconv.services.errors import (
     ConversionCanceled,
     ConversionFailed,
@@ -15,6 +19,44 @@ from airflow_provider_docconv.services.operations import Operation, OperationSta
 FAULT_TOLERANCE = 900.0
 
 
+class Pace:
+    """
+    When to poll, so that few polls (which the vendors bill) lose little time.
+
+    The interval grows with the age of the operation. Once a few operations have ended, the others are left alone until
+    most of what the quick ones took has passed.
+
+    :param shortest: the shortest interval, in seconds
+    :param longest: the longest interval, in seconds
+    :param typical: seconds that a quick operation is known to take, 0 if nothing is known
+    """
+
+    _GROWTH = 0.2
+    _JITTER = 0.05
+    _FEWEST = 8
+
+    def __init__(self, shortest: float, longest: float, typical: float = 0.0) -> None:
+        self._shortest = shortest
+        self._longest = max(shortest, longest)
+        self.typical = typical
+        self._durations: deque[float] = deque(maxlen=64)
+
+    def after(self, age: float) -> float:
+        """Return the seconds until the next poll of an operation that has run for these seconds."""
+        if age < self.typical:
+            return min(max(self.typical - age, self._shortest), self._longest)
+        interval = min(max(self._GROWTH * age, self._shortest), self._longest)
+        # Operations that began together must not be polled together for ever.
+        return interval * random.uniform(1 - self._JITTER, 1 + self._JITTER)  # noqa: S311 - no secret
+
+    def learn(self, duration: float) -> None:
+        """Take note of how long an operation took until its end was noticed, in seconds."""
+        self._durations.append(duration)
+        if len(self._durations) >= self._FEWEST:
+            # A little less than that: an estimate that is too long would never be found out.
+            self.typical = 0.9 * quantiles(self._durations, n=4)[0]
+
+
 class Wait:
     """
     What to do after each poll.
@@ -22,7 +64,8 @@ class Wait:
     :param operation_id: the operation
     :param service: the service's name, for messages
     :param deadline: when to give up, in seconds since the epoch
-    :param poll_interval: seconds between polls
+    :param pace: when to poll
+    :param started: when the operation began, in seconds since the epoch, as far as known
     :param fault_tolerance: seconds for which polls may fail
     """
 
@@ -32,14 +75,18 @@ class Wait:
         service: str,
         *,
         deadline: float,
-        poll_interval: float,
+        pace: Pace,
+        started: float = float("inf"),
         fault_tolerance: float = FAULT_TOLERANCE,
     ) -> None:
         self._operation_id = operation_id
         self._service = service
         self._deadline = deadline
-        self._poll_interval = poll_interval
+        self._pace = pace
+        self._started = started
         self._fault_tolerance = fault_tolerance
+        #: How many polls there were.
+        self.polls = 0
         self._failing_since: float | None = None
         self._shown = ""
 
@@ -52,6 +99,7 @@ class Wait:
         :raises DeadlineExceeded: if it is too late to go on
         :raises DocConvError: if polling can't succeed, or has failed for too long
         """
+        self.polls += 1
         if isinstance(outcome, Operation):
             self._failing_since = None
             if outcome.state.is_terminal:
@@ -65,7 +113,11 @@ class Wait:
             raise DeadlineExceeded(
                 f"{self._service} has not ended the conversion in time", operation_id=self._operation_id
             )
-        return max(0.0, min(self._poll_interval, self._deadline - now))
+        return self.until_next(now)
+
+    def until_next(self, now: float) -> float:
+        """Return the seconds until the next poll, which is not after the deadline."""
+        return max(0.0, min(self._pace.after(max(0.0, now - self._started)), self._deadline - now))
 
     def news(self, outcome: Operation | DocConvError) -> str | None:
         """Return a line for the log if the poll brought something new."""

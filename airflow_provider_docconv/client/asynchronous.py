@@ -6,6 +6,7 @@ import asyncio
 import os
 import ssl
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -50,6 +51,8 @@ class AsyncClient:
     def __init__(self, settings: Settings, session: aiohttp.ClientSession) -> None:
         self.settings = settings
         self.service = settings.service()
+        #: How many requests were sent, by kind; the vendors bill them.
+        self.calls: Counter[str] = Counter()
         self._session = session
         self._token: Token | None = None
         self._lock = asyncio.Lock()
@@ -87,6 +90,7 @@ class AsyncClient:
 
     async def _send(self, step: Send) -> Reply:
         request = step.request
+        self.calls[step.kind] += 1
         data = b"".join(request.body.chunks()) if request.body else None
         url = URL(step.url, encoded=True).update_query(dict(request.query))
         async with self._session.request(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from airflow_provider_docconv.client.conversation import (
@@ -38,6 +40,8 @@ from airflow_provider_docconv.services.service import ResultFile
 
 T = TypeVar("T")
 _CHUNK = 1 << 20
+# Connections that are kept open; threads beyond that open new ones for each request.
+_CONNECTIONS = 64
 
 
 class Client:
@@ -54,7 +58,12 @@ class Client:
         self._on_token = on_token
         self._token: Token | None = None
         self._lock = threading.Lock()
+        self._counting = threading.Lock()
+        #: How many requests were sent, by kind; the vendors bill them.
+        self.calls: Counter[str] = Counter()
         self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
         # A .netrc would replace the token with somebody's password.
         self._session.auth = _keep_authorization
 
@@ -112,6 +121,8 @@ class Client:
 
     def _send(self, step: Send) -> Reply | Stream:
         request = step.request
+        with self._counting:
+            self.calls[step.kind] += 1
         response = self._session.request(
             request.method,
             step.url,

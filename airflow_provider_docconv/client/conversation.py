@@ -35,10 +35,22 @@ class Send:
     url: str
     headers: Mapping[str, str] = field(repr=False)
 
+    @property
+    def kind(self) -> str:
+        """What the call is for: ``start``, ``status``, ``result``, ``upload``, ``cancel`` or ``login``."""
+        if not self.request.repeatable:
+            return "start"
+        return {"GET": "status", "PUT": "upload", "DELETE": "cancel"}.get(self.request.method, "login")
+
 
 @dataclass(frozen=True, slots=True)
 class Open(Send):
     """Send it, but leave the body of a successful reply to be streamed; the outcome may be a Stream."""
+
+    @property
+    def kind(self) -> str:
+        """Always ``result``."""
+        return "result"
 
 
 @dataclass(frozen=True, slots=True)

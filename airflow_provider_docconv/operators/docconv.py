@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_docconv.operators.batch import ConvertDocumentsOperator
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_docconv.hooks.docconv import DocConvHook
-    from airflow_provider_docconv.records import Records, StartRecord
+    from airflow_provider_docconv.records import StartRecord, StartRecords
     from airflow_provider_docconv.services.documents import Document, StoredDocument
-    from airflow_provider_docconv.services.service import ResultFile
-    from airflow_provider_docconv.storage import Destination, StoredResult
+    from airflow_provider_docconv.storage import StoredResult
 
-_DOWNLOADS = 3
+__all__ = ["ConvertDocumentsOperator", "DownloadResultOperator", "StartConversionOperator"]
 
 
 class StartConversionOperator(BaseOperator):
@@ -68,13 +69,14 @@ class StartConversionOperator(BaseOperator):
         """
         from airflow_provider_docconv.exceptions import task_errors
         from airflow_provider_docconv.hooks.docconv import DocConvHook
-        from airflow_provider_docconv.records import records_of
+        from airflow_provider_docconv.records import StartRecords
         from airflow_provider_docconv.storage import open_source
+        from airflow_provider_docconv.task_state import task_state
 
         with task_errors(str(self.source)):
             hook = DocConvHook.for_connection(self.conn_id)
             document = open_source(str(self.source), hook.fields)
-            records, wanted = records_of(context), self._record(context, document)
+            records, wanted = StartRecords(task_state(context)), self._record(context, document)
             operation_id = self._earlier_operation(hook, records, wanted)
             if operation_id is None:
                 records.write(wanted)
@@ -83,7 +85,9 @@ class StartConversionOperator(BaseOperator):
             return operation_id
 
     def _record(self, context: Context, document: Document | StoredDocument) -> StartRecord:
-        from airflow_provider_docconv.records import StartRecord, fingerprint
+        from airflow_provider_docconv.decisions import fingerprint, without_passwords
+        from airflow_provider_docconv.records import StartRecord
+        from airflow_provider_docconv.task_state import max_tries
 
         found = fingerprint(
             source=str(self.source),
@@ -91,18 +95,18 @@ class StartConversionOperator(BaseOperator):
             version=document.version,
             target_format=self.target_format,
             conn_id=self.conn_id,
-            options=_without_passwords(self.options),
+            options=without_passwords(self.options),
         )
-        return StartRecord(found, int(getattr(context["ti"], "max_tries", 0) or 0))
+        return StartRecord(found, max_tries(context))
 
-    def _earlier_operation(self, hook: DocConvHook, records: Records, wanted: StartRecord) -> str | None:
+    def _earlier_operation(self, hook: DocConvHook, records: StartRecords, wanted: StartRecord) -> str | None:
         """Return the operation of an earlier try if this one goes on with it."""
-        from airflow_provider_docconv.records import Decision, decide
+        from airflow_provider_docconv.decisions import Decision
         from airflow_provider_docconv.services.errors import StartReplyLost
         from airflow_provider_docconv.services.operations import OperationState
 
         before = records.read()
-        decision = decide(before, wanted)
+        decision = wanted.decide(before)
         if decision is Decision.REPLY_LOST and self.on_lost_reply == "fail":
             raise StartReplyLost("an earlier try sent the start and ended before the reply came")
         if before is None or before.operation_id is None:
@@ -116,13 +120,14 @@ class StartConversionOperator(BaseOperator):
         self.log.info("Going on with operation %s that an earlier try started", before.operation_id)
         return before.operation_id
 
-    def _start(self, hook: DocConvHook, document: Document | StoredDocument, records: Records) -> str:
-        from airflow_provider_docconv.services.errors import DocConvError, StartReplyLost
+    def _start(self, hook: DocConvHook, document: Document | StoredDocument, records: StartRecords) -> str:
+        from airflow_provider_docconv.services.errors import DocConvError, Handling, StartReplyLost
 
         try:
             operation_id = hook.start(document, self.target_format, self.options or {})
         except StartReplyLost as error:
-            error.retryable = self.on_lost_reply == "start_again"
+            if self.on_lost_reply == "start_again":
+                error.handling = Handling.RETRY
             raise
         except DocConvError:
             records.clear()  # It surely has not begun.
@@ -181,6 +186,7 @@ class DownloadResultOperator(BaseOperator):
 
         :raises DocConvError: if one could not be fetched or stored, of the type that says what to do
         """
+        from airflow_provider_docconv.delivery import deliver
         from airflow_provider_docconv.exceptions import task_errors
         from airflow_provider_docconv.hooks.docconv import DocConvHook
         from airflow_provider_docconv.services.operations import given_operation_id
@@ -191,28 +197,7 @@ class DownloadResultOperator(BaseOperator):
             operation_id = given_operation_id(self.operation_id)
             stem = PurePosixPath(self.source).stem if self.source else None
             destination = Destination(str(self.destination), hook.fields.label, stem)
-            files = hook.get_results(operation_id)
-            numbers = [None] if len(files) == 1 else range(1, len(files) + 1)
-            return [self._fetch(hook, file, destination, number) for file, number in zip(files, numbers, strict=True)]
-
-    def _fetch(self, hook: DocConvHook, file: ResultFile, destination: Destination, number: int | None) -> StoredResult:
-        from airflow_provider_docconv.services.errors import TruncatedResult
-
-        for attempt in range(1, _DOWNLOADS + 1):
-            try:
-                with hook.open_result(file) as (result, chunks):
-                    stored = destination.store(chunks, result.name, number)
-            except TruncatedResult as error:
-                if attempt == _DOWNLOADS:
-                    raise
-                self.log.warning("%s Fetching it again", error)
-            else:
-                break
-        self.log.info("Stored %s (%d bytes, SHA-256 %s)", stored["uri"], stored["size"], stored["sha256"])
-        return stored
-
-
-def _without_passwords(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_passwords(item) for key, item in value.items() if "password" not in str(key).lower()}
-    return value
+            results = deliver(hook, operation_id, destination, self.log)
+            for result in results:
+                self.log.info("Stored %s (%d bytes, SHA-256 %s)", result["uri"], result["size"], result["sha256"])
+            return results

@@ -166,7 +166,7 @@ class ConversionSensor(BaseSensorOperator):
         """Poll once; return the seconds until the next poll, or None if the conversion succeeded."""
         from airflow_provider_docconv.exceptions import DocConvError
         from airflow_provider_docconv.services.operations import Operation, given_operation_id
-        from airflow_provider_docconv.waiting import Wait
+        from airflow_provider_docconv.waiting import Pace, Wait
 
         self.operation_id = given_operation_id(self.operation_id)
         if self._wait is None:
@@ -174,7 +174,7 @@ class ConversionSensor(BaseSensorOperator):
                 self.operation_id,
                 self._hook.fields.label,
                 deadline=float("inf"),
-                poll_interval=self.poke_interval,
+                pace=Pace(self.poke_interval, self.poke_interval),
                 fault_tolerance=self.timeout if self.reschedule else self.fault_tolerance,
             )
         outcome: Operation | DocConvError

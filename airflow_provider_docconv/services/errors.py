@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import ClassVar
 
 _MAX_WORDS = 300
@@ -16,6 +17,17 @@ def quote_words(text: str) -> str:
     return words if len(words) <= _MAX_WORDS else words[: _MAX_WORDS - 1] + "…"
 
 
+class Handling(StrEnum):
+    """What an error asks for."""
+
+    #: The document, the options or the operation must change first: a later try would end alike.
+    REJECT = "reject"
+    #: Nothing is wrong with them: a later try may succeed with nothing changed.
+    RETRY = "retry"
+    #: Nothing else will succeed either until a person has acted.
+    STOP = "stop"
+
+
 class DocConvError(Exception):
     """
     Base of every error of this package; its text is one sentence: which document, what happened, what to do.
@@ -27,8 +39,7 @@ class DocConvError(Exception):
     :param remedy: what to do next; each type has a default
     """
 
-    #: Whether a later try may succeed with nothing changed.
-    retryable: bool = False
+    handling: Handling = Handling.REJECT
     default_remedy: ClassVar[str] = ""
 
     def __init__(
@@ -47,10 +58,18 @@ class DocConvError(Exception):
         self.operation_id = operation_id
         self.remedy = remedy or self.default_remedy
 
+    @property
+    def retryable(self) -> bool:
+        """Whether a later try may succeed with nothing changed."""
+        return self.handling is Handling.RETRY
+
+    @property
+    def account(self) -> str:
+        """What happened, with the service's own words."""
+        return f'{self.what}, saying "{self.said}"' if self.said else self.what
+
     def __str__(self) -> str:
-        text = f"{quote_words(self.document)}: {self.what}" if self.document else self.what
-        if self.said:
-            text += f', saying "{self.said}"'
+        text = f"{quote_words(self.document)}: {self.account}" if self.document else self.account
         if self.operation_id:
             text += f" (operation {quote_words(self.operation_id)})"
         if self.remedy:
@@ -100,12 +119,14 @@ class OperationNotFound(DocConvError):
 class AuthenticationFailed(DocConvError):
     """The service refused the client id and secret, or locked them for a while."""
 
+    handling = Handling.STOP
     default_remedy = "check login (client id) and password (client secret) of the connection"
 
 
 class AccessDenied(DocConvError):
     """The credentials are good, but the account may not do this: a quota is used up or a right is missing."""
 
+    handling = Handling.STOP
     default_remedy = "check the account's plan and rights at the vendor"
 
 
@@ -120,13 +141,14 @@ class StartReplyLost(DocConvError):
 class ServiceUnavailable(DocConvError):
     """The service can't be reached or asks to come back later; nothing is wrong with the document."""
 
-    retryable = True
+    handling = Handling.RETRY
     default_remedy = "the next try of the task may succeed; if not, check the connection's host and the service"
 
 
 class TLSFailed(DocConvError):
     """The service's certificate could not be verified."""
 
+    handling = Handling.STOP
     default_remedy = (
         "check the connection's host and this machine's clock, or name the certificate authority's file "
         "in the connection's 'verify'"
@@ -136,14 +158,14 @@ class TLSFailed(DocConvError):
 class UnexpectedReply(DocConvError):
     """The reply is not what the protocol promises, for example an HTML page of a proxy."""
 
-    retryable = True
+    handling = Handling.RETRY
     default_remedy = "check that the connection's host is the service and not a proxy or a login page"
 
 
 class TruncatedResult(DocConvError):
     """A result ended before it was complete."""
 
-    retryable = True
+    handling = Handling.RETRY
     default_remedy = "nothing was kept; the next try of the task downloads it again"
 
 
@@ -156,6 +178,7 @@ class ResultRejected(DocConvError):
 class DestinationUnwritable(DocConvError):
     """The destination can't be written."""
 
+    handling = Handling.STOP
     default_remedy = "check the path and that its connection may write there"
 
 
@@ -163,3 +186,26 @@ class DeadlineExceeded(DocConvError):
     """The operation did not end before the deadline."""
 
     default_remedy = "it may still end at the service: raise the timeout and clear this task to go on waiting for it"
+
+
+class NamesCollide(DocConvError):
+    """Two documents of a batch would be stored under one name."""
+
+    handling = Handling.STOP
+    default_remedy = (
+        "nothing was sent; give destination as a template that tells them apart, such as '…/{folder}{stem}-{extension}."
+        "{format}'"
+    )
+
+
+class LedgerDamaged(DocConvError):
+    """The record of earlier conversions can't be read."""
+
+    handling = Handling.STOP
+    default_remedy = "nothing was sent; restore the file, or delete it to convert its documents anew"
+
+
+class DocumentsFailed(DocConvError):
+    """Some documents of a batch were not converted; all others are delivered."""
+
+    default_remedy = "the report names each with what to do"

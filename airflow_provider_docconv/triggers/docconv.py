@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,7 +11,11 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_docconv.exceptions import DocConvError, serialize
 from airflow_provider_docconv.hooks.docconv import async_client
 from airflow_provider_docconv.services.operations import Operation
-from airflow_provider_docconv.waiting import FAULT_TOLERANCE, Wait
+from airflow_provider_docconv.triggers.batch import BatchTrigger
+from airflow_provider_docconv.waiting import FAULT_TOLERANCE, Pace, Wait
+from airflow_provider_docconv.watching import watch
+
+__all__ = ["BatchTrigger", "ConversionTrigger"]
 
 
 class ConversionTrigger(BaseTrigger):
@@ -68,24 +71,14 @@ class ConversionTrigger(BaseTrigger):
             yield TriggerEvent({"operation": operation.serialize()})
 
     async def _wait(self) -> Operation:
-        await asyncio.sleep(min(self.poll_interval, max(0.0, self.deadline - time.time())))
+        pace = Pace(self.poll_interval, self.poll_interval)
         async with async_client(self.conn_id) as client:
             wait = Wait(
                 self.operation_id,
                 client.settings.label,
                 deadline=self.deadline,
-                poll_interval=self.poll_interval,
+                pace=pace,
                 fault_tolerance=self.fault_tolerance,
             )
-            while True:
-                outcome: Operation | DocConvError
-                try:
-                    outcome = await client.run(client.service.status(self.operation_id))
-                except DocConvError as error:
-                    outcome = error
-                if line := wait.news(outcome):
-                    self.log.info("%s", line)
-                step = wait.after_poll(outcome, time.time())
-                if isinstance(step, Operation):
-                    return step
-                await asyncio.sleep(step)
+            first = wait.until_next(time.time())
+            return await watch(client, self.operation_id, wait, self.log.info, first)

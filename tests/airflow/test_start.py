@@ -17,7 +17,8 @@ from stage import SECRET, Store, connect, context
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.operators.docconv import StartConversionOperator
-from airflow_provider_docconv.records import Decision, StartRecord, decide, fingerprint
+from airflow_provider_docconv.decisions import Decision, fingerprint
+from airflow_provider_docconv.records import StartRecord
 from airflow_provider_docconv.sandbox import Sandbox
 
 SCAN = f"file://{Path(__file__).parent.parent / 'data' / 'project_scan.djvu'}"
@@ -228,11 +229,11 @@ def test_decide(before: StartRecord | None, now: StartRecord) -> None:
     now = replace(now, operation_id=None)
     same = before is not None and replace(before, operation_id=None) == now
     if not same:
-        assert decide(before, now) is Decision.START
+        assert now.decide(before) is Decision.START
     elif before.operation_id is None:
-        assert decide(before, now) is Decision.REPLY_LOST
+        assert now.decide(before) is Decision.REPLY_LOST
     else:
-        assert decide(before, now) is Decision.REATTACH
+        assert now.decide(before) is Decision.REATTACH
 
 
 def test_fingerprints_tell_conversions_apart() -> None:

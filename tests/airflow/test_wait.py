@@ -27,7 +27,7 @@ from airflow_provider_docconv.sensors import docconv as sensors
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from airflow_provider_docconv.services.operations import Operation, OperationState
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
-from airflow_provider_docconv.waiting import Wait
+from airflow_provider_docconv.waiting import Pace, Wait
 
 SERVICES = ["aspose_slides", "groupdocs_conversion", "aspose_ocr"]
 KEY = {"aspose_slides": "status", "groupdocs_conversion": "status", "aspose_ocr": "taskStatus"}
@@ -137,12 +137,12 @@ def test_but_not_for_ever(fault: Answer, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_tolerance_is_a_span_of_time() -> None:
     going = Operation("op-1", OperationState.RUNNING, "Started")
     fault = exceptions.ServiceUnavailable("X is away")
-    waiting = Wait("op-1", "X", deadline=1000, poll_interval=5, fault_tolerance=100)
-    assert waiting.after_poll(fault, 0) == 5
-    assert waiting.after_poll(fault, 99) == 5
-    assert waiting.after_poll(going, 100) == 5
-    assert waiting.after_poll(fault, 150) == 5
-    assert waiting.after_poll(fault, 249) == 5
+    waiting = Wait("op-1", "X", deadline=1000, pace=Pace(5, 5), fault_tolerance=100)
+    assert waiting.after_poll(fault, 0) == pytest.approx(5, rel=0.1)
+    assert waiting.after_poll(fault, 99) == pytest.approx(5, rel=0.1)
+    assert waiting.after_poll(going, 100) == pytest.approx(5, rel=0.1)
+    assert waiting.after_poll(fault, 150) == pytest.approx(5, rel=0.1)
+    assert waiting.after_poll(fault, 249) == pytest.approx(5, rel=0.1)
     with pytest.raises(exceptions.ServiceUnavailable, match=r"operation op-1"):
         waiting.after_poll(fault, 250)
     assert waiting.after_poll(going, 997) == 3

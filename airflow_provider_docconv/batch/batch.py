@@ -1,0 +1,246 @@
+"""The documents of one task, from their listing to the report."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_docconv.batch.entries import Entry, Run, Wanted, decide_on
+from airflow_provider_docconv.batch.journal import Journal
+from airflow_provider_docconv.batch.ledger import Header, Ledger
+from airflow_provider_docconv.batch.naming import Naming
+from airflow_provider_docconv.batch.report import ReportLine, write_html, write_jsonl
+from airflow_provider_docconv.batch.sources import OWN_FOLDER, Found, Item, find
+from airflow_provider_docconv.batch.table import UNDER_WAY, WAITING, Table
+from airflow_provider_docconv.decisions import Decision, Progress, fingerprint, without_passwords
+from airflow_provider_docconv.exceptions import deserialize
+from airflow_provider_docconv.services.errors import DocumentRejected, NamesCollide, StartReplyLost
+from airflow_provider_docconv.storage import to_path, writing
+from airflow_provider_docconv.task_state import max_tries, path_name, task_names, task_state
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_docconv.hooks.fields import ConnectionType
+
+_STATES = ("delivered", "skipped", "rejected", "failed", "unfinished")
+
+
+class Batch:
+    """
+    The documents of one task, and what is known of them.
+
+    :param items: the items of the operator's source
+    :param naming: names the results
+    :param service: the type of the connection
+    :param context: the task's context
+    :param full_refresh: whether everything that earlier runs have done shall be done again
+    :param start_again: whether a start whose reply was lost is sent again
+    """
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        naming: Naming,
+        service: ConnectionType,
+        context: Context,
+        *,
+        full_refresh: bool,
+        start_again: bool,
+    ) -> None:
+        self.table = Table()
+        self.items = items
+        self.run = Run(task_names(context)[1], max_tries(context))
+        self.began = time.time()
+        self.calls: Counter[str] = Counter()
+        self._naming = naming
+        self._service = service
+        self._full_refresh = full_refresh
+        self._start_again = start_again
+        dag_id, run_id, task_id, map_index = task_names(context)
+        own, task = naming.folder + OWN_FOLDER, f"{path_name(dag_id)}.{path_name(task_id)}"
+        task += "" if map_index == "-1" else f".{map_index}"
+        self.title = f"{dag_id}, {task_id}" + ("" if map_index == "-1" else f" [{map_index}]")
+        # Readable, and without a percent sign, which browsers would take for an escape.
+        self.report = f"{own}/reports/{_plain(task)}/{_plain(run_id)}"
+        self.journal = Journal(task_state(context, f"{own}/journal"))
+        self._ledger = Ledger(to_path(f"{own}/ledger"), f"{task}.jsonl")
+
+    def list(self) -> None:
+        """
+        List the documents, and decide on each from what is known of it.
+
+        :raises SourceNotFound: if they can't be listed
+        :raises NamesCollide: if two would be stored under one name
+        :raises LedgerDamaged: if what earlier runs did can't be read
+        """
+        self._go_on_with_header()
+        for entry, own in self._ledger.entries():
+            self.journal.see(entry.seq)
+            self.table.know(entry, own=own)
+        for entry in self.journal.read():
+            self.table.know(entry, own=True)
+        for number, item in enumerate(self.items):
+            for found in find(item, self._naming.folder, self._service.name.replace("_", "-")):
+                self._add(number, item, found)
+
+    def load(self) -> bool:
+        """
+        Load the documents as this run wrote them down before it deferred; False if it did not.
+
+        :raises LedgerDamaged: if that can't be read
+        """
+        if not self._go_on_with_header():
+            return False
+        for entry in self.journal.read():
+            self.table.know(entry, own=True)
+        _, lines = self._ledger.own() or (None, ())
+        for wanted, entry in lines:
+            self.journal.see(entry.seq)
+            self.table.know(entry, own=True)
+            if wanted:
+                self.table.add(wanted)
+                latest = self.table.known(entry.key) or entry
+                self.table.save(latest, self._state(latest))
+        return True
+
+    def checkpoint(self) -> None:
+        """
+        Write down everything that is known, beside the results.
+
+        :raises DestinationUnwritable: if that can't be done
+        """
+        header = Header(self.run.id, self.began, dict(self.calls))
+        rows = ((wanted, entry) for wanted, entry, _ in self.table.rows())
+        self._ledger.write(header, rows, self.table.others())
+        self.journal.clear()
+
+    def counts(self) -> dict[str, int]:
+        """Count the documents by what has become of them."""
+        found = self.table.counts()
+        counts = {state: found[state] for state in _STATES}
+        counts["unfinished"] = len(self.table) - sum(counts.values())
+        return counts
+
+    def to_do(self) -> int:
+        """Count the documents that are to be converted, or whose operations are under way."""
+        counts = self.table.counts()
+        return counts[WAITING] + counts[UNDER_WAY]
+
+    def report_lines(self) -> Iterator[ReportLine]:
+        """Return what has become of each document."""
+        for wanted, entry, state in self.table.rows():
+            error = deserialize(entry.error) if entry.error else None
+            ours = entry.run == self.run.id
+            took = entry.ended - entry.started if entry.ended and entry.started else None
+            yield ReportLine(
+                source=wanted.source,
+                state=state if state in _STATES else "unfinished",
+                target_format=wanted.target_format,
+                results=entry.results if entry.progress is Progress.DELIVERED else [],
+                operation_id=entry.operation_id,
+                attempts=entry.attempts if ours else 0,
+                lost_replies=entry.lost_replies if ours else 0,
+                size=wanted.size,
+                seconds_at_service=None if took is None else round(took, 3),
+                seconds_waited=entry.waited,
+                error=error.account if error else None,
+                error_type=type(error).__name__ if error else None,
+                remedy=error.remedy if error else None,
+            )
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the task returns: small, whatever the batch is."""
+        lost = bytes_in = bytes_out = 0
+        for line in self.report_lines():
+            lost += line.lost_replies > 0
+            if line.state == "delivered":
+                bytes_in += line.size or 0
+                bytes_out += sum(result["size"] for result in line.results)
+        return {
+            "documents": len(self.table),
+            **self.counts(),
+            "lost_replies": lost,
+            "bytes_in": bytes_in,
+            "bytes_out": bytes_out,
+            "calls": dict(self.calls),
+            "began": datetime.fromtimestamp(self.began, UTC).isoformat(timespec="seconds"),
+            "seconds": round(time.time() - self.began, 1),
+            "report": f"{self.report}.jsonl",
+            "page": f"{self.report}.html",
+        }
+
+    def write_report(self, summary: dict[str, Any]) -> None:
+        """Write the report, as JSON Lines and as a page."""
+        with writing(to_path(summary["report"])) as file:
+            write_jsonl(file, self.report_lines())
+        with writing(to_path(summary["page"])) as file:
+            write_html(file, self.title, summary, self.report_lines)
+
+    def _go_on_with_header(self) -> bool:
+        """Take over when this run began and what it cost so far, if it has written that down."""
+        header, _ = self._ledger.own() or (None, ())
+        if header is None or header.run != self.run.id:
+            return False
+        self.began, self.calls = header.began, Counter(header.calls)
+        return True
+
+    def _add(self, number: int, item: Item, found: Found) -> None:
+        rejection = None
+        try:
+            destination = self._naming.uri(found.relative, item.target_format)
+        except DocumentRejected as error:
+            destination, rejection = "", error
+        what = fingerprint(
+            source=found.uri,
+            size=found.size,
+            version=found.version,
+            target_format=item.target_format,
+            service=self._service.name,
+            options=without_passwords(item.options),
+        )
+        wanted = Wanted(found.uri, destination, item.target_format, number, what, bool(found.version), found.size)
+        other = self.table.add(wanted)
+        if other is None:
+            entry = self._decided(wanted)
+            if rejection:
+                entry = entry.failed(rejection, progress=Progress.REJECTED)
+            self.table.save(entry, self._state(entry))
+        elif replace(other, item=number) != wanted:
+            raise NamesCollide(
+                f"{other.source} and {wanted.source} would both be stored as {wanted.destination or 'nothing'}"
+            )
+
+    def _decided(self, wanted: Wanted) -> Entry:
+        """Return what to go on with."""
+        known = self.table.known(wanted.key)
+        decision = decide_on(wanted, known, self.run, full_refresh=self._full_refresh)
+        fresh = Entry(wanted.key, wanted.fingerprint, run=self.run.id, max_tries=self.run.max_tries)
+        if known is None:
+            return fresh
+        if known.run == self.run.id:
+            fresh = replace(fresh, attempts=known.attempts, lost_replies=known.lost_replies)
+        if decision is Decision.START:
+            return fresh
+        if decision is Decision.REPLY_LOST:
+            fresh = replace(fresh, lost_replies=known.lost_replies)
+            again = self._start_again or known.run != self.run.id or known.max_tries != self.run.max_tries
+            lost = StartReplyLost("an earlier try sent the start and ended before the reply came")
+            return fresh if again else replace(known, error=None).failed(lost)
+        return known if decision is not Decision.REATTACH else replace(known, error=None, ended=None)
+
+    def _state(self, entry: Entry) -> str:
+        if entry.progress is Progress.DELIVERED:
+            return "delivered" if entry.run == self.run.id else "skipped"
+        if entry.progress is Progress.REJECTED or entry.error:
+            return entry.state
+        return UNDER_WAY if entry.progress is Progress.STARTED else WAITING
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^\w.-]+|^\.+", "-", text, flags=re.ASCII)

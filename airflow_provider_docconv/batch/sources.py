@@ -1,0 +1,202 @@
+"""Finds the documents of a batch: a path, a folder, a glob, or a list of them, in any object store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_docconv.services.errors import InvalidOptions, SourceNotFound
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+#: The folder beside the results for what the batch keeps for itself.
+OWN_FOLDER = ".docconv"
+_MAGIC = frozenset("*?[")
+_KEYS = frozenset({"source", "folder", "documents", "target_format", "options"})
+# Fewer documents of a folder than this are asked for one by one instead of listing the folder.
+_FEW = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """
+    One item of an operator's ``source``.
+
+    :param source: a path, a folder or a glob; a folder if ``documents`` are given
+    :param documents: the paths of some documents below the folder, or None
+    :param target_format: the format to convert to
+    :param options: the service's options, which may hold passwords
+    """
+
+    source: str
+    documents: Sequence[str] | None
+    target_format: str
+    options: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """
+    A document that was found.
+
+    :param uri: its address
+    :param relative: its path below the folder that was searched, or its name; hostile
+    :param size: its length in bytes, or None if unknown
+    :param version: tells this content from an earlier one, or is empty if the store does not
+    """
+
+    uri: str
+    relative: str
+    size: int | None = None
+    version: str = ""
+
+
+def read_items(source: object, target_format: str, options: Mapping[str, Any] | None) -> list[Item]:
+    """
+    Read an operator's ``source``: a string or a path, a mapping, or a list of these.
+
+    :param source: the source
+    :param target_format: the format where an item has none of its own
+    :param options: the options where an item has none of its own
+    :raises InvalidOptions: if it is something else
+    """
+    values = source if isinstance(source, Sequence) and not isinstance(source, str | bytes) else [source]
+    return [_item(value, target_format, options or {}) for value in values]
+
+
+def _item(value: object, target_format: str, options: Mapping[str, Any]) -> Item:
+    if not isinstance(value, Mapping):
+        text = str(value) if value else ""
+        if not text or isinstance(value, bytes | int | float):
+            raise InvalidOptions(f"{value!r} is no source", remedy="give a path, a folder, a glob or a list of them")
+        return Item(text, None, target_format, options)
+    documents = value.get("documents")
+    named = value.get("source") or value.get("folder")
+    fits = named and not set(value) - _KEYS and ("folder" in value) == ("documents" in value) != ("source" in value)
+    if not fits or not (documents is None or (isinstance(documents, Sequence) and not isinstance(documents, str))):
+        raise InvalidOptions(
+            f"the source {str({key: value[key] for key in value if key != 'options'})[:200]} is not understood",
+            remedy="give 'source', or 'folder' and 'documents', and if need be 'target_format' and 'options'",
+        )
+    given = value.get("options")
+    return Item(
+        str(named), documents, str(value.get("target_format") or target_format), options if given is None else given
+    )
+
+
+def find(item: Item, destination: str, vendor_scheme: str) -> Iterator[Found]:
+    """
+    Find the documents of an item.
+
+    A document that is named and does not exist is given nevertheless, so that it fails by itself and not the batch.
+
+    :param item: the item
+    :param destination: the folder of the results, which is never searched
+    :param vendor_scheme: the scheme of addresses in the vendor's own storage
+    :raises SourceNotFound: if a folder does not exist, or the store does not answer
+    """
+    from airflow_provider_docconv.client.failures import explain
+
+    if item.source.startswith(f"{vendor_scheme}://"):
+        yield Found(item.source, item.source.rpartition("/")[2])
+        return
+    try:
+        if item.documents is not None:
+            found = _documents(item.source, item.documents)
+        else:
+            found = _search(item.source, destination)
+        yield from found
+    except SourceNotFound:
+        raise
+    except Exception as error:  # The stores' drivers raise errors of their own kinds.
+        raise SourceNotFound(
+            f"the documents can't be listed ({explain(error)}), so nothing was sent", document=item.source
+        ) from error
+
+
+def _search(source: str, destination: str) -> Iterator[Found]:
+    from airflow_provider_docconv.storage import to_path
+
+    path = to_path(source)
+    if _MAGIC & set(source) and not path.exists():
+        folder = source[: min(source.index(sign) for sign in _MAGIC if sign in source)].rpartition("/")[0] + "/"
+        listing = path.fs.glob(path.path, detail=True)
+        yield from _below(folder, listing, destination)
+    elif source.endswith("/") or path.is_dir():
+        yield from _below(f"{source.rstrip('/')}/", _list(path, source), destination)
+    else:
+        yield _one(path, source, path.name)
+
+
+def _documents(folder: str, documents: Sequence[str]) -> Iterator[Found]:
+    from airflow_provider_docconv.storage import to_path, version_of
+
+    root = folder.rstrip("/") + "/"
+    if len(documents) < _FEW:
+        for relative in documents:
+            yield _one(to_path(root + relative), root + relative, relative)
+        return
+    path = to_path(root)
+    listing, base = _list(path, root), path.path.rstrip("/") + "/"
+    for relative in documents:
+        info = listing.get(base + relative, {})
+        yield Found(root + relative, relative, info.get("size"), version_of(info))
+
+
+def _list(path: ObjectStoragePath, source: str) -> dict[str, Any]:
+    path.fs.invalidate_cache()
+    listing: dict[str, Any] = path.fs.find(path.path, detail=True)
+    # In an object store, a folder is there as long as there is something in it.
+    if not listing and path.protocol in ("file", "local", "") and not path.is_dir():
+        raise SourceNotFound("the folder does not exist, so nothing was sent", document=source)
+    return listing
+
+
+def _below(folder: str, listing: Mapping[str, Any], destination: str) -> Iterator[Found]:
+    from airflow_provider_docconv.storage import to_path, version_of
+
+    base = to_path(folder).path.rstrip("/") + "/"
+    results = to_path(destination).path.rstrip("/") + "/"
+    for name in sorted(listing):
+        info, relative = listing[name], name.removeprefix(base)
+        hidden = any(part.startswith(".") for part in relative.split("/"))
+        # Results below the sources must not be the next night's documents.
+        ours = results != base and name.startswith(results)
+        if info.get("type") == "file" and not hidden and not ours and relative:
+            yield Found(folder + relative, relative, info.get("size"), version_of(info))
+
+
+def _one(path: ObjectStoragePath, uri: str, relative: str) -> Found:
+    from airflow_provider_docconv.storage import version_of
+
+    try:
+        info = path.fs.info(path.path)
+    except FileNotFoundError:
+        return Found(uri, relative)
+    return Found(uri, relative, info.get("size"), version_of(info))
+
+
+def chunk_documents(folder: str, size: int = 1000) -> list[dict[str, Any]]:
+    """
+    List a folder or a glob and cut it into chunks, for one mapped task each.
+
+    .. code-block:: python
+
+        chunks = task(chunk_documents)("s3://aws_default@documents/inbox/")
+        ConvertDocumentsOperator.partial(task_id="convert", …).expand(source=chunks)
+
+    :param folder: a folder or a glob
+    :param size: how many documents a chunk has at most
+    :return: what ``ConvertDocumentsOperator`` takes as ``source``: mappings with ``folder`` and ``documents``
+    :raises SourceNotFound: if the folder does not exist, or the store does not answer
+    """
+    if size < 1:
+        raise InvalidOptions(f"a chunk has at least one document, not {size}", remedy="correct the size")
+    found = list(find(Item(folder, None, "", {}), f"{folder.rstrip('/')}/{OWN_FOLDER}/", "\0"))
+    if not found:
+        return []
+    root = found[0].uri.removesuffix(found[0].relative)
+    names = [each.relative for each in found]
+    return [{"folder": root, "documents": names[at : at + size]} for at in range(0, len(names), size)]

@@ -1,0 +1,48 @@
+"""Brings an operation's results to their destination."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_docconv.services.errors import TruncatedResult
+
+if TYPE_CHECKING:
+    from airflow_provider_docconv.hooks.docconv import DocConvHook
+    from airflow_provider_docconv.services.service import ResultFile
+    from airflow_provider_docconv.storage import Destination, StoredResult
+
+_DOWNLOADS = 3
+
+
+def deliver(
+    hook: DocConvHook, operation_id: str, destination: Destination, log: logging.Logger | Any
+) -> list[StoredResult]:
+    """
+    Fetch everything that an operation made, and say where it lies.
+
+    :param hook: the hook of the connection that started the operation
+    :param operation_id: the operation, which has succeeded
+    :param destination: where the results go
+    :param log: gets a line for a result that has to be fetched again
+    :raises DocConvError: if one could not be fetched or stored, of the type that says what to do
+    """
+    files = hook.get_results(operation_id)
+    numbers = [None] if len(files) == 1 else range(1, len(files) + 1)
+    return [_fetch(hook, file, destination, number, log) for file, number in zip(files, numbers, strict=True)]
+
+
+def _fetch(
+    hook: DocConvHook, file: ResultFile, destination: Destination, number: int | None, log: logging.Logger | Any
+) -> StoredResult:
+    for _ in range(_DOWNLOADS - 1):
+        try:
+            return _fetch_once(hook, file, destination, number)
+        except TruncatedResult as error:
+            log.warning("%s Fetching it again", error)
+    return _fetch_once(hook, file, destination, number)
+
+
+def _fetch_once(hook: DocConvHook, file: ResultFile, destination: Destination, number: int | None) -> StoredResult:
+    with hook.open_result(file) as (result, chunks):
+        return destination.store(chunks, result.name, number)

@@ -1,0 +1,45 @@
+"""Watches one operation over the asynchronous client, in the triggerer and in a worker alike."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from airflow_provider_docconv.services.errors import DocConvError
+from airflow_provider_docconv.services.operations import Operation
+from airflow_provider_docconv.waiting import Wait
+
+if TYPE_CHECKING:
+    from airflow_provider_docconv.client.asynchronous import AsyncClient
+
+
+async def watch(
+    client: AsyncClient, operation_id: str, wait: Wait, tell: Callable[[str], object], first: float
+) -> Operation:
+    """
+    Poll until an operation has ended, and return it.
+
+    :param client: the connection's client
+    :param operation_id: the operation
+    :param wait: decides after each poll
+    :param tell: is told in words when a poll brings something new
+    :param first: seconds until the first poll
+    :raises DeadlineExceeded: if it is too late to go on
+    :raises DocConvError: if polling can't succeed, or has failed for too long
+    """
+    delay = first
+    while True:
+        await asyncio.sleep(delay)
+        outcome: Operation | DocConvError
+        try:
+            outcome = await client.run(client.service.status(operation_id))
+        except DocConvError as error:
+            outcome = error
+        if line := wait.news(outcome):
+            tell(line)
+        step = wait.after_poll(outcome, time.time())
+        if isinstance(step, Operation):
+            return step
+        delay = step
