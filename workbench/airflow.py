@@ -12,9 +12,6 @@ A whole Airflow for the demo and the tests: every component a process of its own
 
 from __future__ import annotations
 
-import base64
-import configparser
-import secrets
 import shutil
 import subprocess
 import sys
@@ -22,8 +19,9 @@ import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from workbench.configuration import write_configuration
 from workbench.environment import CACHE, VENV, program_environment
 from workbench.processes import Process, Processes, free_ports, wait_until
 from workbench.rest import Rest
@@ -58,7 +56,7 @@ class Airflow:
         self.processes = Processes()
         self.components = {name: self._component(name) for name in COMPONENTS}
 
-    def __enter__(self) -> Airflow:
+    def __enter__(self) -> Self:
         try:
             self.start()
             self.wait_until_healthy()
@@ -85,8 +83,7 @@ class Airflow:
         """Start every component, all at once, without waiting for them."""
         (self.home / "tmp").mkdir(parents=True, exist_ok=True)
         write_configuration(self.home / "airflow.cfg", self._settings())
-        if not (self.home / "airflow.db").exists():
-            shutil.copyfile(empty_database(), self.home / "airflow.db")
+        self._make_database()
         for component in self.components.values():
             self.processes.start(component)
 
@@ -130,6 +127,10 @@ class Airflow:
             return self.rest.exists(f"dags/{dag_id}")
 
         wait_until(found, f"Finding the Dag {dag_id}", timeout, self.processes.running)
+
+    def _make_database(self) -> None:
+        if not (self.home / "airflow.db").exists():
+            shutil.copyfile(empty_database(), self.home / "airflow.db")
 
     def _healthy(self) -> bool:
         # The first call builds the API that tasks talk to, which takes seconds: better now than in the first task.
@@ -176,44 +177,26 @@ class Airflow:
         }
 
 
-def write_configuration(file: Path, settings: Mapping[str, Mapping[str, Any]]) -> None:
-    """
-    Write ``airflow.cfg``, for our processes and for a person with a shell.
-
-    :param file: the file; the keys it holds already are kept, for they open what the database has encrypted.
-    :param settings: sections of options.
-    """
-    configuration = configparser.RawConfigParser()
-    configuration.read(file)
-    keys = {("core", "fernet_key"): 32, ("api", "secret_key"): 32, ("api_auth", "jwt_secret"): 64}
-    kept = {place: configuration.get(*place, fallback=new_key(size)) for place, size in keys.items()}
-    configuration = configparser.RawConfigParser()
-    for section, options in settings.items():
-        configuration[section] = {name: str(value) for name, value in options.items()}
-    for (section, key), value in kept.items():
-        if not configuration.has_section(section):
-            configuration.add_section(section)
-        configuration.set(section, key, value)
-    file.touch(mode=0o600)
-    with file.open("w") as output:
-        configuration.write(output)
-
-
-def new_key(size: int) -> str:
-    """Return a random key in the form that Fernet wants."""
-    return base64.urlsafe_b64encode(secrets.token_bytes(size)).decode()
-
-
 def empty_database() -> Path:
     """Return a migrated database to copy; making one takes as long as starting Airflow."""
     database = CACHE / f"airflow-{version('apache-airflow-core')}.db"
     if not database.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as home:
-            migrate = [str(VENV / "bin" / "airflow"), "db", "migrate"]
-            environment = program_environment(AIRFLOW_HOME=home)
-            done = subprocess.run(migrate, env=environment, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise RuntimeError(f"'airflow db migrate' failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+            migrate(home)
             (Path(home) / "airflow.db").replace(database)
     return database
+
+
+def migrate(home: str, **environment: str) -> None:
+    """
+    Let Airflow make its tables.
+
+    :param home: its folder.
+    :param environment: variables for it, ``AIRFLOW__…`` included.
+    """
+    command = [str(VENV / "bin" / "airflow"), "db", "migrate"]
+    environment = program_environment(AIRFLOW_HOME=home, **environment)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"'airflow db migrate' failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")

@@ -17,7 +17,7 @@ from pathlib import Path
 from workbench.environment import ROOT, VENV, caches, program_environment
 
 # ``demo`` comes first and ``test`` adds to it: a newcomer's first demo does not wait for the vendors' SDKs.
-GROUPS = {"demo": ["demo"], "test": ["demo", "test", "lint"]}
+GROUPS = {"demo": ["demo"], "test": ["demo", "test", "cluster", "lint"]}
 
 
 def main() -> None:

@@ -6,10 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from workbench.environment import CACHE, LIBREOFFICE, ROOT, program_environment
+from workbench import debian
+from workbench.debian import run
+from workbench.environment import LIBREOFFICE, program_environment
 
 # The fonts are named because without them pages break elsewhere than their authors saw.
 PACKAGES = (
@@ -24,10 +25,7 @@ PACKAGES = (
 )
 PROGRAMS = {"soffice": "usr/lib/libreoffice/program/soffice", "ddjvu": "usr/bin/ddjvu"}
 TREE = LIBREOFFICE / "tree"
-
-
-class NotInstalled(RuntimeError):
-    """LibreOffice could not be installed."""
+NotInstalled = debian.NotInstalled
 
 
 def main() -> int:
@@ -85,17 +83,7 @@ def privilege() -> list[str]:
 def unpack() -> None:
     """Download the packages and what they need that is not on this machine, and unpack them under ``.docconv``."""
     shutil.rmtree(LIBREOFFICE, ignore_errors=True)
-    state = CACHE / "apt"
-    for folder in (state / "lists" / "partial", state / "cache" / "archives" / "partial", TREE):
-        folder.mkdir(parents=True, exist_ok=True)
-    own = [f"Dir::State={state}", f"Dir::State::status={Path('/var/lib/dpkg/status')}", f"Dir::Cache={state / 'cache'}"]
-    settings = [*own, "APT::Sandbox::User=", "Debug::NoLocking=true"]
-    options = [part for setting in settings for part in ("-o", setting)]
-    run(["apt-get", *options, "update", "-qq"])
-    run(["apt-get", *options, "install", "-y", "-qq", "--download-only", "--no-install-recommends", *PACKAGES])
-    for package in sorted((state / "cache" / "archives").glob("*.deb")):
-        run(["dpkg-deb", "--extract", str(package), str(TREE)])
-    shutil.rmtree(state)
+    debian.unpack(PACKAGES, TREE)
     relocate()
     for name, program in PROGRAMS.items():
         wrap(name, TREE / program)
@@ -123,11 +111,7 @@ def relocate() -> None:
 
 def wrap(name: str, program: Path) -> None:
     """Write a script that runs an unpacked program with its libraries, fonts and font settings."""
-    libraries = [
-        TREE / "usr/lib/libreoffice/program",
-        *(TREE / "usr/lib").glob("*-linux-gnu*"),
-        *(TREE / "lib").glob("*-linux-gnu*"),
-    ]
+    libraries = [TREE / "usr/lib/libreoffice/program", *debian.libraries(TREE)]
     fonts = f'export FONTCONFIG_PATH="{TREE}/etc/fonts"\n' if not Path("/etc/fonts/fonts.conf").exists() else ""
     script = LIBREOFFICE / "bin" / name
     script.parent.mkdir(exist_ok=True)
@@ -138,13 +122,6 @@ def wrap(name: str, program: Path) -> None:
         f'{fonts}exec "{program}" "$@"\n'
     )
     script.chmod(0o755)
-
-
-def run(command: Sequence[str]) -> None:
-    """Run a command, showing what it prints only if it fails."""
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise NotInstalled(f"'{' '.join(command[:6])} …' failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
 
 
 if __name__ == "__main__":
