@@ -14,7 +14,18 @@ from importlib import resources
 from itertools import islice
 from typing import Any, BinaryIO
 
-from airflow_provider_docconv.batch.markup import NOTHING, documents, duration, number, prose, sentence, show, size, uri
+from airflow_provider_docconv.batch.markup import (
+    INVISIBLE,
+    NOTHING,
+    documents,
+    duration,
+    number,
+    prose,
+    sentence,
+    show,
+    size,
+    uri,
+)
 
 # Each state with what it means, in the order of the bar.
 _STATES = {
@@ -228,9 +239,9 @@ def _delivered(count: int, lines: _Lines) -> Iterator[str]:
 def _rows_delivered(line: ReportLine) -> Iterator[str]:
     # Each further result has a row to itself, so that its size and digest stand beside it.
     for position, result in enumerate(line.results or [{}]):
-        uri, digest = result.get("uri"), str(result.get("sha256") or "")
+        address, digest = result.get("uri"), str(result.get("sha256") or "")
         shown = f'<code title="{show(digest)}">{show(digest[:12])}</code>' if digest else NOTHING
-        cells = (uri(str(uri)) if uri else NOTHING, size(result.get("size")))
+        cells = (uri(str(address)) if address else NOTHING, size(result.get("size")))
         if position:
             yield _row("", *cells, "", shown)
         else:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from airflow_provider_docconv import __version__
 from airflow_provider_docconv.client.failures import hide
-from airflow_provider_docconv.client.retries import BROKEN, NOT_DONE, Attempts, Failure
+from airflow_provider_docconv.client.retries import BROKEN, LONGEST_DELAY, NOT_DONE, Attempts, Failure, retry_after
 from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.services.auth import Token, read_token, token_request
 from airflow_provider_docconv.services.messages import Flow, Reply, Request
@@ -25,6 +25,7 @@ T = TypeVar("T")
 USER_AGENT = f"airflow-provider-docconv/{__version__}"
 #: The longest reply that is read into memory, in bytes; results are streamed.
 MAX_REPLY = 8 << 20
+_LOGINS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +106,19 @@ def open_result(file: ResultFile, settings: Settings) -> Talk[Stream]:
 
 def log_in(settings: Settings, now: float) -> Talk[Token]:
     """
-    Ask for a token, and never again after a refusal.
+    Ask for a token, and never again after a refusal or a lock.
 
     :raises AuthenticationFailed: if the credentials are refused
     :raises DocConvError: if the endpoint does not answer
     """
     request = token_request(settings.client_id, settings.client_secret)
-    reply = yield from _attempt(Send, request, settings.token_url, {}, settings, BROKEN - {429})
+    for _ in range(_LOGINS):
+        reply = yield from _attempt(Send, request, settings.token_url, {}, settings, BROKEN - {429})
+        pause = retry_after(reply.headers.get("retry-after")) if reply.status == 429 else None
+        # The lock after refused logins asks for ten minutes; less than one is mere overload.
+        if not pause or pause > LONGEST_DELAY:
+            break
+        yield Sleep(pause)
     return read_token(reply if reply.ok else hide(reply, settings.client_secret), settings.label, now)
 
 

@@ -14,7 +14,8 @@ from airflow_provider_docconv.services.messages import Request
 
 _ATTEMPTS = 4
 _FIRST_DELAY = 0.5
-_LONGEST_DELAY = 60.0
+#: Who asks for more seconds than these is not waited for.
+LONGEST_DELAY = 60.0
 #: The service says that it did nothing.
 NOT_DONE = frozenset({429, 503})
 BROKEN = NOT_DONE | {500, 502, 504}
@@ -66,7 +67,7 @@ class Attempts:
         if status not in self._again or self._made >= _ATTEMPTS:
             return None
         asked = retry_after(headers.get("retry-after"))
-        if asked is not None and asked > _LONGEST_DELAY:
+        if asked is not None and asked > LONGEST_DELAY:
             return None
         return self._backoff() if asked is None else asked
 

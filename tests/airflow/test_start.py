@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from stage import SECRET, Store, connect, context
 
 from airflow_provider_docconv import exceptions
-from airflow_provider_docconv.operators.docconv import StartConversionOperator
 from airflow_provider_docconv.decisions import Decision, fingerprint
+from airflow_provider_docconv.operators.docconv import StartConversionOperator
 from airflow_provider_docconv.records import StartRecord
 from airflow_provider_docconv.sandbox import Sandbox
 

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import pytest
 from carriers import MakeCarrier
 from flows import document, requests_of
-from hostile import Answer, Hostile
+from hostile import Answer, Hostile, token
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,3 +102,10 @@ def test_a_locked_login_in_odd_words(carrier: MakeCarrier, header: str) -> None:
     locked = Answer(b"", 429, {"Retry-After": header.encode().decode("latin-1")})
     with Hostile(RUNNING, logins=[locked]) as server, pytest.raises(AuthenticationFailed, match="or wait 600 seconds"):
         carrier(server.url).status()
+
+
+def test_an_overloaded_login_is_tried_again(carrier: MakeCarrier, naps: list[float]) -> None:
+    busy = Answer(b"", 429, {"Retry-After": "2"})
+    with Hostile(RUNNING, logins=[busy, busy, token(3)]) as server:
+        assert carrier(server.url).status().word == "Started"
+    assert naps == [2, 2]
