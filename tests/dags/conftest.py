@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import msoffcrypto.format.ooxml
 import pytest
@@ -16,6 +18,7 @@ from workbench.airflow import Airflow
 from workbench.environment import DAGS, ROOT
 from workbench.run import Run
 from workbench.sandbox import CONNECTIONS, Sandbox
+from workbench.table import table
 
 #: How the sandbox's statistics call what the vendors would bill as a conversion.
 STARTS = {"slides.convert", "groupdocs.convert", "groupdocs.convert_and_save", "ocr.start"}
@@ -90,3 +93,18 @@ def convert(airflow: Airflow, documents: Path, tmp_path: Path) -> Callable[..., 
         return started
 
     return run
+
+
+_rows: list[dict[str, Any]] = []
+
+
+@pytest.fixture
+def record() -> Callable[[Any], None]:
+    """Take a dataclass as a row of the table that is printed when all tests are over."""
+    return lambda row: _rows.append(asdict(row))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _rows:
+        heads = list(_rows[0])
+        terminalreporter.write_line("\n" + table(heads, [list(row.values()) for row in _rows], right=heads[1:]))

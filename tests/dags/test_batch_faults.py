@@ -1,0 +1,178 @@
+"""
+Whatever happens to a night, every document is delivered once, and what may have been paid twice is named.
+
+The cases run side by side in one Airflow; each has documents of its own, which the stand-in tells apart by their bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.airflow import Airflow
+from workbench.run import Run
+from workbench.standin import StandIn, expected_result
+
+COUNT = 12
+RESULT = 200_000
+KILLS = [
+    "before a start",
+    "after it was sent",
+    "after its id was recorded",
+    "when it comes back",
+    "during a download",
+    "while the report is written",
+]
+FAULTS = "a tenth of all calls fails"
+CASES = [*KILLS, "the triggerer is killed", "cleared while deferred", "marked failed while deferred", FAULTS]
+
+
+@dataclass
+class Case:
+    """What is converted in a case, and the run that does it."""
+
+    name: str
+    folder: Path
+    digests: dict[str, str] = field(default_factory=dict)
+    run: Run | None = None
+
+    def prepare(self, count: int) -> None:
+        (self.folder / "in").mkdir(parents=True)
+        for number in range(count):
+            content = b"PK\x03\x04" + f"{self.name} {number} {self.folder}".encode()
+            (self.folder / "in" / f"deck-{number:03}.pptx").write_bytes(content)
+            self.digests[f"deck-{number:03}"] = hashlib.sha256(content).hexdigest()
+
+    def start(self, airflow: Airflow, conn_id: str = "standin") -> Run:
+        conf = {"source": f"file://{self.folder}/in/", "destination": f"file://{self.folder}/out/"}
+        self.run = airflow.run("batch", {**conf, "conn_id": conn_id, "kill_at": self.name})
+        return self.run
+
+    @property
+    def delivered(self) -> int:
+        results = {path.stem: path.read_bytes() for path in (self.folder / "out").glob("*.pdf")}
+        return sum(results.get(name) == expected_result(digest, RESULT) for name, digest in self.digests.items())
+
+    def left_over(self) -> list[Path]:
+        names = {f"{name}.pdf" for name in self.digests}
+        own = self.folder / "out" / ".docconv"
+        found = [path for path in (self.folder / "out").rglob("*") if path.is_file() and path.name not in names]
+        return [path for path in found if own not in path.parents or ".part" in path.name]
+
+    def named(self) -> set[str]:
+        """Return the documents that any report of the case names as possibly paid twice."""
+        lines = [
+            json.loads(line)
+            for report in (self.folder / "out" / ".docconv" / "reports").rglob("*.jsonl")
+            for line in report.read_text().splitlines()
+        ]
+        return {line["source"].rpartition("/")[2].partition(".")[0] for line in lines if line["lost_replies"]}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table that the tests print at their end."""
+
+    case: str
+    documents: int
+    delivered: int
+    started: int
+    duplicates: int
+    named: int
+
+
+@pytest.fixture(scope="module")
+def standin(tmp_path_factory: pytest.TempPathFactory, airflow: Airflow) -> Iterator[StandIn]:
+    options = ("--seconds", "6", "--result-bytes", str(RESULT))
+    with StandIn(tmp_path_factory.mktemp("standin") / "log", *options) as standin:
+        standin.wait_until_healthy()
+        standin.connect(airflow, "standin")
+        yield standin
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory, airflow: Airflow) -> Iterator[StandIn]:
+    options = ("--seconds", "2", "--result-bytes", str(RESULT), "--faults", "0.1", "--seed", "11")
+    with StandIn(tmp_path_factory.mktemp("faulty") / "log", *options) as standin:
+        standin.wait_until_healthy()
+        standin.connect(airflow, "faulty")
+        yield standin
+
+
+@pytest.fixture(scope="module")
+def cases(
+    airflow: Airflow, standin: StandIn, faulty: StandIn, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Case]:
+    """Run all cases to their ends."""
+    folder = tmp_path_factory.mktemp("cases")
+    cases = {name: Case(name, folder / str(number)) for number, name in enumerate(CASES)}
+    for case in cases.values():
+        case.prepare(10 * COUNT if case.name == FAULTS else COUNT)
+        case.start(airflow, "faulty" if case.name == FAULTS else "standin")
+    disturb(airflow, cases)
+    for case in cases.values():
+        if case.run:
+            case.run.wait(timeout=400)
+    return cases
+
+
+def disturb(airflow: Airflow, cases: dict[str, Case]) -> None:
+    """Do to the runs what persons and machines do."""
+    failed = cases["marked failed while deferred"]
+    deferred(failed).set_state("convert", "failed")
+    deferred(cases["cleared while deferred"]).clear("convert")
+    deferred(cases["the triggerer is killed"])
+    airflow.triggerer.kill()
+    airflow.processes.start(airflow.triggerer)
+    # The next night goes on with what this one has left behind.
+    failed.start(airflow)
+
+
+def deferred(case: Case) -> Run:
+    assert case.run is not None
+    case.run.wait_for("convert", "deferred", timeout=200)
+    return case.run
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_document_is_delivered_and_no_payment_hidden(
+    name: str,
+    cases: dict[str, Case],
+    standin: StandIn,
+    faulty: StandIn,
+    record: Callable[[Any], None],
+) -> None:
+    case = cases[name]
+    assert case.run is not None
+    sources = (faulty if name == FAULTS else standin).stats()["sources"]
+    account = {document: sources[digest] for document, digest in case.digests.items()}
+    twice = {document for document, told in account.items() if told["created"] > 1}
+    started = sum(told["created"] for told in account.values())
+    record(Row(name, len(account), case.delivered, started, started - len(account), len(case.named())))
+
+    assert case.run.state == "success"
+    assert case.delivered == len(case.digests)
+    assert case.left_over() == []
+    assert twice <= case.named()
+    # A worker that dies between a reply and its record has heard what nobody knows any more; all else has a reason.
+    assert name in KILLS or not any(told["unexplained"] for told in account.values())
+    assert not twice or name in (*KILLS, FAULTS)
+
+
+@pytest.mark.parametrize("name", KILLS)
+def test_the_worker_was_killed(name: str, cases: dict[str, Case]) -> None:
+    run = cases[name].run
+    assert run is not None
+    assert run.task("convert").try_number == 2
+
+
+def test_the_faults_were_real(cases: dict[str, Case], faulty: StandIn) -> None:
+    assert cases[FAULTS].run is not None
+    kinds = {kind for by_kind in faulty.stats(sources=False)["faults"].values() for kind in by_kind}
+    assert kinds == {"500", "503", "429", "429-date", "reset", "truncated", "garbage"}
