@@ -126,18 +126,12 @@ class Destination:
         head = b"".join(first)
         uri = self._file_uri(offered_name, number, head)
         digest, size = hashlib.sha256(), 0
-        try:
-            with writing(to_path(uri)) as file:
-                for chunk in chain([head] if head else [], chunks):
-                    file.write(chunk)
-                    digest.update(chunk)
-                    size += len(chunk)
-        except DocConvError:
-            raise
-        except Exception as error:  # The stores' drivers raise errors of their own kinds.
-            raise DestinationUnwritable(
-                f"the destination {uri} can't be written ({explain(error)}), the result still waits at {self._service}"
-            ) from error
+        still = f"the result still waits at {self._service}, but its destination {uri} can't be written"
+        with store_errors(still), writing(to_path(uri)) as file:
+            for chunk in chain([head] if head else [], chunks):
+                file.write(chunk)
+                digest.update(chunk)
+                size += len(chunk)
         return {"uri": uri, "size": size, "sha256": digest.hexdigest()}
 
     def _file_uri(self, offered_name: str | None, number: int | None, head: bytes) -> str:
@@ -170,6 +164,22 @@ def _safe(name: str, service: str) -> str:
             remedy="nothing was stored; give destination as a file instead of a folder if you trust the service",
         )
     return name
+
+
+@contextmanager
+def store_errors(what: str) -> Iterator[None]:
+    """
+    Turn whatever a store's driver raises into an error of ours.
+
+    :param what: what can't be done, as a clause
+    :raises DestinationUnwritable: with that clause and the driver's words
+    """
+    try:
+        yield
+    except DocConvError:
+        raise
+    except Exception as error:  # Each driver has kinds of its own.
+        raise DestinationUnwritable(f"{what} ({explain(error)})") from error
 
 
 def write_whole(path: ObjectStoragePath, content: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
@@ -70,20 +71,28 @@ class FileTaskState:
 
     def get(self, key: str) -> Any:
         """Return a value, or None if there is none."""
-        try:
-            return json.loads((self._folder / f"{key}.json").read_text())
-        except FileNotFoundError:
-            return None
+        with self._errors():
+            try:
+                return json.loads((self._folder / f"{key}.json").read_text())
+            except FileNotFoundError:
+                return None
 
     def set(self, key: str, value: Any) -> None:
         """Write a value of plain JSON, replacing an older one."""
         from airflow_provider_docconv.storage import write_whole
 
-        write_whole(self._folder / f"{key}.json", json.dumps(value).encode())
+        with self._errors():
+            write_whole(self._folder / f"{key}.json", json.dumps(value).encode())
 
     def delete(self, key: str) -> None:
         """Forget a value."""
-        (self._folder / f"{key}.json").unlink(missing_ok=True)
+        with self._errors():
+            (self._folder / f"{key}.json").unlink(missing_ok=True)
+
+    def _errors(self) -> AbstractContextManager[None]:
+        from airflow_provider_docconv.storage import store_errors
+
+        return store_errors(f"the task's record in {self._folder} can't be read or written")
 
 
 def task_names(context: Context) -> tuple[str, str, str, str]:

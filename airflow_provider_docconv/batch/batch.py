@@ -20,7 +20,7 @@ from airflow_provider_docconv.batch.table import UNDER_WAY, WAITING, Table
 from airflow_provider_docconv.decisions import Decision, Progress, fingerprint, without_passwords
 from airflow_provider_docconv.exceptions import deserialize
 from airflow_provider_docconv.services.errors import DocumentRejected, NamesCollide, StartReplyLost
-from airflow_provider_docconv.storage import to_path, writing
+from airflow_provider_docconv.storage import store_errors, to_path, writing
 from airflow_provider_docconv.task_state import max_tries, path_name, task_names, task_state
 
 if TYPE_CHECKING:
@@ -176,11 +176,16 @@ class Batch:
         }
 
     def write_report(self, summary: dict[str, Any]) -> None:
-        """Write the report, as JSON Lines and as a page."""
-        with writing(to_path(summary["report"])) as file:
-            write_jsonl(file, self.report_lines())
-        with writing(to_path(summary["page"])) as file:
-            write_html(file, self.title, summary, self.report_lines)
+        """
+        Write the report, as JSON Lines and as a page.
+
+        :raises DestinationUnwritable: if that can't be done
+        """
+        with store_errors(f"the report {summary['page']} can't be written"):
+            with writing(to_path(summary["report"])) as file:
+                write_jsonl(file, self.report_lines())
+            with writing(to_path(summary["page"])) as file:
+                write_html(file, self.title, summary, self.report_lines)
 
     def _go_on_with_header(self) -> bool:
         """Take over when this run began and what it cost so far, if it has written that down."""

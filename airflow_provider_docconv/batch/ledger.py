@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docconv.batch.entries import Entry, Wanted
-from airflow_provider_docconv.services.errors import DestinationUnwritable, LedgerDamaged
+from airflow_provider_docconv.services.errors import LedgerDamaged
+from airflow_provider_docconv.storage import store_errors, writing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -69,7 +70,9 @@ class Ledger:
 
         :raises LedgerDamaged: if the file is not of the ledger's form
         """
-        return _read(self._file) if self._file.exists() else None
+        with store_errors(f"the record of the batch at {self._file} can't be read"):
+            there = self._file.exists()
+        return _read(self._file) if there else None
 
     def write(self, header: Header, lines: Iterable[tuple[Wanted, Entry]], others: Iterable[Entry]) -> None:
         """
@@ -80,28 +83,21 @@ class Ledger:
         :param others: what is known of documents that are not among them; the old of it is dropped
         :raises DestinationUnwritable: if that can't be done
         """
-        from airflow_provider_docconv.client.failures import explain
-        from airflow_provider_docconv.storage import writing
-
         oldest = time.time_ns() // 1000 - _KEPT_UNLISTED
-        try:
-            with writing(self._file) as file:
-                file.write(_line({"ledger": asdict(header)}))
-                for wanted, entry in lines:
-                    file.write(_line({**entry.to_json(), "wanted": asdict(wanted)}))
-                for entry in others:
-                    if entry.seq > oldest:
-                        file.write(_line(entry.to_json()))
-        except Exception as error:  # The stores' drivers raise errors of their own kinds.
-            raise DestinationUnwritable(
-                f"the record of the batch at {self._file} can't be written ({explain(error)})"
-            ) from error
+        with store_errors(f"the record of the batch at {self._file} can't be written"), writing(self._file) as file:
+            file.write(_line({"ledger": asdict(header)}))
+            for wanted, entry in lines:
+                file.write(_line({**entry.to_json(), "wanted": asdict(wanted)}))
+            for entry in others:
+                if entry.seq > oldest:
+                    file.write(_line(entry.to_json()))
 
     def _files(self) -> list[ObjectStoragePath]:
-        try:
-            return sorted((path for path in self._folder.iterdir() if path.name.endswith(".jsonl")), key=str)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        with store_errors(f"the records in {self._folder} can't be listed"):
+            try:
+                return sorted((path for path in self._folder.iterdir() if path.name.endswith(".jsonl")), key=str)
+            except FileNotFoundError:
+                return []
 
 
 def _line(value: dict[str, Any]) -> bytes:
@@ -131,7 +127,7 @@ def _entries(path: ObjectStoragePath, lines: Iterator[dict[str, Any]]) -> Iterat
 
 
 def _values(path: ObjectStoragePath) -> Iterator[dict[str, Any]]:
-    with path.open("rb") as file:
+    with store_errors(f"the record of the batch at {path} can't be read"), path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
                 value = json.loads(line)
