@@ -96,7 +96,7 @@ class Ledger:
         with store_errors(f"the records in {self._folder} can't be listed"):
             try:
                 return sorted((path for path in self._folder.iterdir() if path.name.endswith(".jsonl")), key=str)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):  # The drivers differ in what they call a missing folder.
                 return []
 
 
