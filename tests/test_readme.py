@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from airflow.sdk import DAG
+
+from airflow_provider_docconv.operators import docconv
+from airflow_provider_docconv.sensors import docconv as sensors
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_dag_has_its_three_tasks() -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    namespace: dict[str, object] = {}
-    exec(compile(code, "README.md", "exec"), namespace)
+def test_the_dag_converts_a_folder_and_the_other_way_has_three_tasks() -> None:
+    batch, single = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    namespace: dict[str, Any] = {}
+    exec(compile(batch, "README.md", "exec"), namespace)
+    assert namespace["dag"].task_dict["convert"].source == "s3://aws_default@documents/decks/"
 
-    start, wait = namespace["start"], namespace["wait"]
-    assert start.downstream_task_ids == {"wait"}  # type: ignore[attr-defined]
-    assert wait.downstream_task_ids == {"download"}  # type: ignore[attr-defined]
-    assert wait.conn_id == "aspose_slides_default"  # type: ignore[attr-defined]
+    imports = {"deck": "s3://b/q3.pptx", "folder": "s3://b/pdf/", "conn_id": "aspose_slides_default"}
+    with DAG("single", schedule=None):
+        exec(compile(single, "README.md", "exec"), namespace | vars(docconv) | vars(sensors) | imports, namespace)
+    assert namespace["start"].downstream_task_ids == {"wait"}
+    assert namespace["wait"].downstream_task_ids == {"download"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,46 @@
+"""
+Convert last night's documents to PDF, all of them in one task for each service.
+
+Unlike ``nightly_conversion``, which shows each document in the grid, this scales to ten thousand documents: it skips
+what has not changed, goes on where a failed night stood, and leaves a report beside the results.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import DAG, Param
+
+from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
+
+SERVICES = {
+    "decks": ("aspose_slides_default", ("pptx", "pptm", "ppt", "ppsx", "odp")),
+    "texts": ("groupdocs_conversion_default", ("docx", "doc", "odt", "rtf", "xlsx", "xls", "ods")),
+    "scans": ("aspose_ocr_default", ("djvu",)),
+}
+
+with DAG(
+    dag_id="nightly_batch",
+    description=__doc__,
+    schedule="0 2 * * *",
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    params={
+        "inbox": Param("s3://aws_default@documents/inbox", type="string", description="Folder of the documents"),
+        "outbox": Param("s3://aws_default@documents/pdf", type="string", description="Folder for the results"),
+    },
+    tags=["docconv"],
+) as dag:
+    for kind, (conn_id, suffixes) in SERVICES.items():
+        ConvertDocumentsOperator(
+            task_id=kind,
+            source=[f"{{{{ params.inbox }}}}/**/*.{suffix}" for suffix in suffixes],
+            target_format="pdf",
+            conn_id=conn_id,
+            destination="{{ params.outbox }}/{folder}{stem}-{extension}.{format}",
+            on_document_error=0.02,
+            deferrable=True,
+        )
