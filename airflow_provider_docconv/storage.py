@@ -76,7 +76,8 @@ def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
 
 def version_of(info: Mapping[str, Any]) -> str:
     """Return what tells this content of a file from an earlier one, as far as its store's listing says."""
-    return next((str(info[key]) for key in _VERSIONS if info.get(key)), "")
+    # Some drivers keep the quotes of the header in one place and drop them in another.
+    return next((str(info[key]).removeprefix("W/").strip('"') for key in _VERSIONS if info.get(key)), "")
 
 
 def to_path(uri: str) -> ObjectStoragePath:

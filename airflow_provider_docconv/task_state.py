@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from contextlib import AbstractContextManager
@@ -10,6 +11,9 @@ from urllib.parse import quote
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+
+# Two of them fit into the name of a file, with what else is in it.
+_LONGEST_NAME = 90
 
 
 class TaskState(Protocol):
@@ -71,11 +75,18 @@ class FileTaskState:
 
     def get(self, key: str) -> Any:
         """Return a value, or None if there is none."""
+        from airflow_provider_docconv.services.errors import LedgerDamaged
+
+        path = self._folder / f"{key}.json"
         with self._errors():
             try:
-                return json.loads((self._folder / f"{key}.json").read_text())
+                content = path.read_bytes()
             except FileNotFoundError:
                 return None
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise LedgerDamaged(f"the task's record {path} can't be read ({str(error)[:100]})") from error
 
     def set(self, key: str, value: Any) -> None:
         """Write a value of plain JSON, replacing an older one."""
@@ -115,5 +126,10 @@ def _files(context: Context, folder: str | None) -> FileTaskState:
 
 
 def path_name(text: str) -> str:
-    """Make one name of a path, the same for the same text and never a way out of the folder."""
-    return quote(text, safe="").replace(".", "%2E")
+    """Make one name of a path, the same for the same text, never a way out of the folder and never too long for it."""
+    name = quote(text, safe="").replace(".", "%2E")
+    return (
+        name
+        if len(name) <= _LONGEST_NAME
+        else f"{name[:_LONGEST_NAME]}~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    )

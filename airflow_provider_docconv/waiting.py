@@ -45,9 +45,9 @@ class Pace:
         """Return the seconds until the next poll of an operation that has run for these seconds."""
         if age < self.typical:
             return min(max(self.typical - age, self._shortest), self._longest)
-        interval = min(max(self._GROWTH * age, self._shortest), self._longest)
+        interval = min(self._GROWTH * age, self._longest)
         # Operations that began together must not be polled together for ever.
-        return interval * random.uniform(1 - self._JITTER, 1 + self._JITTER)  # noqa: S311 - no secret
+        return max(interval * random.uniform(1 - self._JITTER, 1), self._shortest)  # noqa: S311 - no secret
 
     def learn(self, duration: float) -> None:
         """Take note of how long an operation took until its end was noticed, in seconds."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_docconv.hooks.fields import ConnectionType
 
+_LONGEST_NAME = 200
 _STATES = ("delivered", "skipped", "rejected", "failed", "unfinished")
 
 
@@ -248,4 +249,5 @@ class Batch:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[^\w.-]+|^\.+", "-", text, flags=re.ASCII)
+    name = re.sub(r"[^\w.-]+|^\.+", "-", text, flags=re.ASCII)
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}-{fingerprint(text=text)[:12]}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_docconv.decisions import Decision, Progress, decide
@@ -35,6 +36,15 @@ class Wanted:
     fingerprint: str
     versioned: bool
     size: int | None = None
+
+    @classmethod
+    def from_json(cls, values: object) -> Self:
+        """
+        Make it from its plain JSON values.
+
+        :raises ValueError: if it is something else
+        """
+        return cls(**_checked(values, cls, _WANTED))
 
     @property
     def key(self) -> str:
@@ -93,28 +103,21 @@ class Entry:
     error: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON values, without what is empty."""
-        return {key: value for key, value in asdict(self).items() if value not in (None, [], 0, "")}
+        """Return it as plain JSON values, without those that say nothing."""
+        said = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in said.items() if value is not None and (value or name in _TIMES)}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
+    def from_json(cls, values: object) -> Self:
         """
         Make it from what :meth:`to_json` returned.
 
         :raises ValueError: if it is something else
         """
-        try:
-            known = {name: values[name] for name in cls.__slots__ if name in values}
-            entry = cls(**{**known, "progress": Progress(known.get("progress", "waiting"))})
-        except TypeError as error:
-            raise ValueError(str(error)) from error
-        numbers = (entry.seq, entry.max_tries, entry.attempts, entry.lost_replies)
-        if not (isinstance(entry.key, str) and isinstance(entry.fingerprint, str) and isinstance(entry.results, list)):
-            raise ValueError("an entry has a key, a fingerprint and a list of results")
-        if not all(isinstance(number, int) for number in numbers) or not isinstance(entry.error, dict | None):
-            raise ValueError("an entry counts in whole numbers")
-        if entry.progress is Progress.STARTED and not isinstance(entry.operation_id, str):
-            raise ValueError("an entry of an operation has its id")
+        known = _checked(values, cls, _ENTRY)
+        entry = cls(**{**known, "progress": Progress(known.get("progress", Progress.WAITING))})
+        if entry.progress is Progress.STARTED and not entry.operation_id:
+            raise ValueError("what was started has an operation")
         return entry
 
     def failed(self, error: DocConvError, **changes: Any) -> Self:
@@ -127,6 +130,68 @@ class Entry:
         if self.progress in (Progress.DELIVERED, Progress.REJECTED):
             return self.progress.value
         return "failed" if self.error else "unfinished"
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _are_results(value: object) -> bool:
+    whole = {"uri": _is_text, "size": _is_count, "sha256": _is_text}
+    return isinstance(value, list) and all(
+        isinstance(result, Mapping) and all(fits(result.get(key)) for key, fits in whole.items()) for result in value
+    )
+
+
+def _is_error(value: object) -> bool:
+    words = ("said", "operation_id", "remedy")
+    return (
+        isinstance(value, Mapping)
+        and _is_text(value.get("type"))
+        and _is_text(value.get("what"))
+        and all(key in value and isinstance(value[key], str | None) for key in words)
+    )
+
+
+_TIMES = ("started", "ended", "waited")
+_Checks = Mapping[str, Callable[[object], bool]]
+_WANTED: _Checks = {
+    **dict.fromkeys(("source", "destination", "target_format", "fingerprint"), _is_text),
+    "item": _is_count,
+    "size": _is_count,
+    "versioned": lambda value: isinstance(value, bool),
+}
+_ENTRY: _Checks = {
+    **dict.fromkeys(("key", "fingerprint", "progress", "run", "operation_id"), _is_text),
+    **dict.fromkeys(("max_tries", "seq", "attempts", "lost_replies"), _is_count),
+    **dict.fromkeys(_TIMES, _is_time),
+    "results": _are_results,
+    "error": _is_error,
+}
+
+
+def _checked(values: object, owner: type[Any], checks: _Checks) -> dict[str, Any]:
+    """Return the values of a dataclass's fields, all of the right kind; a later version may have added others."""
+    if not isinstance(values, Mapping):
+        raise ValueError("it is no object")
+    known = {}
+    for each in fields(owner):
+        optional = each.default is not MISSING or each.default_factory is not MISSING
+        value = values.get(each.name)
+        if value is None and optional and (each.name not in values or each.default is None):
+            continue
+        if not checks[each.name](value):
+            raise ValueError(f"its {each.name} is {str(value)[:40]!r}")
+        known[each.name] = value
+    return known
 
 
 # What the service has said of a document holds until the document changes; other refusals cost nothing to find anew.

@@ -47,8 +47,10 @@ class Journal:
         while (segment := self._state.get(_name(self._number))) is not None:
             self._number += 1
             try:
+                if not isinstance(segment, list):
+                    raise ValueError("it is no list")
                 entries = [Entry.from_json(values) for values in segment]
-            except (TypeError, ValueError, AttributeError) as error:
+            except ValueError as error:
                 raise LedgerDamaged(f"the task's own record of this batch can't be read ({error})") from error
             for entry in entries:
                 self.see(entry.seq)
@@ -65,6 +67,7 @@ class Journal:
             # Counts on over tries and runs, whose clocks may differ.
             self._seq = max(self._seq + 1, time.time_ns() // 1000)
             entry = replace(entry, seq=self._seq)
+            self._segment.pop(entry.key, None)  # The later one comes last.
             self._segment[entry.key] = entry.to_json()
             self._changes += 1
             change = self._changes
@@ -75,9 +78,12 @@ class Journal:
 
     def clear(self) -> None:
         """Forget everything; what was written must be known elsewhere by now."""
-        for number in reversed(range(self._number + 1)):
-            self._state.delete(_name(number))
-        self._number, self._segment = 0, {}
+        self._segment = {}
+        # From the end, so that what is left by an interruption has no gap.
+        while self._number >= 0:
+            self._state.delete(_name(self._number))
+            self._number -= 1
+        self._number = 0
 
     def _write_segment(self) -> None:
         with self._lock:

@@ -8,6 +8,7 @@ line of JSON for the file itself and one for each document. Only whole files are
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -107,9 +108,11 @@ def _line(value: dict[str, Any]) -> bytes:
 def _read(path: ObjectStoragePath) -> tuple[Header, Iterator[tuple[Wanted | None, Entry]]]:
     lines = _values(path)
     first = next(lines, {}).get("ledger")
-    if not isinstance(first, dict) or first.get("form") != _FORM:
+    header: dict[str, Any] = first if isinstance(first, dict) and first.get("form") == _FORM else {}
+    began = header.get("began")
+    if not isinstance(began, int | float) or not math.isfinite(began):
         raise LedgerDamaged(f"{path} is no ledger of this version")
-    return Header(str(first.get("run")), float(first.get("began") or 0), _calls(first)), _entries(path, lines)
+    return Header(str(header.get("run")), float(began), _calls(header)), _entries(path, lines)
 
 
 def _calls(header: dict[str, Any]) -> dict[str, int]:
@@ -120,10 +123,11 @@ def _calls(header: dict[str, Any]) -> dict[str, int]:
 def _entries(path: ObjectStoragePath, lines: Iterator[dict[str, Any]]) -> Iterator[tuple[Wanted | None, Entry]]:
     for number, values in enumerate(lines, 2):
         try:
-            wanted = values.pop("wanted", None)
-            yield Wanted(**wanted) if wanted else None, Entry.from_json(values)
-        except (TypeError, ValueError) as error:
+            wanted = Wanted.from_json(values["wanted"]) if "wanted" in values else None
+            entry = Entry.from_json(values)
+        except ValueError as error:
             raise LedgerDamaged(f"line {number} of {path} can't be read ({error})") from error
+        yield wanted, entry
 
 
 def _values(path: ObjectStoragePath) -> Iterator[dict[str, Any]]:

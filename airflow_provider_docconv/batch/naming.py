@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from string import Formatter
 
@@ -10,6 +11,7 @@ from airflow_provider_docconv.services.signatures import extension
 
 _FIELDS = ("folder", "name", "stem", "extension", "format")
 _LONGEST_NAME = 255
+_FIXED = re.compile(r"(?:[a-z][a-z0-9+.-]*://[^/]*)?/|[a-z][a-z0-9+.-]*://[^/]+/", re.IGNORECASE)
 # Where the format's name is not what its files are called.
 _EXTENSIONS = {"html5": "html", "mpeg4": "mp4"}
 
@@ -28,17 +30,18 @@ class Naming:
         literal = destination.replace("{", "{{").replace("}", "}}")
         self._template = f"{literal}{{folder}}{{stem}}.{{format}}" if destination.endswith("/") else destination
         try:
-            fields = [field for _, field, _, _ in Formatter().parse(self._template) if field is not None]
-            fits = set(fields) <= set(_FIELDS) and bool(self._template.format_map(dict.fromkeys(_FIELDS, "x")))
-        except (ValueError, LookupError):
+            parts = [part[1:] for part in Formatter().parse(self._template) if part[1] is not None]
+            fits = all(field in _FIELDS and not form and not conversion for field, form, conversion in parts)
+        except ValueError:
             fits = False
-        if not fits or "/" not in destination:
+        fixed = destination if destination.endswith("/") else destination.partition("{")[0]
+        # No document may choose the store or the bucket.
+        if not fits or not _FIXED.match(fixed):
             raise InvalidOptions(
                 f"the destination {destination!r} is neither a folder (with / at its end) nor a template with the "
                 f"fields {', '.join(f'{{{field}}}' for field in _FIELDS)}",
                 remedy="correct the task's destination",
             )
-        fixed = destination if destination.endswith("/") else destination.partition("{")[0]
         #: The folder that all results lie in, with a slash at its end.
         self.folder = fixed.rpartition("/")[0] + "/"
 
@@ -56,7 +59,12 @@ class Naming:
         name = path.name
         values = {"folder": folder, "name": name, "stem": path.stem, "extension": extension(name), "format": kind}
         uri = self._template.format_map(values)
-        odd = any(part.strip(". ") == "" or not part.isprintable() or "\\" in part for part in parts)
+        new = uri.removeprefix(self.folder).split("/")
+        odd = any(
+            part.strip(". ") == "" or not part.isprintable() or "\\" in part for part in (*parts, path.stem, *new)
+        )
+        # The stores' drivers read these as something else than a name.
+        odd = odd or "::" in relative or "?versionId=" in relative or uri.endswith(("#", "?"))
         if odd or any(len(part.encode()) > _LONGEST_NAME for part in uri.split("/")):
             raise DocumentRejected(
                 "the document's name makes no safe name for its result, so it was not sent",

@@ -35,8 +35,9 @@ def judge(batch: Batch, summary: Mapping[str, Any], tolerated: str | float, stop
             remedy=f"what is under way is not lost: raise timeout and clear the task to go on; {page} names them",
         )
     bad = summary["rejected"] + summary["failed"]
-    share = {"fail": 0.0, "ignore": 1.0}.get(str(tolerated), tolerated)
-    if not bad or bad <= float(share) * total:
+    share = float({"fail": 0, "ignore": 1}.get(str(tolerated), tolerated))
+    # Divided, because as a binary fraction 0.57 times 100 is less than 57.
+    if not bad or bad / total <= share:
         return
     error = DocumentsFailed(
         f"{bad:,} of {total:,} documents were not converted ({summary['rejected']:,} rejected, {summary['failed']:,} "
@@ -60,7 +61,7 @@ def say_cost(summary: Mapping[str, Any], service: str, log: logging.Logger | Any
 
 def _done(summary: Mapping[str, Any]) -> str:
     words = [f"{summary[state]:,} {state}" for state in ("delivered", "skipped", "rejected", "failed", "unfinished")]
-    return f"Of {summary['documents']:,} documents {', '.join(word for word in words if not word.startswith('0 '))}"
+    return f"Of {summary['documents']:,} documents {', '.join(word for word in words if word[:2] != '0 ') or 'none'}"
 
 
 def _first(batch: Batch) -> str:

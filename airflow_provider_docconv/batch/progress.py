@@ -41,16 +41,22 @@ class ProgressLog:
         self._lines += 1
         counts, total, done = self._table.counts(), len(self._table), self._done()
         rate = (done - self._done_before) / (now - self._began)
-        text = f"{done:,} of {total:,} documents done ({100 * done // total} %), {in_flight} in flight"
+        text = f"{done:,} of {total:,} documents done ({100 * done // max(total, 1)} %), {in_flight} in flight"
         if bad := counts["rejected"] + counts["failed"]:
             text += f", {bad:,} of them not converted"
         if rate:
-            text += f", {rate:.2g} a second, about {duration((total - done) / rate)} left"
+            text += f", {_rate(rate)}, about {duration((total - done) / rate)} left"
         self._log.info("%s", text)
 
     def _done(self) -> int:
         counts = self._table.counts()
         return sum(counts[state] for state in _DONE)
+
+
+def _rate(a_second: float) -> str:
+    if a_second < 0.01:
+        return f"{a_second * 3600:.2g} an hour"
+    return f"{a_second:,.0f} a second" if a_second >= 10 else f"{a_second:.2g} a second"
 
 
 def duration(seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docconv.services.errors import InvalidOptions, SourceNotFound
@@ -62,28 +63,39 @@ def read_items(source: object, target_format: str, options: Mapping[str, Any] | 
     :param options: the options where an item has none of its own
     :raises InvalidOptions: if it is something else
     """
-    values = source if isinstance(source, Sequence) and not isinstance(source, str | bytes) else [source]
+    values: Any = source if _is_list(source) else [source]
     return [_item(value, target_format, options or {}) for value in values]
 
 
 def _item(value: object, target_format: str, options: Mapping[str, Any]) -> Item:
     if not isinstance(value, Mapping):
-        text = str(value) if value else ""
-        if not text or isinstance(value, bytes | int | float):
-            raise InvalidOptions(f"{value!r} is no source", remedy="give a path, a folder, a glob or a list of them")
+        if not (text := _address(value)):
+            raise InvalidOptions(
+                "the source is not understood", remedy="give a path, a folder, a glob or a list of them"
+            )
         return Item(text, None, target_format, options)
-    documents = value.get("documents")
-    named = value.get("source") or value.get("folder")
-    fits = named and not set(value) - _KEYS and ("folder" in value) == ("documents" in value) != ("source" in value)
-    if not fits or not (documents is None or (isinstance(documents, Sequence) and not isinstance(documents, str))):
+    named, documents = _address(value.get("source", value.get("folder"))), value.get("documents", ())
+    own_format = value.get("target_format") or target_format
+    own_options = options if value.get("options") is None else value["options"]
+    shaped = ("source" in value, "folder" in value, "documents" in value) in ((1, 0, 0), (0, 1, 1))
+    texts: list[Any] = [named, own_format, *documents] if _is_list(documents) else [None]
+    sound = all(isinstance(text, str) and text for text in texts) and isinstance(own_options, Mapping)
+    if not shaped or set(value) - _KEYS or not sound:
+        # Only the names: the options may hold passwords.
         raise InvalidOptions(
-            f"the source {str({key: value[key] for key in value if key != 'options'})[:200]} is not understood",
+            f"a source with {', '.join(sorted(map(str, value)))[:200] or 'nothing in it'} is not understood",
             remedy="give 'source', or 'folder' and 'documents', and if need be 'target_format' and 'options'",
         )
-    given = value.get("options")
-    return Item(
-        str(named), documents, str(value.get("target_format") or target_format), options if given is None else given
-    )
+    return Item(named, documents if "documents" in value else None, own_format, own_options)
+
+
+def _address(value: object) -> str:
+    # An ObjectStoragePath is no PurePath.
+    return str(value) if isinstance(value, str | PurePath) or hasattr(value, "protocol") else ""
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def find(item: Item, destination: str, vendor_scheme: str) -> Iterator[Found]:
@@ -100,7 +112,7 @@ def find(item: Item, destination: str, vendor_scheme: str) -> Iterator[Found]:
     from airflow_provider_docconv.client.failures import explain
 
     if item.source.startswith(f"{vendor_scheme}://"):
-        yield Found(item.source, item.source.rpartition("/")[2])
+        yield from _in_vendors_storage(item)
         return
     try:
         if item.documents is not None:
@@ -116,12 +128,21 @@ def find(item: Item, destination: str, vendor_scheme: str) -> Iterator[Found]:
         ) from error
 
 
+def _in_vendors_storage(item: Item) -> Iterator[Found]:
+    """Take the addresses as they are: the service will say if there is nothing."""
+    if item.documents is None:
+        yield Found(item.source, item.source.rpartition("/")[2])
+    for relative in item.documents or ():
+        yield Found(f"{item.source.rstrip('/')}/{relative}", relative)
+
+
 def _search(source: str, destination: str) -> Iterator[Found]:
     from airflow_provider_docconv.storage import to_path
 
     path = to_path(source)
     if _MAGIC & set(source) and not path.exists():
         folder = source[: min(source.index(sign) for sign in _MAGIC if sign in source)].rpartition("/")[0] + "/"
+        path.fs.invalidate_cache()
         listing = path.fs.glob(path.path, detail=True)
         yield from _below(folder, listing, destination)
     elif source.endswith("/") or path.is_dir():
@@ -163,7 +184,7 @@ def _below(folder: str, listing: Mapping[str, Any], destination: str) -> Iterato
         info, relative = listing[name], name.removeprefix(base)
         hidden = any(part.startswith(".") for part in relative.split("/"))
         # Results below the sources must not be the next night's documents.
-        ours = results != base and name.startswith(results)
+        ours = results != base and results.startswith(base) and name.startswith(results)
         if info.get("type") == "file" and not hidden and not ours and relative:
             yield Found(folder + relative, relative, info.get("size"), version_of(info))
 
@@ -171,6 +192,7 @@ def _below(folder: str, listing: Mapping[str, Any], destination: str) -> Iterato
 def _one(path: ObjectStoragePath, uri: str, relative: str) -> Found:
     from airflow_provider_docconv.storage import version_of
 
+    path.fs.invalidate_cache()
     try:
         info = path.fs.info(path.path)
     except FileNotFoundError:

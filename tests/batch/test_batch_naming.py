@@ -1,0 +1,162 @@
+"""Names of results: whatever the documents are called, nothing lies outside of the destination."""
+
+from __future__ import annotations
+
+import posixpath
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from airflow_provider_docconv.batch.naming import Naming
+from airflow_provider_docconv.exceptions import DocumentRejected, InvalidOptions
+from airflow_provider_docconv.storage import to_path
+
+TEMPLATES = (
+    "file:///out/pdf/",
+    "file:///out/pdf/{folder}{stem}-{extension}.{format}",
+    "file:///out/pdf/{folder}{name}",
+    "file:///out/pdf/{stem}/{name}",
+    "file:///out/pdf/{extension}/{stem}.{format}",
+    "file:///out/pdf/{folder}{stem}/x",
+    "file:///out/pdf/.{extension}/{stem}",
+    "file:///out/pdf-{name}/{folder}{stem}",
+)
+ODD_PARTS = (
+    *("..", ".", "", " ", "...", ". .", "..pptx", "...pptx", "x..", ".pptx", "a\\..\\b", "\\", "~", "C:", "%2e%2e"),
+    *("{stem}", "{0}", "a#", "a?", "a#b.pptx", "a?b.pptx", "a::b.pptx", "a.pdf?versionId=1.pptx", "a\0.pptx", "a\nb"),
+    *("\u202efdp.pptx", "caf\udce9.pptx", "ä" * 128 + ".pptx", "a" * 300, "日本語.pptx", "İ.İ", "x.\u0131", "file:"),
+)
+PATHS = st.lists(st.sampled_from(ODD_PARTS) | st.text(max_size=6) | st.just("a"), min_size=1, max_size=4).map("/".join)
+
+
+@pytest.mark.parametrize(
+    ("destination", "relative", "uri"),
+    [
+        ("s3://c@b/pdf/", "q3.pptx", "s3://c@b/pdf/q3.pdf"),
+        ("s3://c@b/pdf/", "2026/a b/q3.pptx", "s3://c@b/pdf/2026/a b/q3.pdf"),
+        ("s3://c@b/pdf/", "archive.tar.gz", "s3://c@b/pdf/archive.tar.pdf"),
+        ("s3://c@b/pdf/", "README", "s3://c@b/pdf/README.pdf"),
+        ("s3://c@b/pdf/", "naïve ☃ [1] 50% #2.pptx", "s3://c@b/pdf/naïve ☃ [1] 50% #2.pdf"),
+        ("s3://b/{x}/}{/", "{stem}.pptx", "s3://b/{x}/}{/{stem}.pdf"),
+        ("/out/", "a/q3.pptx", "/out/a/q3.pdf"),
+        ("/out/{folder}{stem}-{extension}.{format}", "a/b/Q3.PPTX", "/out/a/b/Q3-pptx.pdf"),
+        ("/out/{folder}{stem}-{extension}.{format}", "q3.pptx", "/out/q3-pptx.pdf"),
+        ("/out/{format}/{folder}{name}.{format}", "a/q3.pptx", "/out/pdf/a/q3.pptx.pdf"),
+        ("/out/{{x}}/{stem}", "q3.pptx", "/out/{x}/q3"),
+        ("/out/the one.pdf", "q3.pptx", "/out/the one.pdf"),
+    ],
+)
+def test_results_are_called_as_the_destination_says(destination: str, relative: str, uri: str) -> None:
+    assert Naming(destination).uri(relative, "pdf") == uri
+
+
+@pytest.mark.parametrize(
+    ("target_format", "extension"), [("pdf", "pdf"), ("PDF", "pdf"), ("html5", "html"), ("MPEG4", "mp4")]
+)
+def test_files_are_called_by_their_formats(target_format: str, extension: str) -> None:
+    assert Naming("/out/").uri("a.pptx", target_format) == f"/out/a.{extension}"
+
+
+@pytest.mark.parametrize(
+    ("destination", "folder"),
+    [
+        ("s3://c@b/pdf/", "s3://c@b/pdf/"),
+        ("s3://c@b/pdf/{folder}{stem}", "s3://c@b/pdf/"),
+        ("s3://c@b/pdf/x-{stem}", "s3://c@b/pdf/"),
+        ("s3://c@b/pdf/x", "s3://c@b/pdf/"),
+        ("file:///{stem}", "file:///"),
+        ("/out/{a}/", "/out/{a}/"),
+        ("/out/{{a}}/{stem}", "/out/"),
+    ],
+)
+def test_the_folder_is_what_all_results_lie_in(destination: str, folder: str) -> None:
+    assert Naming(destination).folder == folder
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [
+        "",
+        "pdf",
+        "{stem}.pdf",
+        "/out/{title}",
+        "/out/{Stem}",
+        "/out/{stem }",
+        "/out/{}",
+        "/out/{0}",
+        "/out/{stem.__class__}",
+        "/out/{stem.__class__.__mro__[1]}",
+        "/out/{stem[0]}",
+        "/out/{stem!r}",
+        "/out/{stem!x}",
+        "/out/{stem:>9}",
+        "/out/{stem:{format}<5}",
+        "/out/{stem:d}",
+        "/out/{stem",
+        "/out/stem}",
+        "/out/{{stem}",
+    ],
+)
+def test_no_other_template_is_taken(destination: str) -> None:
+    with pytest.raises(InvalidOptions, match=r"neither a folder .* nor a template"):
+        Naming(destination)
+
+
+@pytest.mark.parametrize(
+    "destination", ["{folder}x", "{stem}/{name}", "{name}://b/x", "s3://{stem}/x", "s3://c@{name}/x"]
+)
+def test_no_document_chooses_the_place_of_all_results(destination: str) -> None:
+    with pytest.raises(InvalidOptions):
+        Naming(destination)
+
+
+@pytest.mark.parametrize(
+    "relative",
+    [
+        *("", "..", "../x.pptx", "a/../x.pptx", "a/./x.pptx", "/x.pptx", "a//x.pptx", "a/", ". ./x.pptx", "..."),
+        *("a\\..\\x.pptx", "a\0.pptx", "a\nb.pptx", "a\x1b[31m.pptx", "a\u202efdp.pptx", "caf\udce9.pptx"),
+        *("a" * 300 + ".pptx", "ä" * 127 + ".pptx", "a" * 256 + "/x.pptx"),
+    ],
+)
+def test_a_name_that_is_not_safe_is_refused(relative: str) -> None:
+    with pytest.raises(DocumentRejected, match="no safe name") as raised:
+        Naming("s3://b/pdf/").uri(relative, "pdf")
+    assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "relative",
+    ["a.pdf::x.pptx", "a.pdf?versionId=x.pptx", "a.pptx#", "a.pptx?", "sub/a.pptx#", "a.pptx?#", "a::/b.pptx"],
+)
+def test_a_name_that_the_stores_read_otherwise_is_refused(relative: str) -> None:
+    """Cut off are, by fsspec, what is after ::, by s3fs, what is after ?versionId=, by Airflow, # and ? at the end."""
+    with pytest.raises(DocumentRejected):
+        Naming("s3://b/pdf/").uri(relative, "pdf")
+
+
+@pytest.mark.parametrize("relative", ["...pptx", "a/...pptx", "..pptx"])
+def test_no_part_of_a_name_leads_out_of_the_destination(relative: str) -> None:
+    with pytest.raises(DocumentRejected):
+        Naming("s3://b/pdf/{folder}{stem}/{name}").uri(relative, "pdf")
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@given(relative=PATHS)
+@example(relative="a/...pptx")
+@example(relative="a::b.pptx")
+@example(relative="a#")
+@example(relative="README")
+def test_every_result_lies_in_the_destination(template: str, relative: str) -> None:
+    naming = Naming(template)
+    try:
+        uri = naming.uri(relative, "pdf")
+    except DocumentRejected:
+        return
+    assert uri.startswith(naming.folder)
+    parts = uri.removeprefix(naming.folder).split("/")
+    assert not {"", ".", ".."} & set(parts)
+    assert all(len(part.encode()) <= 255 and part.isprintable() for part in parts)
+    path = uri.removeprefix("file://")
+    assert posixpath.normpath(path) == path
+    assert to_path(uri).path == path

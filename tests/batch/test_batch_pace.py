@@ -1,0 +1,144 @@
+"""When to poll: few polls, little time lost, never out of bounds. Pure arithmetic, no waiting."""
+
+from __future__ import annotations
+
+import math
+import random
+from statistics import fmean, median
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from airflow_provider_docconv.waiting import Pace
+
+SECONDS = st.floats(0, 1e6)
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    random.seed(20260101)
+
+
+def taught(pace: Pace, *durations: float) -> Pace:
+    for duration in durations:
+        pace.learn(duration)
+    return pace
+
+
+def follow(pace: Pace, duration: float) -> tuple[int, float]:
+    """Poll an operation that takes some seconds; return the number of polls and the seconds lost."""
+    age, polls = 0.0, 0
+    while age < duration or not polls:
+        age += pace.after(age)
+        polls += 1
+    return polls, age - duration
+
+
+@given(
+    shortest=st.floats(0.01, 100),
+    longest=st.floats(0.01, 1000),
+    typical=SECONDS,
+    durations=st.lists(st.floats(-100, 1e6), max_size=80),
+    age=SECONDS,
+)
+@example(shortest=1.0, longest=60.0, typical=0.0, durations=[], age=0.0)
+@example(shortest=1.0, longest=60.0, typical=0.0, durations=[], age=3600.0)
+def test_no_interval_is_shorter_or_longer_than_was_set(
+    shortest: float, longest: float, typical: float, durations: list[float], age: float
+) -> None:
+    pace = taught(Pace(shortest, longest, typical), *durations)
+    for _ in range(10):
+        assert shortest <= pace.after(age) <= max(shortest, longest)
+
+
+def test_intervals_grow_with_age() -> None:
+    pace = Pace(1, 60)
+    ages = [0, 10, 20, 40, 80, 160, 250]
+    means = [fmean(pace.after(age) for _ in range(50)) for age in ages]
+    assert means == sorted(means)
+    assert means[0] == pytest.approx(1, rel=0.1)
+    assert means[3] == pytest.approx(8, rel=0.1)
+    assert pace.after(10_000) == pytest.approx(60, rel=0.1)
+
+
+@pytest.mark.parametrize("age", [10.0, 100.0, 10_000.0])
+def test_operations_that_began_together_are_not_polled_together(age: float) -> None:
+    pace = Pace(1, 60)
+    assert len({pace.after(age) for _ in range(50)}) > 10
+
+
+@given(st.lists(st.floats(5, 5000), min_size=8, max_size=64))
+def test_the_first_poll_comes_late_but_not_later_than_operations_typically_took(durations: list[float]) -> None:
+    pace = taught(Pace(1, 1e6), *durations)
+    first = pace.after(0)
+    assert first >= max(1, 0.9 * min(durations) - 1e-9) or len(durations) < 8
+    assert first <= median(durations)
+    assert 0 < pace.typical <= first
+
+
+@given(st.lists(st.floats(0, 1e6), max_size=7))
+def test_a_few_operations_teach_nothing(durations: list[float]) -> None:
+    pace = taught(Pace(1, 60), *durations)
+    assert pace.typical == 0
+    assert pace.after(0) <= 1.05
+
+
+def test_what_is_known_beforehand_counts_until_more_is_learned() -> None:
+    pace = Pace(1, 600, 100)
+    assert pace.after(0) == 100
+    assert pace.after(70) == 30
+    assert pace.after(99.5) == 1
+    assert pace.after(200) == pytest.approx(40, rel=0.11)
+    assert taught(pace, *[10.0] * 8).after(0) == pytest.approx(9)
+
+
+def test_an_operation_is_polled_at_the_longest_interval_even_if_it_typically_takes_longer() -> None:
+    assert Pace(1, 60, 3600).after(0) == 60
+
+
+def test_an_estimate_that_became_too_long_is_found_out() -> None:
+    pace = taught(Pace(1, 600), *[300.0] * 64)
+    for _ in range(1000):
+        _, lost = follow(pace, 10)
+        pace.learn(10 + lost)
+    assert pace.after(0) < 15
+
+
+@pytest.mark.parametrize("learns", [True, False])
+def test_over_all_kinds_of_documents_few_polls_lose_little_time(
+    learns: bool, record_property: pytest.RecordProperty
+) -> None:
+    pace, durations = Pace(1, 60), random.Random(1)
+    polls, losses, shares = [], [], []
+    for _ in range(5000):
+        duration = math.exp(durations.uniform(math.log(2), math.log(3600)))
+        number, lost = follow(pace, duration)
+        if learns:
+            pace.learn(duration + lost)
+        polls.append(number)
+        losses.append(lost)
+        shares.append(lost / duration)
+    told = (
+        f"{fmean(polls):.1f} polls, {fmean(losses):.1f} s lost ({100 * fmean(shares):.0f} %), {max(losses):.1f} at most"
+    )
+    print(f"learning {learns}: {told}")
+    record_property("pace", told)
+    assert min(losses) >= 0
+    assert max(losses) <= 60
+    assert fmean(losses) < 25
+    assert fmean(polls) < 30
+    assert max(polls) < 100
+    assert learns or fmean(shares) < 0.25
+
+
+def test_operations_that_take_alike_cost_few_polls() -> None:
+    pace, durations = Pace(1, 60), random.Random(2)
+    polls = []
+    for _ in range(500):
+        duration = durations.uniform(40, 60)
+        number, lost = follow(pace, duration)
+        pace.learn(duration + lost)
+        polls.append(number)
+    assert fmean(polls[-200:]) < fmean(polls[:8]) / 2
+    assert fmean(polls[-200:]) < 5
