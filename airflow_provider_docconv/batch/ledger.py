@@ -8,7 +8,6 @@ line of JSON for the file itself and one for each document. Only whole files are
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 _FORM = 1
+# In seconds since the epoch; no date of a calendar is later than the year 9999.
+_LATEST = 1e11
 # A document that is no longer listed is forgotten after this, so that a ledger does not grow for ever.
 _KEPT_UNLISTED = 90 * 86400 * 1_000_000
 
@@ -110,7 +111,7 @@ def _read(path: ObjectStoragePath) -> tuple[Header, Iterator[tuple[Wanted | None
     first = next(lines, {}).get("ledger")
     header: dict[str, Any] = first if isinstance(first, dict) and first.get("form") == _FORM else {}
     began = header.get("began")
-    if not isinstance(began, int | float) or not math.isfinite(began):
+    if not isinstance(began, int | float) or not 0 <= began < _LATEST:
         raise LedgerDamaged(f"{path} is no ledger of this version")
     return Header(str(header.get("run")), float(began), _calls(header)), _entries(path, lines)
 
@@ -131,7 +132,8 @@ def _entries(path: ObjectStoragePath, lines: Iterator[dict[str, Any]]) -> Iterat
 
 
 def _values(path: ObjectStoragePath) -> Iterator[dict[str, Any]]:
-    with store_errors(f"the record of the batch at {path} can't be read"), path.open("rb") as file:
+    # The file of the path's own open() has no lines on older Airflows.
+    with store_errors(f"the record of the batch at {path} can't be read"), path.fs.open(path.path, "rb") as file:
         for number, line in enumerate(file, 1):
             try:
                 value = json.loads(line)

@@ -64,7 +64,12 @@ class Naming:
             part.strip(". ") == "" or not part.isprintable() or "\\" in part for part in (*parts, path.stem, *new)
         )
         # The stores' drivers read these as something else than a name.
-        odd = odd or "::" in relative or "?versionId=" in relative or uri.endswith(("#", "?"))
+        odd = (
+            odd
+            or "::" in relative
+            or "?versionId=" in relative
+            or any(text.endswith(("#", "?")) for text in (relative, uri))
+        )
         if odd or any(len(part.encode()) > _LONGEST_NAME for part in uri.split("/")):
             raise DocumentRejected(
                 "the document's name makes no safe name for its result, so it was not sent",

@@ -7,10 +7,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docconv.exceptions import deserialize
-from airflow_provider_docconv.services.errors import DeadlineExceeded, DocConvError, DocumentsFailed, Handling
+from airflow_provider_docconv.services.errors import (
+    DeadlineExceeded,
+    DocConvError,
+    DocumentsFailed,
+    Handling,
+    StartReplyLost,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.batch.batch import Batch
+
+# Left alone on purpose, by on_lost_reply="fail".
+_FOR_A_PERSON = StartReplyLost.__name__
 
 
 def judge(batch: Batch, summary: Mapping[str, Any], tolerated: str | float, stopped: DocConvError | None) -> None:
@@ -44,7 +53,8 @@ def judge(batch: Batch, summary: Mapping[str, Any], tolerated: str | float, stop
         f"failed), all others were; the first is {_first(batch)}",
         remedy=f"{page} names each with what to do",
     )
-    if summary["failed"]:
+    rows = ((entry.error or {}).get("type") for _, entry, state in batch.table.rows() if state == "failed")
+    if summary["failed"] > sum(kind == _FOR_A_PERSON for kind in rows):
         error.handling = Handling.RETRY
     raise error
 

@@ -140,9 +140,9 @@ def _search(source: str, destination: str) -> Iterator[Found]:
     from airflow_provider_docconv.storage import to_path
 
     path = to_path(source)
+    path.fs.invalidate_cache()
     if _MAGIC & set(source) and not path.exists():
         folder = source[: min(source.index(sign) for sign in _MAGIC if sign in source)].rpartition("/")[0] + "/"
-        path.fs.invalidate_cache()
         listing = path.fs.glob(path.path, detail=True)
         yield from _below(folder, listing, destination)
     elif source.endswith("/") or path.is_dir():
@@ -200,7 +200,7 @@ def _one(path: ObjectStoragePath, uri: str, relative: str) -> Found:
     return Found(uri, relative, info.get("size"), version_of(info))
 
 
-def chunk_documents(folder: str, size: int = 1000) -> list[dict[str, Any]]:
+def chunk_documents(folder: str, size: int = 1000, destination: str | None = None) -> list[dict[str, Any]]:
     """
     List a folder or a glob and cut it into chunks, for one mapped task each.
 
@@ -211,12 +211,13 @@ def chunk_documents(folder: str, size: int = 1000) -> list[dict[str, Any]]:
 
     :param folder: a folder or a glob
     :param size: how many documents a chunk has at most
+    :param destination: the folder of the results, if it lies below the other: they are left out
     :return: what ``ConvertDocumentsOperator`` takes as ``source``: mappings with ``folder`` and ``documents``
     :raises SourceNotFound: if the folder does not exist, or the store does not answer
     """
     if size < 1:
         raise InvalidOptions(f"a chunk has at least one document, not {size}", remedy="correct the size")
-    found = list(find(Item(folder, None, "", {}), f"{folder.rstrip('/')}/{OWN_FOLDER}/", "\0"))
+    found = list(find(Item(folder, None, "", {}), destination or f"{folder.rstrip('/')}/{OWN_FOLDER}/", "\0"))
     if not found:
         return []
     root = found[0].uri.removesuffix(found[0].relative)

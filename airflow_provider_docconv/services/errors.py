@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import ClassVar
 
 _MAX_WORDS = 300
-# Lone surrogates too: JSON can carry them, and no log or database takes them.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+# Lone surrogates too: JSON can carry them, and no log or database takes them. And what turns the direction of writing.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
 def quote_words(text: str) -> str:

@@ -188,7 +188,7 @@ def test_a_line_that_is_none_is_an_error_that_says_where(line: bytes, local: Any
         *({"wanted": {**asdict(wanted()), "source": 5}}, {"wanted": {**asdict(wanted()), "destination": None}}),
         *({"wanted": {**asdict(wanted()), "item": "0"}}, {"wanted": {**asdict(wanted()), "size": "7"}}),
     ],
-    ids=str,
+    ids=lambda odd: str(odd)[:60],
 )
 def test_a_line_of_another_form_is_an_error_that_says_where(odd: Any, local: Any, tmp_path: Path) -> None:
     local.mkdir()
