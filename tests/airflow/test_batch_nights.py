@@ -30,8 +30,13 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conversion, "_FIRST_PAUSE", 0.01)
 
 
+@pytest.fixture
+def night(tmp_path: Path) -> Night:
+    return Night(tmp_path)
+
+
 @pytest.fixture(params=["task state store", "files"])
-def night(request: pytest.FixtureRequest, tmp_path: Path) -> Night:
+def any_night(request: pytest.FixtureRequest, tmp_path: Path) -> Night:
     """Make nights of Airflow 3.3 and of those before."""
     return Night(tmp_path, has_store=request.param == "task state store")
 
@@ -57,33 +62,33 @@ def calls(standin: StandIn) -> int:
     return sum(standin.stats(sources=False)["calls"].values())
 
 
-def test_a_night_and_the_next(night: Night, service: Callable[..., StandIn]) -> None:
+def test_a_night_and_the_next(any_night: Night, service: Callable[..., StandIn]) -> None:
     standin = service()
-    night.put(*NAMES)
-    summary = night.run()
+    any_night.put(*NAMES)
+    summary = any_night.run()
     assert {key: summary[key] for key in ("documents", "delivered", "skipped", "rejected", "failed", "unfinished")} == {
         "documents": 5, "delivered": 5, "skipped": 0, "rejected": 0, "failed": 0, "unfinished": 0,
     }  # fmt: skip
-    assert night.results() == RESULTS
-    assert all(night.is_exact(name, name.replace(".pptx", ".pdf")) for name in NAMES)
+    assert any_night.results() == RESULTS
+    assert all(any_night.is_exact(name, name.replace(".pptx", ".pdf")) for name in NAMES)
     assert summary["calls"]["start"] == 5
     assert summary["bytes_out"] == 5 * 2048
 
     before = calls(standin)
-    assert night.run("night 2")["skipped"] == 5
+    assert any_night.run("night 2")["skipped"] == 5
     assert calls(standin) == before
 
-    night.put("a.pptx", content=b"changed")
-    night.put("new.pptx")
-    summary = night.run("night 3")
+    any_night.put("a.pptx", content=b"changed")
+    any_night.put("new.pptx")
+    summary = any_night.run("night 3")
     assert (summary["delivered"], summary["skipped"]) == (2, 4)
-    assert night.is_exact("a.pptx", "a.pdf")
-    assert night.states() == dict.fromkeys(NAMES[1:], "skipped") | {"a.pptx": "delivered", "new.pptx": "delivered"}
+    assert any_night.is_exact("a.pptx", "a.pdf")
+    assert any_night.states() == dict.fromkeys(NAMES[1:], "skipped") | {"a.pptx": "delivered", "new.pptx": "delivered"}
 
-    assert night.run("night 4", full_refresh=True)["delivered"] == 6
-    assert night.run("night 4", full_refresh=True)["delivered"] == 6  # a retry of the same night
-    assert set(night.created(standin).values()) == {2}
-    assert night.run("night 5", options={"slides": [1]})["delivered"] == 6
+    assert any_night.run("night 4", full_refresh=True)["delivered"] == 6
+    assert any_night.run("night 4", full_refresh=True)["delivered"] == 6  # a retry of the same night
+    assert set(any_night.created(standin).values()) == {2}
+    assert any_night.run("night 5", options={"slides": [1]})["delivered"] == 6
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
@@ -139,19 +144,23 @@ def test_names_by_template(night: Night, service: Callable[..., StandIn]) -> Non
     assert night.results() == {"a-pptx.pdf", "a-ppsx.pdf", "sub/a-pptx.pdf"}
 
 
-def test_formats_and_options_by_document(night: Night, service: Callable[..., StandIn]) -> None:
+def test_formats_and_options_by_document(any_night: Night, service: Callable[..., StandIn]) -> None:
     service()
-    night.put("a.pptx", "b.pptx")
+    any_night.put("a.pptx", "b.pptx")
     password = "the-password-of-one-document"
     source = [
-        f"{night.uri}/in/a.pptx",
-        {"source": f"{night.uri}/in/*.pptx", "target_format": "md", "options": {"password": password, "slides": [1]}},
+        f"{any_night.uri}/in/a.pptx",
+        {
+            "source": f"{any_night.uri}/in/*.pptx",
+            "target_format": "md",
+            "options": {"password": password, "slides": [1]},
+        },
     ]
-    assert night.run(source=source, deferrable=True)["delivered"] == 3
-    assert night.results() == {"a.pdf", "a.md", "b.md"}
-    assert night.written().count("a.pptx") > 2
-    assert password not in night.written()
-    assert SECRET not in night.written()
+    assert any_night.run(source=source, deferrable=True)["delivered"] == 3
+    assert any_night.results() == {"a.pdf", "a.md", "b.md"}
+    assert any_night.written().count("a.pptx") > 2
+    assert password not in any_night.written()
+    assert SECRET not in any_night.written()
 
 
 def test_a_plan_sends_nothing(night: Night, service: Callable[..., StandIn]) -> None:
@@ -200,38 +209,40 @@ def test_what_is_tolerated(tolerated: Any, fails: bool, tmp_path: Path, service:
 
 
 def test_a_refused_document_is_not_paid_again_until_it_changes_or_a_person_clears(
-    night: Night, service: Callable[..., StandIn]
+    any_night: Night, service: Callable[..., StandIn]
 ) -> None:
     standin = service()
-    night.put("a.pptx")
-    damaged = night.folder / "in" / "damaged.ppt"
+    any_night.put("a.pptx")
+    damaged = any_night.folder / "in" / "damaged.ppt"
     damaged.write_bytes(b"DAMAGED" + str(damaged).encode())
     ignoring = {"on_document_error": "ignore"}
-    assert night.run(**ignoring)["rejected"] == 1
-    line = night.report()["damaged.ppt"]
+    assert any_night.run(**ignoring)["rejected"] == 1
+    line = any_night.report()["damaged.ppt"]
     assert line["error_type"] == "ConversionFailed"
     assert "it is sent again when it has changed" in line["remedy"]
     for run_id, max_tries, created in [("night 1", 2, 1), ("night 2", 2, 1), ("night 2", 5, 1), ("night 1", 5, 2)]:
-        assert night.run(run_id, max_tries, **ignoring)["rejected"] == 1
-        assert night.created(standin)["damaged.ppt"] == created, (run_id, max_tries)
+        assert any_night.run(run_id, max_tries, **ignoring)["rejected"] == 1
+        assert any_night.created(standin)["damaged.ppt"] == created, (run_id, max_tries)
     damaged.write_bytes(b"\xd0\xcf\x11\xe0" + str(damaged).encode())
-    assert night.run("night 3")["delivered"] == 1
+    assert any_night.run("night 3")["delivered"] == 1
 
 
-def test_a_used_up_quota_stops_at_once_and_keeps_what_is_done(night: Night, service: Callable[..., StandIn]) -> None:
+def test_a_used_up_quota_stops_at_once_and_keeps_what_is_done(
+    any_night: Night, service: Callable[..., StandIn]
+) -> None:
     standin = service()
     standin.set_quota(3)
-    night.put(*(f"{number}.pptx" for number in range(9)))
+    any_night.put(*(f"{number}.pptx" for number in range(9)))
     with pytest.raises(
         exceptions.AccessDenied, match=r"Of 9 documents .* unfinished, then the batch stopped"
     ) as raised:
-        night.run(max_in_flight=1)
+        any_night.run(max_in_flight=1)
     assert isinstance(raised.value, AirflowFailException)
-    assert len(night.results()) == 3
+    assert len(any_night.results()) == 3
     assert standin.stats(sources=False)["calls"]["start"] == 4
     standin.set_quota(None)
-    assert night.run()["delivered"] == 9
-    assert set(night.created(standin).values()) == {1}
+    assert any_night.run()["delivered"] == 9
+    assert set(any_night.created(standin).values()) == {1}
 
 
 def test_wrong_credentials_stop_before_anything_is_sent(
@@ -254,19 +265,19 @@ def test_a_lost_reply_is_started_again_and_named(kind: str, night: Night, servic
     assert {name: line["lost_replies"] for name, line in night.report().items()} == {"a.pptx": 1, "b.pptx": 0}
 
 
-def test_or_left_for_a_person(night: Night, service: Callable[..., StandIn]) -> None:
+def test_or_left_for_a_person(any_night: Night, service: Callable[..., StandIn]) -> None:
     standin = service()
     standin.lose_next_start()
-    night.put("a.pptx", "b.pptx")
+    any_night.put("a.pptx", "b.pptx")
     for _ in range(2):
         with pytest.raises(exceptions.DocumentsFailed):
-            night.run(max_in_flight=1, on_lost_reply="fail")
-        assert night.states() == {"a.pptx": "failed", "b.pptx": "delivered"}
-        assert night.report()["a.pptx"]["error_type"] == "StartReplyLost"
-        assert night.created(standin)["a.pptx"] == 1
-    summary = night.run(max_tries=5, on_lost_reply="fail")
+            any_night.run(max_in_flight=1, on_lost_reply="fail")
+        assert any_night.states() == {"a.pptx": "failed", "b.pptx": "delivered"}
+        assert any_night.report()["a.pptx"]["error_type"] == "StartReplyLost"
+        assert any_night.created(standin)["a.pptx"] == 1
+    summary = any_night.run(max_tries=5, on_lost_reply="fail")
     assert summary["delivered"] == 2
-    assert night.report()["a.pptx"]["lost_replies"] == 1
+    assert any_night.report()["a.pptx"]["lost_replies"] == 1
 
 
 def test_lost_replies_without_end_are_given_up(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,40 +298,40 @@ def test_a_service_out_of_reach_stops_the_batch(night: Night, monkeypatch: pytes
     assert not isinstance(raised.value, AirflowFailException)  # so that Airflow tries again
 
 
-def test_expired_operations_are_started_again(night: Night, service: Callable[..., StandIn]) -> None:
+def test_expired_operations_are_started_again(any_night: Night, service: Callable[..., StandIn]) -> None:
     standin = service("--seconds", "600")
-    night.put("a.pptx", "b.pptx")
+    any_night.put("a.pptx", "b.pptx")
     with pytest.raises(exceptions.DeadlineExceeded) as raised:
-        night.run(timeout=1)
+        any_night.run(timeout=1)
     assert isinstance(raised.value, AirflowSensorTimeout)
     assert "2 of 2 documents were not finished" in str(raised.value)
-    assert set(night.states().values()) == {"unfinished"}
+    assert set(any_night.states().values()) == {"unfinished"}
     standin.process.kill()
     standin.start()  # without a memory of its operations
     standin.wait_until_healthy()
     with pytest.raises(exceptions.DeadlineExceeded):
-        night.run(timeout=1)
-    assert set(night.created(standin).values()) == {1}
+        any_night.run(timeout=1)
+    assert set(any_night.created(standin).values()) == {1}
 
 
 @pytest.mark.parametrize("next_run", ["night 1", "night 2"])
-def test_what_is_under_way_is_picked_up(next_run: str, night: Night, service: Callable[..., StandIn]) -> None:
+def test_what_is_under_way_is_picked_up(next_run: str, any_night: Night, service: Callable[..., StandIn]) -> None:
     standin = service("--seconds", "3")
-    night.put(*NAMES)
+    any_night.put(*NAMES)
     with pytest.raises(exceptions.DeadlineExceeded):
-        night.run(timeout=1)
-    assert night.run(next_run)["delivered"] == 5
-    assert set(night.created(standin).values()) == {1}
+        any_night.run(timeout=1)
+    assert any_night.run(next_run)["delivered"] == 5
+    assert set(any_night.created(standin).values()) == {1}
 
 
 def test_an_unwritable_destination_is_noticed_before_anything_is_sent(
-    night: Night, service: Callable[..., StandIn]
+    any_night: Night, service: Callable[..., StandIn]
 ) -> None:
     standin = service()
-    night.put("a.pptx")
-    (night.folder / "file").write_text("no folder")
+    any_night.put("a.pptx")
+    (any_night.folder / "file").write_text("no folder")
     with pytest.raises(exceptions.DestinationUnwritable, match="record"):
-        night.run(destination=f"{night.uri}/file/")
+        any_night.run(destination=f"{any_night.uri}/file/")
     assert calls(standin) == 0
 
 
