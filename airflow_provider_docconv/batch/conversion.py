@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 # A document that fails this often while others succeed is given up until the next try or night.
 _ATTEMPTS = 6
-# A start whose reply never came may have been paid, and a destination that can't be written stops the batch.
+# For what may cost money each time: a start whose reply never came, an operation that has vanished.
 _FEW_ATTEMPTS = 3
+# An operation this young, in seconds, has not expired.
+_YOUNG = 60.0
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 60.0
 # What the errors of a single conversion advise does not fit a batch, which goes on by itself.
@@ -65,7 +67,7 @@ class Conversion:
         self.wanted = wanted
         self.entry = entry
         self._pipeline = pipeline
-        self._failures = self._lost = 0
+        self._failures = self._lost = self._vanished = 0
         self._failing_since = 0.0
         self._started_here = False
 
@@ -146,9 +148,12 @@ class Conversion:
         now = time.time()
         self._failing_since = now if self._failures == 1 else self._failing_since
         if isinstance(error, OperationNotFound):
-            # It expired, or never was: the entry says that nothing is under way.
+            if now - (self.entry.started or 0) < _YOUNG:
+                return True  # Another server of the service may know it.
+            # It expired: the entry says that nothing is under way.
             self.entry = replace(self.entry, progress=Progress.WAITING, operation_id=None, started=None, ended=None)
-            return self._failures < _ATTEMPTS
+            self._vanished += 1
+            return self._vanished < _FEW_ATTEMPTS
         if isinstance(error, StartReplyLost):
             self._lost += 1
             return self._pipeline.start_again and self._lost < _FEW_ATTEMPTS

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docconv.batch.conversion import Conversion, Stopped
@@ -17,7 +18,7 @@ from airflow_provider_docconv.batch.journal import Journal
 from airflow_provider_docconv.batch.progress import ProgressLog
 from airflow_provider_docconv.batch.sources import Item
 from airflow_provider_docconv.batch.table import UNDER_WAY, WAITING, Table
-from airflow_provider_docconv.client.asynchronous import shared_async_client
+from airflow_provider_docconv.client.asynchronous import AsyncClient, shared_async_client
 from airflow_provider_docconv.services.errors import DocConvError
 from airflow_provider_docconv.services.operations import Operation
 from airflow_provider_docconv.waiting import Pace, Wait
@@ -50,6 +51,14 @@ class Limits:
     fault_tolerance: float
     deadline: float
     grace: float | None
+
+
+class End(StrEnum):
+    """Why the work on a batch ended without an error."""
+
+    DONE = "all documents are done"
+    WAITS = "there is nothing to do but to wait"
+    STOPPED = "the time is up, or somebody has stopped it"
 
 
 class Pipeline:
@@ -95,6 +104,7 @@ class Pipeline:
         self._busy = 0
         self._last_success = self._last_change = 0.0
         self._stopping = False
+        self._client: AsyncClient | None = None
         #: What the pass has cost in calls to the service, by kind, when it is over.
         self.calls: Counter[str] = Counter()
 
@@ -102,9 +112,9 @@ class Pipeline:
         """Take note of an operation that has ended meanwhile, and when, so that it is not asked for again."""
         self._ended[operation.id] = operation, ended
 
-    async def run(self) -> bool:
+    async def run(self) -> End:
         """
-        Convert until all documents are done, and return True; False if there is nothing to do but to wait.
+        Convert, and say why that has ended.
 
         Whatever ends it, the table holds afterwards what is known.
 
@@ -114,13 +124,14 @@ class Pipeline:
         before = client.calls.copy()
         self._last_change = time.time()
         try:
-            async with shared_async_client(client.settings) as self._client:
+            async with shared_async_client(client.settings) as polling:
+                self._client = polling
                 with ThreadPoolExecutor(self._limits.transfers, "docconv-transfer") as self._pool:
                     return await self._run_lanes()
         except Stopped as stopped:
             raise stopped.reason from stopped
         finally:
-            self.calls = client.calls + self._client.calls - before
+            self.calls = client.calls + (self._client.calls if self._client else Counter()) - before
             # Only now no thread is at work any more.
             for conversion in self._active.values():
                 self._table.save(conversion.entry, UNDER_WAY)
@@ -131,7 +142,7 @@ class Pipeline:
 
     @property
     def watched(self) -> list[Entry]:
-        """The operations that are at the service, the oldest first, after :meth:`run` has returned False."""
+        """The operations that are at the service, the oldest first."""
         started = [each.entry for each in self._active.values() if each.entry.operation_id and not each.entry.ended]
         return sorted(started, key=lambda entry: entry.started or 0)
 
@@ -161,7 +172,9 @@ class Pipeline:
         return known
 
     async def _watch(self, operation_id: str, started: float, fresh: bool) -> Operation:
-        tolerance = self._limits.fault_tolerance
+        client, tolerance = self._client, self._limits.fault_tolerance
+        if client is None:
+            raise RuntimeError("The pipeline does not run.")
         wait = Wait(
             operation_id,
             self.label,
@@ -172,7 +185,7 @@ class Pipeline:
         )
         first = wait.until_next(time.time()) if fresh else 0.0
         try:
-            return await watch(self._client, operation_id, wait, self.log.debug, first)
+            return await watch(client, operation_id, wait, self.log.debug, first)
         except DocConvError as error:
             now = time.time()
             if error.retryable and self.out_of_reach(now - tolerance, now):
@@ -187,7 +200,7 @@ class Pipeline:
         """Tell whether anything has succeeded since one document began to fail."""
         return self._last_success > failing_since
 
-    async def _run_lanes(self) -> bool:
+    async def _run_lanes(self) -> End:
         progress = ProgressLog(self._table, self.log)
         lanes = [asyncio.create_task(self._lane()) for _ in range(min(self._limits.in_flight, len(self._table)))]
         try:
@@ -197,9 +210,11 @@ class Pipeline:
                     if lane.done():
                         lane.result()
                 progress.tell(len(self._active))
-                if self._stopping or time.time() >= self._limits.deadline or self._only_waits():
-                    return False
-            return True
+                if self._stopping or time.time() >= self._limits.deadline:
+                    return End.STOPPED
+                if self._only_waits():
+                    return End.WAITS
+            return End.DONE
         finally:
             for lane in lanes:
                 lane.cancel()
@@ -219,7 +234,7 @@ class Pipeline:
         grace = self._limits.grace
         if grace is None or self._busy or time.time() - self._last_change < grace:
             return False
-        return any(conversion.entry.operation_id for conversion in self._active.values())
+        return bool(self.watched)
 
 
 #: The state of documents that a lane has taken.

@@ -195,7 +195,7 @@ class ConvertDocumentsOperator(BaseOperator):
         import asyncio
 
         from airflow_provider_docconv.batch.events import Watched
-        from airflow_provider_docconv.batch.pipeline import Pipeline
+        from airflow_provider_docconv.batch.pipeline import End, Pipeline
 
         limits = self._limits(deadline)
         start_again = self.on_lost_reply == "start_again"
@@ -210,10 +210,10 @@ class ConvertDocumentsOperator(BaseOperator):
             for operation, ended in watched.ended:
                 pipeline.know(operation, ended)
         try:
-            done = asyncio.run(pipeline.run())
+            end = asyncio.run(pipeline.run())
         finally:
             batch.calls += pipeline.calls
-        if not done and pipeline.watched and time.time() < deadline:
+        if end is End.WAITS:
             self._defer(batch, pipeline, limits)
 
     def _limits(self, deadline: float) -> Limits:

@@ -298,7 +298,10 @@ def test_a_service_out_of_reach_stops_the_batch(night: Night, monkeypatch: pytes
     assert not isinstance(raised.value, AirflowFailException)  # so that Airflow tries again
 
 
-def test_expired_operations_are_started_again(any_night: Night, service: Callable[..., StandIn]) -> None:
+def test_expired_operations_are_started_again(
+    any_night: Night, service: Callable[..., StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversion, "_YOUNG", 0.5)
     standin = service("--seconds", "600")
     any_night.put("a.pptx", "b.pptx")
     with pytest.raises(exceptions.DeadlineExceeded) as raised:
@@ -312,6 +315,18 @@ def test_expired_operations_are_started_again(any_night: Night, service: Callabl
     with pytest.raises(exceptions.DeadlineExceeded):
         any_night.run(timeout=1)
     assert set(any_night.created(standin).values()) == {1}
+
+
+def test_an_operation_that_is_unknown_for_a_moment_is_not_paid_twice(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night.put("a.pptx")
+    gone = Answer({"error": {"message": "Operation does not exist"}}, 404)
+    done = Answer({"status": "Finished"})
+    with Hostile(Answer(b"op-1", 201), gone, gone, done, Answer(b"%PDF-1.7")) as server:
+        connect(monkeypatch, server.url)
+        assert night.run()["delivered"] == 1
+        assert [call.method for call in server.calls] == ["POST", "GET", "GET", "GET", "GET"]
 
 
 @pytest.mark.parametrize("next_run", ["night 1", "night 2"])
