@@ -63,7 +63,9 @@ class Case:
         names = {f"{name}.pdf" for name in self.digests}
         own = self.folder / "out" / ".docconv"
         found = [path for path in (self.folder / "out").rglob("*") if path.is_file() and path.name not in names]
-        return [path for path in found if own not in path.parents or ".part" in path.name]
+        # What a killed worker was writing keeps its hidden name.
+        parts = {path for path in found if path.match(".docconv-*.part")} if self.name in KILLS else set()
+        return [path for path in found if own not in path.parents and path not in parts]
 
     def named(self) -> set[str]:
         """Return the documents that any report of the case names as possibly paid twice."""
