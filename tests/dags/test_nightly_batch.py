@@ -1,0 +1,50 @@
+"""The example Dag that converts each service's documents in one task, on two nights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from workbench.airflow import Airflow
+from workbench.run import Run
+
+RESULTS = {"deck-pptx.pdf", "letter-docx.pdf", "figures-xlsx.pdf", "scan-djvu.pdf"}
+
+
+@pytest.fixture(scope="module")
+def outbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("outbox")
+
+
+def night(airflow: Airflow, documents: Path, outbox: Path) -> Run:
+    run = airflow.run("nightly_batch", {"inbox": f"file://{documents}", "outbox": f"file://{outbox}"})
+    run.wait()
+    return run
+
+
+def test_the_good_documents_are_delivered_and_the_next_night_sends_nothing(
+    airflow: Airflow, documents: Path, outbox: Path, starts: Callable[[], int]
+) -> None:
+    before = starts()
+    run = night(airflow, documents, outbox)
+
+    assert {task.id: (task.state, task.try_number) for task in run.tasks()} == {
+        "decks": ("failed", 1),
+        "texts": ("success", 1),
+        "scans": ("success", 1),
+    }
+    assert {path.name for path in outbox.glob("*.pdf")} == RESULTS
+    error = run.error(run.task("decks"))
+    assert "2 of 3 documents were not converted (2 rejected, 0 failed), all others were" in error
+    assert f"{outbox}/.docconv/reports/nightly_batch.decks/" in error
+    assert run.xcom("texts")["delivered"] == 2
+    # The damaged deck was sent; the encrypted one was seen to be hopeless.
+    assert starts() == before + 5
+
+    again = night(airflow, documents, outbox)
+    assert starts() == before + 5
+    assert again.xcom("texts")["skipped"] == 2
+    page = Path(again.xcom("texts")["page"].removeprefix("file://")).read_text()
+    assert "Skipped" in page
