@@ -14,8 +14,10 @@ import pwd
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +143,26 @@ def programs() -> Programs:
             return Programs(folder, program_environment())
     if not TREE.exists():
         debian.unpack(["postgresql"], TREE)
-    return Programs(max(TREE.glob(PROGRAMS)), program_environment(**debian.library_path(TREE)))
+    tree = reachable(TREE)
+    return Programs(max(tree.glob(PROGRAMS)), program_environment(**debian.library_path(tree)))
+
+
+def reachable(tree: Path) -> Path:
+    """
+    Return a folder with the unpacked packages that PostgreSQL's user can look at.
+
+    Its programs ask access(2) for each other, which counts no capabilities: below /root they would find nothing.
+    """
+    if os.geteuid() != 0 or all(folder.stat().st_mode & stat.S_IXOTH for folder in tree.parents):
+        return tree
+    copy = Path("/var/tmp") / f"docconv-{tree.name}"  # noqa: S108 - root's own, and nobody else can write to it
+    if not copy.exists() or copy.stat().st_uid != 0:
+        with tempfile.TemporaryDirectory(dir=copy.parent) as work:
+            Path(work).chmod(0o755)
+            made = Path(shutil.copytree(tree, Path(work) / tree.name, symlinks=True))
+            shutil.rmtree(copy, ignore_errors=True)
+            made.rename(copy)
+    return copy
 
 
 def unprivileged() -> list[str]:
