@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python -m workbench
 PINNED := pyproject.toml workbench/install.py $(wildcard constraints/*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui libreoffice test lint compat constraints clean
+.PHONY: help demo ui libreoffice test lint compat bench constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +27,9 @@ lint: $(VENV)/test.ready ## Run the linters only
 
 compat: $(VENV)/test.ready ## Run the tests of the package on older Airflows, back to 2.11
 	@$(RUN).compat
+
+bench: $(VENV)/test.ready ## Measure time, memory and calls of large nights, against other ways
+	@$(VENV)/bin/python -m benchmarks
 
 constraints: $(VENV)/demo.ready ## Pin the newest versions of everything that is installed
 	@$(RUN).constraints

@@ -17,6 +17,7 @@ from workbench.postgres import Postgres
 from workbench.redis import Redis
 
 DAG_FILES = Path(__file__).parent / "dag_files"
+BUCKETS = ("lost-worker",)
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +47,9 @@ def airflow(cluster: CeleryAirflow) -> CeleryAirflow:
 def buckets(home: Path, cluster: CeleryAirflow) -> Iterator[Path]:
     """Serve a folder whose sub-folders are buckets of Airflow's connection ``aws_default``."""
     folder = home / "buckets"
-    folder.mkdir()
+    # The server does not see buckets that are made after its first look.
+    for bucket in BUCKETS:
+        (folder / bucket).mkdir(parents=True)
     with object_store(folder, str(VENV / "bin" / "rclone")) as connection:
         fields = json.loads(connection)
         cluster.connect("aws_default", fields.pop("conn_type"), **fields | {"extra": json.dumps(fields["extra"])})
