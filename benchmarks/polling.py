@@ -54,7 +54,8 @@ def compare(seed: int = 1) -> list[Polling]:
         "this provider, with progress": (lambda age, polls, done: pace.after(age, done), True),
     }
     random.seed(seed)
-    return [measure(name, way, random.Random(seed), progress) for name, (way, progress) in ways.items()]
+    same = [random.Random(seed) for _ in ways]  # noqa: S311 - no secret
+    return [measure(name, way, chance, on) for (name, (way, on)), chance in zip(ways.items(), same, strict=True)]
 
 
 def measure(name: str, way: Way, chance: random.Random, progress: bool) -> Polling:
