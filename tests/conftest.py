@@ -32,6 +32,14 @@ def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
     return folder
 
 
+@pytest.fixture(autouse=True)
+def own_accounts() -> None:
+    """Begin with no tokens, as a process does; a server may get the port of one that has ended."""
+    from airflow_provider_docconv.client.account import forget_accounts
+
+    forget_accounts()
+
+
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[object]:
     """A quick sandbox that everyone shares; who counts what it sees takes one of their own."""

@@ -121,7 +121,7 @@ class Pipeline:
         :raises DocConvError: if nothing will succeed before a person has acted
         """
         client = self.hook.get_conn()
-        before = client.calls.copy()
+        before = client.calls
         self._last_change = time.time()
         try:
             async with shared_async_client(client.settings) as polling:
@@ -131,7 +131,7 @@ class Pipeline:
         except Stopped as stopped:
             raise stopped.reason from stopped
         finally:
-            self.calls = client.calls + (self._client.calls if self._client else Counter()) - before
+            self.calls = client.calls - before
             # Only now no thread is at work any more.
             for conversion in self._active.values():
                 self._table.save(conversion.entry, UNDER_WAY)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-import time
-from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -18,21 +16,13 @@ import aiohttp
 import certifi
 from yarl import URL
 
-from airflow_provider_docconv.client.conversation import (
-    MAX_REPLY,
-    GetToken,
-    Send,
-    Sleep,
-    Talk,
-    converse,
-    log_in,
-)
+from airflow_provider_docconv.client.account import account_of
+from airflow_provider_docconv.client.conversation import MAX_REPLY, converse
 from airflow_provider_docconv.client.failures import explain, scrub
-from airflow_provider_docconv.client.logins import Logins
 from airflow_provider_docconv.client.retries import Failure, Fault
 from airflow_provider_docconv.client.settings import Settings
-from airflow_provider_docconv.services.auth import Token
-from airflow_provider_docconv.services.errors import AuthenticationFailed, DocConvError, TLSFailed, UnexpectedReply
+from airflow_provider_docconv.client.steps import Await, Send, Sleep, Talk
+from airflow_provider_docconv.services.errors import DocConvError, TLSFailed, UnexpectedReply
 from airflow_provider_docconv.services.messages import Flow, Reply
 
 T = TypeVar("T")
@@ -40,9 +30,9 @@ T = TypeVar("T")
 
 class AsyncClient:
     """
-    Runs flows over one session and with one token; all tasks of an event loop share it.
+    Runs flows over one session and with the connection's one token; all tasks of an event loop share it.
 
-    It carries small requests only: documents and results pass through the worker.
+    It carries small requests only: documents and results pass through the worker, and so do logins through a thread.
 
     :param settings: the connection
     :param session: the session to use
@@ -51,11 +41,8 @@ class AsyncClient:
     def __init__(self, settings: Settings, session: aiohttp.ClientSession) -> None:
         self.settings = settings
         self.service = settings.service()
-        #: How many requests were sent, by kind; the vendors bill them.
-        self.calls: Counter[str] = Counter()
+        self._account = account_of(settings)
         self._session = session
-        self._token: Token | None = None
-        self._lock = asyncio.Lock()
 
     async def run(self, flow: Flow[T]) -> T:
         """
@@ -63,26 +50,31 @@ class AsyncClient:
 
         :raises DocConvError: if the flow or the transport fails
         """
-        return await self._drive(converse(flow, self.settings))
+        return await self._drive(converse(flow, self._account))
+
+    async def close(self) -> None:
+        """Close the session."""
+        await self._session.close()
 
     async def _drive(self, talk: Talk[T]) -> T:
         outcome: Any = None
-        try:
-            while True:
-                outcome = await self._do(talk.send(outcome))
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        except DocConvError as error:
-            scrub(error, self.settings.client_secret, self._token.value if self._token else None)
-            raise
+        with closing(talk):
+            try:
+                while True:
+                    outcome = await self._do(talk.send(outcome))
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            except DocConvError as error:
+                scrub(error, *self._account.secrets)
+                raise
 
-    async def _do(self, step: Send | Sleep | GetToken) -> Any:
+    async def _do(self, step: Send | Sleep | Await) -> Any:
         if isinstance(step, Sleep):
             await asyncio.sleep(step.seconds)
             return None
-        if isinstance(step, GetToken):
-            return await self._current_token(step.refused)
+        if isinstance(step, Await):
+            return await asyncio.wrap_future(step.promise)
         try:
             return await self._send(step)
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -90,7 +82,7 @@ class AsyncClient:
 
     async def _send(self, step: Send) -> Reply:
         request = step.request
-        self.calls[step.kind] += 1
+        self._account.count(step.kind)
         data = b"".join(request.body.chunks()) if request.body else None
         url = URL(step.url, encoded=True).update_query(dict(request.query))
         async with self._session.request(
@@ -109,29 +101,16 @@ class AsyncClient:
             headers = {key.lower(): value for key, value in response.headers.items()}
             return Reply(response.status, headers, bytes(body))
 
-    async def _current_token(self, refused: Token | None) -> Token:
-        async with self._lock:
-            if self._token is None or self._token is refused or time.monotonic() >= self._token.renew_at:
-                self._token = await self._new_token()
-            return self._token
 
-    async def _new_token(self) -> Token:
-        logins = Logins(self.settings)
-        await asyncio.to_thread(logins.require_allowed)
-        try:
-            return await self._drive(log_in(self.settings, time.monotonic()))
-        except AuthenticationFailed:
-            await asyncio.to_thread(logins.record_refused)
-            raise
-
-
-_shared: dict[tuple[int, Settings], tuple[AsyncClient, list[object]]] = {}
+# By the loop itself, which lives as long as its entry: the id of one that is gone may belong to another loop.
+_shared: dict[tuple[asyncio.AbstractEventLoop, Settings], tuple[AsyncClient, list[object]]] = {}
 
 
 @asynccontextmanager
 async def shared_async_client(settings: Settings) -> AsyncIterator[AsyncClient]:
     """Share one client among all users of a connection in this event loop; the last one closes its session."""
-    key, user = (id(asyncio.get_running_loop()), settings), object()
+    _drop_closed_loops()
+    key, user = (asyncio.get_running_loop(), settings), object()
     if key not in _shared:
         _shared[key] = AsyncClient(settings, _new_session(settings)), []
     client, users = _shared[key]
@@ -142,7 +121,13 @@ async def shared_async_client(settings: Settings) -> AsyncIterator[AsyncClient]:
         users.remove(user)
         if not users:
             del _shared[key]
-            await client._session.close()
+            await client.close()
+
+
+def _drop_closed_loops() -> None:
+    for key in tuple(_shared):
+        if key[0].is_closed():
+            _shared.pop(key, None)
 
 
 def _new_session(settings: Settings) -> aiohttp.ClientSession:
@@ -154,7 +139,8 @@ def _new_session(settings: Settings) -> aiohttp.ClientSession:
             tls = ssl.create_default_context(cafile=authorities)
         except OSError as error:
             raise TLSFailed(f"the file {authorities!r} of trusted authorities can't be read ({error})") from error
-    session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(ssl=tls, limit=20))
+    connector = aiohttp.TCPConnector(ssl=tls, limit=settings.max_concurrent_calls)
+    session = aiohttp.ClientSession(timeout=timeout, connector=connector)
     # Otherwise aiohttp repeats a PUT on its own when a reused connection breaks, and GroupDocs starts with a PUT.
     session._retry_connection = False
     return session

@@ -71,6 +71,19 @@ class Attempts:
             return None
         return self._backoff() if asked is None else asked
 
+    def busy(self, status: int, headers: Mapping[str, str], delay: float | None) -> float | None:
+        """
+        Return the seconds for which the service wants to be left alone by everybody, None if it has not said so.
+
+        :param status: the reply's status
+        :param headers: the reply's headers, with lower-case names
+        :param delay: what :meth:`after_reply` has said to it
+        """
+        asked = retry_after(headers.get("retry-after"))
+        if status not in self._again or status not in NOT_DONE or (status == 503 and asked is None):
+            return None
+        return min((delay or 0.0) if asked is None else asked, LONGEST_DELAY)
+
     def after_failure(self, failure: Failure) -> float:
         """
         Return the seconds to wait before the next attempt.

@@ -25,6 +25,8 @@ class Settings:
     :param connect_timeout: seconds until a connection must stand
     :param read_timeout: seconds that the service may be silent
     :param verify: whether to verify TLS certificates, or the file of the authorities to trust
+    :param max_concurrent_calls: how many calls a process may have under way at once
+    :param max_calls_per_second: how many it may send in a second
     """
 
     service_name: str
@@ -36,6 +38,8 @@ class Settings:
     connect_timeout: float = 10.0
     read_timeout: float = 120.0
     verify: bool | str = True
+    max_concurrent_calls: int = 20
+    max_calls_per_second: float = 1000.0
 
     def service(self) -> ConversionService:
         """Return the protocol to speak."""

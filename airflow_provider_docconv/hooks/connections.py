@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -57,9 +58,11 @@ def read_settings(connection: Connection) -> Settings:
         _host(connection),
         str(extra.get("auth_url") or ""),
         extra.get("storage_name") or None,
-        _seconds(extra, "connect_timeout", 10.0),
-        _seconds(extra, "timeout", 120.0),
+        _positive(extra, "connect_timeout", 10.0, "a number of seconds"),
+        _positive(extra, "timeout", 120.0, "a number of seconds"),
         _verify(extra.get("verify")),
+        _at_once(extra),
+        _positive(extra, "max_calls_per_second", 1000.0, "a number of calls", most=10_000.0),
     )
 
 
@@ -85,17 +88,26 @@ def _host(connection: Connection) -> str:
     return f"{scheme}://{name}{port}{slash}{path}"
 
 
-def _seconds(extra: Mapping[str, Any], key: str, default: float) -> float:
+def _positive(extra: Mapping[str, Any], key: str, default: float, what: str, most: float = sys.float_info.max) -> float:
     value = extra.get(key)
     if value in (None, ""):
         return default
     try:
-        seconds = float(str(value))
+        number = float(str(value))
     except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise InvalidOptions(f"the connection's {key} must be a number of seconds, not {value!r}", remedy="correct it")
-    return seconds
+        number = 0.0
+    if not 0 < number <= most:
+        raise InvalidOptions(f"the connection's {key} must be {what}, not {value!r}", remedy="correct it")
+    return number
+
+
+def _at_once(extra: Mapping[str, Any]) -> int:
+    number = _positive(extra, "max_concurrent_calls", 20.0, "a number of calls", most=1000.0)
+    if number != int(number):
+        raise InvalidOptions(
+            f"the connection's max_concurrent_calls must be a whole number, not {number}", remedy="correct it"
+        )
+    return int(number)
 
 
 def _verify(value: object) -> bool | str:

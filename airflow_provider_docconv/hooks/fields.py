@@ -61,6 +61,16 @@ class ConnectionType:
                 "description": "How long a connection may take to stand; 10 seconds if left empty.",
                 "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 600},
             },
+            "max_concurrent_calls": {
+                "label": "Calls at once",
+                "description": "How many calls a process may have under way at once; 20 if left empty.",
+                "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000},
+            },
+            "max_calls_per_second": {
+                "label": "Calls per second",
+                "description": "How many calls a process may send in a second; 1000 if left empty.",
+                "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 10000},
+            },
             "verify": {
                 "label": "Verify TLS",
                 "description": "true, false, or a file with the certificate authorities to trust.",

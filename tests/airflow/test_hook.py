@@ -85,6 +85,10 @@ EXTRAS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ),
     ({"timeout": "", "verify": "", "storage_name": ""}, {"read_timeout": 120.0, "verify": True, "storage_name": None}),
     ({"timeout": "7", "connect_timeout": 2}, {"read_timeout": 7.0, "connect_timeout": 2.0}),
+    ({}, {"max_concurrent_calls": 20, "max_calls_per_second": 1000.0}),
+    ({"max_concurrent_calls": None, "max_calls_per_second": ""}, {"max_concurrent_calls": 20}),
+    ({"max_concurrent_calls": "7"}, {"max_concurrent_calls": 7}),
+    ({"max_concurrent_calls": 7.0, "max_calls_per_second": "0.5"}, {"max_calls_per_second": 0.5}),
     ({"verify": "False"}, {"verify": False}),
     ({"verify": "true"}, {"verify": True}),
     ({"verify": False}, {"verify": False}),
@@ -108,6 +112,18 @@ def test_a_timeout_that_is_none(key: str, value: object, monkeypatch: pytest.Mon
     ok, said = DocConvHook.for_connection("docs").test_connection()
     assert not ok
     assert f"the connection's {key} must be a number of seconds" in said
+
+
+@pytest.mark.parametrize("value", ["many", 0, -1, "inf", "nan", [], "1e999", 10_001])
+@pytest.mark.parametrize("key", ["max_concurrent_calls", "max_calls_per_second"])
+def test_a_limit_that_is_none(key: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = said_by_test(monkeypatch, "http://h", extra={key: value})
+    assert f"the connection's {key} must be a number of calls" in said
+
+
+def test_no_fractions_of_calls_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = said_by_test(monkeypatch, "http://h", extra={"max_concurrent_calls": 1.5})
+    assert "max_concurrent_calls must be a whole number, not 1.5" in said
 
 
 def test_a_connection_of_another_type(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,14 +70,21 @@ def test_what_it_names_is_there() -> None:
 def test_the_forms_fields_are_those_that_are_read(conn_type: str) -> None:
     param = pytest.importorskip("airflow.sdk.definitions.param", reason="Airflow before 3 has other forms")
     fields = TYPES[conn_type]["conn-fields"]
-    assert set(fields) - {"storage_name"} == {"auth_url", "timeout", "connect_timeout", "verify"}
+    assert set(fields) - {"storage_name"} == {
+        "auth_url",
+        "timeout",
+        "connect_timeout",
+        "max_concurrent_calls",
+        "max_calls_per_second",
+        "verify",
+    }
     assert ("storage_name" in fields) is (conn_type != "aspose_ocr")
     # Airflow masks such values wherever they appear.
     assert not any("token" in name or "secret" in name for name in fields)
     for name, field in fields.items():
         # An empty field of the form is null.
         param.Param(None, **field["schema"]).resolve()
-        param.Param(30 if "timeout" in name else "text", **field["schema"]).resolve()
+        param.Param(30 if "timeout" in name or name.startswith("max_") else "text", **field["schema"]).resolve()
 
 
 def test_the_forms_of_older_airflows_say_the_same() -> None:

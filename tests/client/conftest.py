@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 from carriers import Carrier, MakeCarrier, settings_for
 
-from airflow_provider_docconv.client import retries
+from airflow_provider_docconv.client import retries, tokens, turns
+from airflow_provider_docconv.client.account import forget_accounts
 
 
 @pytest.fixture(params=["blocking", "asynchronous"])
 def carrier(request: pytest.FixtureRequest) -> Iterator[MakeCarrier]:
-    """Make carriers, each with a session and a token of its own."""
+    """Make carriers, each with a session and a token of its own, as if it were alone in a process."""
     made: list[Carrier] = []
 
     def make(url: str, service: str = "aspose_slides", **values: Any) -> Carrier:
+        forget_accounts()
         made.append(Carrier(request.param, settings_for(url, service, **values)))
         return made[-1]
 
@@ -33,13 +35,17 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Write down this thread's waits instead of waiting; the sandbox and the servers, in others, go on as ever."""
+    """
+    Write down the waits of this thread and of its logins instead of waiting; the budget's clock goes on by them.
+
+    The sandbox and the servers, in other threads, go on as ever.
+    """
     taken: list[float] = []
     here = threading.get_ident()
-    real_sleep, real_nap = time.sleep, asyncio.sleep
+    real_sleep, real_nap, real_clock = time.sleep, asyncio.sleep, time.monotonic
 
     def sleep(seconds: float) -> None:
-        if threading.get_ident() == here:
+        if threading.get_ident() == here or threading.current_thread().name == tokens.THREAD:
             taken.append(seconds)
         else:
             real_sleep(seconds)
@@ -50,6 +56,7 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         taken.append(seconds)
         return await real_nap(0, result)
 
+    monkeypatch.setattr(turns, "monotonic", lambda: real_clock() + sum(taken))
     monkeypatch.setattr(time, "sleep", sleep)
     monkeypatch.setattr(asyncio, "sleep", nap)
     return taken

@@ -27,7 +27,7 @@ def in_seconds(seconds: float) -> str:
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
-    ("header", "least", "most"), [(lambda: "30", 30, 30), (lambda: in_seconds(30), 1, 30), (lambda: "0", 0, 0)]
+    ("header", "least", "most"), [(lambda: "30", 29, 30), (lambda: in_seconds(30), 1, 30), (lambda: "0", 0, 0)]
 )
 def test_the_service_is_given_the_time_it_asks_for(
     carrier: MakeCarrier, naps: list[float], status: int, header: Callable[[], str], least: float, most: float
@@ -35,8 +35,8 @@ def test_the_service_is_given_the_time_it_asks_for(
     with Hostile(Answer(b"", status, {"Retry-After": header()}), RUNNING) as server:
         assert carrier(server.url).status().word == "Started"
         assert len(server.calls) == 2
-    [nap] = naps
-    assert least <= nap <= most
+    assert len(naps) == (most > 0)
+    assert least <= sum(naps) <= most
 
 
 @pytest.mark.parametrize("header", [lambda: "61", lambda: in_seconds(3600), lambda: "9" * 400])
@@ -64,7 +64,7 @@ def test_without_a_sensible_header_the_waits_grow(
             carrier(server.url).status()
         assert len(server.calls) == 4
     if "GMT" in header:
-        assert naps == [0.0, 0.0, 0.0]
+        assert naps == []
     else:
         first, second, third = naps
         assert 7.5 <= first <= 12.5 <= 15 <= second <= 25 <= 30 <= third <= 50
