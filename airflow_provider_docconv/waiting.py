@@ -23,8 +23,9 @@ class Pace:
     """
     When to poll, so that few polls (which the vendors bill) lose little time.
 
-    The interval grows with the age of the operation. Once a few operations have ended, the others are left alone until
-    most of what the quick ones took has passed.
+    The interval grows with the age of the operation. Where the service reports progress, the next poll is near the end
+    that it promises. Once a few operations have ended, the others are left alone until most of what the quick ones took
+    has passed.
 
     :param shortest: the shortest interval, in seconds
     :param longest: the longest interval, in seconds
@@ -34,6 +35,8 @@ class Pace:
     _GROWTH = 0.2
     _JITTER = 0.05
     _FEWEST = 8
+    # Of what is left by the progress so far: the last steps may be quicker than the first ones.
+    _TRUST = 0.8
 
     def __init__(self, shortest: float, longest: float, typical: float = 0.0) -> None:
         self._shortest = shortest
@@ -41,11 +44,20 @@ class Pace:
         self.typical = typical
         self._durations: deque[float] = deque(maxlen=64)
 
-    def after(self, age: float) -> float:
-        """Return the seconds until the next poll of an operation that has run for these seconds."""
+    def after(self, age: float, done: float = 0.0) -> float:
+        """
+        Return the seconds until the next poll.
+
+        :param age: seconds for which the operation has run
+        :param done: the share of the work that it has done, 0 if it does not say
+        """
         if age < self.typical:
             return min(max(self.typical - age, self._shortest), self._longest)
-        interval = min(self._GROWTH * age, self._longest)
+        interval = self._GROWTH * age
+        if 0 < done < 1:
+            # Never more than twice the age: a first step may be much quicker than the others.
+            interval = min(self._TRUST * age * (1 - done) / done, 2 * age)
+        interval = min(interval, self._longest)
         # Operations that began together must not be polled together for ever.
         return max(interval * random.uniform(1 - self._JITTER, 1), self._shortest)  # noqa: S311 - no secret
 
@@ -88,6 +100,7 @@ class Wait:
         #: How many polls there were.
         self.polls = 0
         self._failing_since: float | None = None
+        self._done = 0.0
         self._shown = ""
 
     def after_poll(self, outcome: Operation | DocConvError, now: float) -> Operation | float:
@@ -102,6 +115,7 @@ class Wait:
         self.polls += 1
         if isinstance(outcome, Operation):
             self._failing_since = None
+            self._done = outcome.done
             if outcome.state.is_terminal:
                 return outcome
         else:
@@ -117,7 +131,7 @@ class Wait:
 
     def until_next(self, now: float) -> float:
         """Return the seconds until the next poll, which is not after the deadline."""
-        return max(0.0, min(self._pace.after(max(0.0, now - self._started)), self._deadline - now))
+        return max(0.0, min(self._pace.after(max(0.0, now - self._started), self._done), self._deadline - now))
 
     def news(self, outcome: Operation | DocConvError) -> str | None:
         """Return a line for the log if the poll brought something new."""

@@ -41,7 +41,9 @@ class ConversionSensor(BaseSensorOperator):
     :param operation_id: the operation that :class:`StartConversionOperator` returned (templated)
     :param conn_id: the connection it was started with (templated)
     :param source: the document, to name it in messages (templated)
-    :param poke_interval: seconds between polls, which the vendors bill
+    :param poke_interval: the shortest time between two polls, in seconds. It grows with the age of the operation, and
+        follows its progress where the service reports that, because the vendors bill polls
+    :param max_wait: the longest time between two polls, in seconds
     :param timeout: seconds until the wait gives up; the conversion itself may go on
     :param fault_tolerance: seconds for which polls may fail; in the reschedule mode, the timeout
     :param grace: seconds for which a deferrable sensor polls in the worker first: most conversions are quick, and
@@ -58,14 +60,15 @@ class ConversionSensor(BaseSensorOperator):
         operation_id: str,
         conn_id: str,
         source: str | None = None,
-        poke_interval: timedelta | float = 5.0,
+        poke_interval: timedelta | float = 2.0,
+        max_wait: timedelta | float = 300.0,
         timeout: timedelta | float = _TIMEOUT,
         fault_tolerance: float = 900.0,
         grace: float = 3.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
-        super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
+        super().__init__(poke_interval=poke_interval, max_wait=max_wait, timeout=timeout, **kwargs)
         self.operation_id = operation_id
         self.conn_id = conn_id
         self.source = source
@@ -73,6 +76,7 @@ class ConversionSensor(BaseSensorOperator):
         self.grace = grace
         self.deferrable = deferrable
         self._wait: Wait | None = None
+        self._deadline = float("inf")
 
     def execute(self, context: Context) -> str:
         """
@@ -120,6 +124,14 @@ class ConversionSensor(BaseSensorOperator):
             raise
 
     def _execute_plain(self, context: Context) -> str:
+        if self.reschedule:
+            return self._execute_rescheduled(context)
+        self._deadline = time.time() + self.timeout
+        while (delay := self._poll()) is not None:
+            time.sleep(delay)
+        return self.operation_id
+
+    def _execute_rescheduled(self, context: Context) -> str:
         from airflow_provider_docconv.exceptions import DeadlineExceeded, DocConvError
 
         try:
@@ -133,20 +145,22 @@ class ConversionSensor(BaseSensorOperator):
         return result
 
     def _execute_deferrable(self) -> str:
-        deadline = time.time() + self.timeout
+        began = time.time()
         if not self._ended_within_grace():
-            self._wait_for_trigger(deadline)
+            self._wait_for_trigger(began)
         return self.operation_id
 
-    def _wait_for_trigger(self, deadline: float) -> NoReturn:
+    def _wait_for_trigger(self, began: float) -> NoReturn:
         from airflow_provider_docconv.triggers.docconv import ConversionTrigger
 
         self.defer(
             trigger=ConversionTrigger(
                 operation_id=self.operation_id,
                 conn_id=self.conn_id,
-                deadline=deadline,
+                deadline=began + self.timeout,
+                started=began,
                 poll_interval=self.poke_interval,
+                max_poll_interval=self._longest_interval,
                 fault_tolerance=self.fault_tolerance,
             ),
             method_name="execute_complete",
@@ -173,8 +187,9 @@ class ConversionSensor(BaseSensorOperator):
             self._wait = Wait(
                 self.operation_id,
                 self._hook.fields.label,
-                deadline=float("inf"),
-                pace=Pace(self.poke_interval, self.poke_interval),
+                deadline=self._deadline,
+                pace=Pace(self.poke_interval, self._longest_interval),
+                started=time.time(),
                 fault_tolerance=self.timeout if self.reschedule else self.fault_tolerance,
             )
         outcome: Operation | DocConvError
@@ -189,6 +204,12 @@ class ConversionSensor(BaseSensorOperator):
             self._finish(step)
             return None
         return step
+
+    @property
+    def _longest_interval(self) -> float:
+        # Older Airflows keep what they are given.
+        longest: Any = self.max_wait
+        return longest.total_seconds() if isinstance(longest, timedelta) else float(longest)
 
     def _finish(self, operation: Operation) -> str:
         from airflow_provider_docconv.waiting import require_succeeded

@@ -52,6 +52,11 @@ class Operation:
     step_words: str | None = None
 
     @property
+    def done(self) -> float:
+        """The share of the work that is done, from 0 to 1; 0 if the service does not say."""
+        return min(self.step / self.steps, 1.0) if self.step and self.steps else 0.0
+
+    @property
     def progress(self) -> str:
         """Say in a few words how far it is ("running, step 3 of 15: Converting slide 3 of 15")."""
         text = self.state.value.replace("_", " ")

@@ -28,7 +28,9 @@ class ConversionTrigger(BaseTrigger):
     :param operation_id: the operation
     :param conn_id: the connection
     :param deadline: when to give up, in seconds since the epoch, so that a restart does not stretch it
-    :param poll_interval: seconds between polls
+    :param poll_interval: the shortest time between two polls, in seconds
+    :param max_poll_interval: the longest one; the same if it is None
+    :param started: when the operation began, in seconds since the epoch, as far as known: its age sets the interval
     :param fault_tolerance: seconds for which polls may fail
     """
 
@@ -39,6 +41,8 @@ class ConversionTrigger(BaseTrigger):
         conn_id: str,
         deadline: float,
         poll_interval: float,
+        max_poll_interval: float | None = None,
+        started: float | None = None,
         fault_tolerance: float = FAULT_TOLERANCE,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base is untyped.
@@ -46,6 +50,8 @@ class ConversionTrigger(BaseTrigger):
         self.conn_id = conn_id
         self.deadline = deadline
         self.poll_interval = poll_interval
+        self.max_poll_interval = max_poll_interval
+        self.started = started
         self.fault_tolerance = fault_tolerance
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -57,6 +63,8 @@ class ConversionTrigger(BaseTrigger):
                 "conn_id": self.conn_id,
                 "deadline": self.deadline,
                 "poll_interval": self.poll_interval,
+                "max_poll_interval": self.max_poll_interval,
+                "started": self.started,
                 "fault_tolerance": self.fault_tolerance,
             },
         )
@@ -71,13 +79,14 @@ class ConversionTrigger(BaseTrigger):
             yield TriggerEvent({"operation": operation.serialize()})
 
     async def _wait(self) -> Operation:
-        pace = Pace(self.poll_interval, self.poll_interval)
+        pace = Pace(self.poll_interval, self.max_poll_interval or self.poll_interval)
         async with async_client(self.conn_id) as client:
             wait = Wait(
                 self.operation_id,
                 client.settings.label,
                 deadline=self.deadline,
                 pace=pace,
+                started=self.started or time.time(),
                 fault_tolerance=self.fault_tolerance,
             )
             first = wait.until_next(time.time())

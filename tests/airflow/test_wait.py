@@ -210,7 +210,14 @@ def test_the_triggers_row(monkeypatch: pytest.MonkeyPatch) -> None:
     assert getattr(importlib.import_module(module), name) is ConversionTrigger
     assert json.loads(json.dumps(kwargs)) == kwargs
     assert before + 3600 <= kwargs.pop("deadline") <= time.time() + 3600
-    assert kwargs == {"operation_id": "op-1", "conn_id": "docs", "poll_interval": 7, "fault_tolerance": 60.0}
+    assert before <= kwargs.pop("started") <= time.time()
+    assert kwargs == {
+        "operation_id": "op-1",
+        "conn_id": "docs",
+        "poll_interval": 7,
+        "max_poll_interval": 300,
+        "fault_tolerance": 60.0,
+    }
     # Airflow's own check comes later than the trigger's, which says more.
     assert found.timeout > timedelta(hours=1)
     assert SECRET not in repr((path, kwargs, found.kwargs))
