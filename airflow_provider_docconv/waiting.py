@@ -97,7 +97,7 @@ class Wait:
         self._pace = pace
         self._started = started
         self._fault_tolerance = fault_tolerance
-        #: How many polls there were.
+        #: How many polls were sent; whoever sends them counts them.
         self.polls = 0
         self._failing_since: float | None = None
         self._done = 0.0
@@ -112,7 +112,6 @@ class Wait:
         :raises DeadlineExceeded: if it is too late to go on
         :raises DocConvError: if polling can't succeed, or has failed for too long
         """
-        self.polls += 1
         if isinstance(outcome, Operation):
             self._failing_since = None
             self._done = outcome.done

@@ -32,6 +32,7 @@ async def watch(
     delay = first
     while True:
         await asyncio.sleep(delay)
+        wait.polls += 1
         outcome: Operation | DocConvError
         try:
             outcome = await client.run(client.service.status(operation_id))

@@ -95,8 +95,8 @@ def describe() -> str:
     return f"""## Polling
 
 Computed, not measured: {COUNT:,} operations of 2 s to 1 h, spread evenly on a logarithmic scale, the same for each way.
-What may be lost between the end and its notice is 2 s or a tenth of the duration, whichever is more; the goal is 20 polls
-at the median, and 12 where the service reports progress.
+What may be lost between the end and its notice is 2 s or a tenth of the duration, whichever is more; the goal is 20
+polls at the median, and 12 where the service reports progress.
 
 {table(heads, rows, right=heads[1:])}
 """
