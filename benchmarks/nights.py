@@ -164,7 +164,7 @@ the same documents with the provider's blocking client in {TRANSFERS} threads, w
 measured just before; a run can be below it, because transfers and the service's work overlap. The task's memory is the
 resident set of its process, what it shares with its parent included: "idle" just before execute(), with nothing of the
 provider but the operator imported, and the growth from there to the kernel's high-water mark, of the worst of its
-processes. The triggerer's is the sum over its processes. A trigger's row is the encrypted column "kwargs" in the
+processes. The triggerer's is the sum over its processes. A trigger's row is the column "kwargs" in the
 database, looked at twice a second.
 
 {table(heads, rows, right=heads[1:])}
