@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
+from weakref import WeakValueDictionary
 
 import aiohttp
 import certifi
@@ -43,6 +44,10 @@ class AsyncClient:
         self.service = settings.service()
         self._account = account_of(settings)
         self._session = session
+        # Kept as long as this client, so that no other loop gets its id meanwhile.
+        self._loop = asyncio.get_running_loop()
+        #: How many share it now.
+        self.users = 0
 
     async def run(self, flow: Flow[T]) -> T:
         """
@@ -102,32 +107,23 @@ class AsyncClient:
             return Reply(response.status, headers, bytes(body))
 
 
-# By the loop itself, which lives as long as its entry: the id of one that is gone may belong to another loop.
-_shared: dict[tuple[asyncio.AbstractEventLoop, Settings], tuple[AsyncClient, list[object]]] = {}
+# Held by their users only: those of a loop that was closed under them vanish with it.
+_shared: WeakValueDictionary[tuple[int, Settings], AsyncClient] = WeakValueDictionary()
 
 
 @asynccontextmanager
 async def shared_async_client(settings: Settings) -> AsyncIterator[AsyncClient]:
     """Share one client among all users of a connection in this event loop; the last one closes its session."""
-    _drop_closed_loops()
-    key, user = (asyncio.get_running_loop(), settings), object()
-    if key not in _shared:
-        _shared[key] = AsyncClient(settings, _new_session(settings)), []
-    client, users = _shared[key]
-    users.append(user)
+    key = id(asyncio.get_running_loop()), settings
+    client = _shared.get(key) or _shared.setdefault(key, AsyncClient(settings, _new_session(settings)))
+    client.users += 1
     try:
         yield client
     finally:
-        users.remove(user)
-        if not users:
+        client.users -= 1
+        if not client.users:
             del _shared[key]
             await client.close()
-
-
-def _drop_closed_loops() -> None:
-    for key in tuple(_shared):
-        if key[0].is_closed():
-            _shared.pop(key, None)
 
 
 def _new_session(settings: Settings) -> aiohttp.ClientSession:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import threading
 import time
@@ -245,8 +246,32 @@ def test_a_session_of_a_closed_loop_is_never_used_again() -> None:
             loop.close()
         assert wait_in_a_loop(settings, 2) == ["Started"] * 2
     assert len({id(client) for _, client in kept}) == 3
-    assert not asynchronous._shared
     assert len(server.logins) == 1
+    kept.clear()
+    gc.collect()
+    assert not asynchronous._shared
+
+
+# Whoever closes a loop under its tasks is told so by asyncio.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_what_a_closed_loop_leaves_behind_takes_no_place() -> None:
+    first = [Answer(fault="hang")]
+
+    async def leave_behind(settings: Settings) -> None:
+        lent = shared_async_client(settings)
+        client = await lent.__aenter__()
+        tasks = [asyncio.create_task(client.run(client.service.status("op-1"))) for _ in range(3)]
+        await asyncio.wait(tasks, timeout=0.3)
+
+    with Hostile(answer=lambda _: first.pop() if first else RUNNING) as server:
+        settings = settings_for(server.url, max_concurrent_calls=1)
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(leave_behind(settings))
+        loop.close()
+        del loop
+        gc.collect()
+        assert not first
+        assert outcome_of(Client(settings)) == "Started"
 
 
 def test_a_child_begins_without_a_token() -> None:
