@@ -140,7 +140,8 @@ class Conversion:
         done = replace(
             self.entry, **pipeline.signature, progress=Progress.DELIVERED, results=[dict(each) for each in results]
         )
-        self.entry = pipeline.journal.write(replace(done, error=None))
+        # Were this lost, the next try would fetch the result once more, and convert nothing.
+        self.entry = pipeline.journal.note(replace(done, error=None))
 
     def _tries_again(self, error: DocConvError) -> bool:
         """Tell whether another attempt is of use now, and take back what the error has proved wrong."""

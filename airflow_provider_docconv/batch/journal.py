@@ -64,6 +64,27 @@ class Journal:
 
     def write(self, entry: Entry) -> Entry:
         """Write an entry, and return it with its number when it is durable."""
+        entry, change = self._add(entry)
+        with self._turn:
+            while self._busy and self._written < change:
+                self._turn.wait()
+            if self._written >= change:
+                return entry  # It went along with somebody else's.
+            self._busy = True
+        self._take_turn()
+        return entry
+
+    def note(self, entry: Entry) -> Entry:
+        """Write an entry if nobody else is writing; else it goes along with the next one. Return it with its number."""
+        entry, _ = self._add(entry)
+        with self._turn:
+            if self._busy:
+                return entry
+            self._busy = True
+        self._take_turn()
+        return entry
+
+    def _add(self, entry: Entry) -> tuple[Entry, int]:
         with self._lock:
             # Counts on over tries and runs, whose clocks may differ.
             self._seq = max(self._seq + 1, time.time_ns() // 1000)
@@ -71,20 +92,15 @@ class Journal:
             self._segment.pop(entry.key, None)  # The later one comes last.
             self._segment[entry.key] = entry.to_json()
             self._changes += 1
-            change = self._changes
-        with self._turn:
-            while self._busy and self._written < change:
-                self._turn.wait()
-            if self._written >= change:
-                return entry  # It went along with somebody else's.
-            self._busy = True
+            return entry, self._changes
+
+    def _take_turn(self) -> None:
         try:
             self._write_segment()
         finally:
             with self._turn:
                 self._busy = False
                 self._turn.notify_all()
-        return entry
 
     def clear(self) -> None:
         """Forget everything; what was written must be known elsewhere by now."""

@@ -165,10 +165,12 @@ class Pipeline:
         """
         operation_id, started = str(entry.operation_id), entry.started or time.time()
         known = self._ended.pop(operation_id, None)
+        watched = fresh or known is not None
         if known is None:
             known = await self._watch(operation_id, started, fresh), time.time()
             self._last_success = self._last_change = known[1]
-        self.pace.learn(known[1] - started)
+        if watched:  # Of others, nobody knows for how long they had ended already.
+            self.pace.learn(known[1] - started)
         return known
 
     async def _watch(self, operation_id: str, started: float, fresh: bool) -> Operation:

@@ -282,3 +282,15 @@ def test_the_journal_holds_what_the_task_state_store_takes(state: Spy) -> None:
     journal.write(large(1).failed(ConversionFailed("no", said="\ud800 \0 \u2028")))
     for segment in state.sets:
         assert json.loads(json.dumps(segment, allow_nan=False)) == segment
+
+
+def test_a_note_waits_for_nobody_and_is_never_lost_by_those_who_write(state: Spy) -> None:
+    journal = Journal(state)
+    first = journal.note(entry(1))
+    assert read(state) == [first]
+    journal._busy = True  # as while another thread is writing
+    second = journal.note(entry(2))
+    assert read(state) == [first]
+    journal._busy = False
+    third = journal.write(entry(3))
+    assert read(state) == [first, second, third]
