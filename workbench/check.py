@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from workbench import libreoffice
 from workbench.documents import prepare
@@ -13,7 +14,9 @@ from workbench.environment import CACHE, HOME, ROOT, VENV, program_environment
 
 TOOLS = VENV / "bin"
 CODE = ("airflow_provider_docconv", "dags_examples", "tests", "workbench")
-PYTEST = ("pytest", f"--basetemp={HOME / 'tmp' / 'pytest'}", "-o", f"cache_dir={CACHE / 'pytest'}")
+PYTEST = ("pytest", "-o", f"cache_dir={CACHE / 'pytest'}")
+# These mostly wait for Airflow's processes, so that the others can run beside them.
+AIRFLOWS = ("tests/dags", "tests/cluster")
 LINTERS = (
     ("ruff", "check", "--quiet", "--cache-dir", str(CACHE / "ruff"), "."),
     ("ruff", "format", "--check", "--quiet", "--cache-dir", str(CACHE / "ruff"), "."),
@@ -40,12 +43,36 @@ def tests() -> bool:
         print(f"Tests of those engines will be skipped: {error}", flush=True)
     prepare()
     (HOME / "tmp").mkdir(exist_ok=True)
-    return tool(*PYTEST)
+    with ThreadPoolExecutor() as pool:
+        beside = pool.submit(quietly, *PYTEST, f"--basetemp={HOME / 'tmp' / 'airflows'}", *AIRFLOWS)
+        ignored = [f"--ignore={folder}" for folder in AIRFLOWS]
+        well = tool(*PYTEST, f"--basetemp={HOME / 'tmp' / 'pytest'}", *ignored)
+        also_well, text = beside.result()
+    print(text, flush=True)
+    return well and also_well
 
 
 def tool(*command: str) -> bool:
     """Run a tool of the virtual environment and tell whether it was content."""
     return content([str(TOOLS / command[0]), *command[1:]])
+
+
+def quietly(*command: str) -> tuple[bool, str]:
+    """Run a tool of the virtual environment, and tell whether it was content and what it printed."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [str(TOOLS / command[0]), *command[1:]],
+        cwd=ROOT,
+        env=program_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return (
+        done.returncode == 0,
+        f"{done.stdout}— {command[0]} of {' '.join(AIRFLOWS)}: {time.monotonic() - began:.0f} s",
+    )
 
 
 def whitespace() -> bool:
