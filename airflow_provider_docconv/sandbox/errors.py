@@ -25,7 +25,7 @@ class Cause(StrEnum):
 
     MISSING_SOURCE = "missing_source"
     MISSING_PASSWORD = "missing_password"  # noqa: S105  # a word for an error, not a password
-    WRONG_PASSWORD = "wrong_password"  # noqa: S105
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105  # likewise
     DAMAGED = "damaged"
     UNSUPPORTED = "unsupported"
     OUT_OF_RANGE = "out_of_range"

@@ -150,7 +150,7 @@ def _sniff_zip(path: Path) -> str:
 
 def _sniff_ole(path: Path) -> str:
     try:
-        import olefile  # type: ignore[import-untyped]
+        import olefile  # type: ignore[import-untyped]  # it has no types
     except ImportError as error:
         raise ConversionError(Cause.UNSUPPORTED, "Old Office files need the olefile package.") from error
     try:

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from nights import Night
 from pptx import Presentation
+from stage import connect
 
+from airflow_provider_docconv.batch import conversion
 from airflow_provider_docconv.client import retries
 from airflow_provider_docconv.client.blocking import shared_client
+from workbench.standin import StandIn
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +37,36 @@ def deck(deck_bytes: bytes, tmp_path: Path) -> str:
     path = tmp_path / "my deck.pptx"
     path.write_bytes(deck_bytes)
     return f"file://{path}"
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversion, "_FIRST_PAUSE", 0.01)
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Night:
+    return Night(tmp_path)
+
+
+@pytest.fixture(params=["task state store", "files"])
+def any_night(request: pytest.FixtureRequest, tmp_path: Path) -> Night:
+    """Make nights of Airflow 3.3 and of those before."""
+    return Night(tmp_path, has_store=request.param == "task state store")
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., StandIn]]:
+    """Start stand-ins, and point the connection to the newest."""
+    started: list[StandIn] = []
+
+    def start(*options: str) -> StandIn:
+        standin = StandIn(tmp_path / f"standin-{len(started)}.log", *options)
+        started.append(standin.__enter__())
+        standin.wait_until_healthy()
+        connect(monkeypatch, standin.url)
+        return standin
+
+    yield start
+    for each in started:
+        each.__exit__(None, None, None)

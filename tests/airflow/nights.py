@@ -100,3 +100,8 @@ class Night:
         own = [path.read_text() for path in (self.folder / "out" / ".docconv").rglob("*") if path.is_file()]
         stores = [row for store in self.stores.values() if store for row in store.rows.values()]
         return "\n".join([*own, *stores, json.dumps(self.deferred)])
+
+
+def calls(standin: StandIn) -> int:
+    """Count everything that a service was asked."""
+    return sum(standin.stats(sources=False)["calls"].values())

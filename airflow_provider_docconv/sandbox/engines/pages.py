@@ -13,7 +13,7 @@ from airflow_provider_docconv.sandbox.errors import Cause, ConversionError
 from airflow_provider_docconv.sandbox.formats import IMAGES
 
 if TYPE_CHECKING:
-    import pypdfium2  # type: ignore[import-untyped]
+    import pypdfium2  # type: ignore[import-untyped]  # it has no types
     from PIL.Image import Image
 
 _POINTS_PER_INCH = 72

@@ -23,8 +23,8 @@ def decrypt(document: Path, source: str, work: Work) -> tuple[Path, str]:
     """
     if source not in _MAY_BE_ENCRYPTED:
         return document, source
-    import msoffcrypto  # type: ignore[import-untyped]
-    from msoffcrypto.exceptions import InvalidKeyError  # type: ignore[import-untyped]
+    import msoffcrypto  # type: ignore[import-untyped]  # it has no types
+    from msoffcrypto.exceptions import InvalidKeyError  # type: ignore[import-untyped]  # it has no types
 
     output = work.folder / "decrypted"
     with document.open("rb") as file:
