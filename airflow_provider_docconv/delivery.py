@@ -37,12 +37,17 @@ def _fetch(
 ) -> StoredResult:
     for _ in range(_DOWNLOADS - 1):
         try:
-            return _fetch_once(hook, file, destination, number)
+            return _fetch_once(hook, file, destination, number, log)
         except TruncatedResult as error:
             log.warning("%s Fetching it again", error)
-    return _fetch_once(hook, file, destination, number)
+    return _fetch_once(hook, file, destination, number, log)
 
 
-def _fetch_once(hook: DocConvHook, file: ResultFile, destination: Destination, number: int | None) -> StoredResult:
+def _fetch_once(
+    hook: DocConvHook, file: ResultFile, destination: Destination, number: int | None, log: logging.Logger | Any
+) -> StoredResult:
     with hook.open_result(file) as (result, chunks):
-        return destination.store(chunks, result.name, number)
+        stored = destination.store(chunks, result.name, number)
+    if result.resumed:
+        log.info("The result broke off %d times and was gone on with", result.resumed)
+    return stored

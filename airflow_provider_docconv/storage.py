@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -20,7 +19,14 @@ from airflow_provider_docconv.services.errors import (
     ResultRejected,
     SourceNotFound,
 )
-from airflow_provider_docconv.services.signatures import extension, fits, is_image_archive, kind_of, looks_like
+from airflow_provider_docconv.services.inspection import Inspection
+from airflow_provider_docconv.services.signatures import (
+    extension,
+    fits_result,
+    is_image_archive,
+    kind_of,
+    looks_like,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -117,7 +123,8 @@ class Destination:
         :param chunks: its bytes
         :param offered_name: what the service calls it; hostile
         :param number: its number from 1 if there are several
-        :raises ResultRejected: if its name or its content is unsafe
+        :raises ResultRejected: if its name or its content is unsafe, or not what was asked for
+        :raises TruncatedResult: if it has no end
         :raises DestinationUnwritable: if it can't be written
         """
         chunks = iter(chunks)
@@ -126,14 +133,14 @@ class Destination:
             first.append(chunk)
         head = b"".join(first)
         uri = self._file_uri(offered_name, number, head)
-        digest, size = hashlib.sha256(), 0
+        inspection = Inspection(f"the result from {self._service}")
         still = f"the result still waits at {self._service}, but its destination {uri} can't be written"
         with store_errors(still), writing(to_path(uri)) as file:
             for chunk in chain([head] if head else [], chunks):
                 file.write(chunk)
-                digest.update(chunk)
-                size += len(chunk)
-        return {"uri": uri, "size": size, "sha256": digest.hexdigest()}
+                inspection.feed(chunk)
+            inspection.require_whole()
+        return {"uri": uri, "size": inspection.size, "sha256": inspection.sha256}
 
     def _file_uri(self, offered_name: str | None, number: int | None, head: bytes) -> str:
         folder, slash, name = self._uri.rpartition("/")
@@ -144,7 +151,7 @@ class Destination:
             name = f"{stem}-{number}.{end}" if dot else f"{name}-{number}"
         if is_image_archive(name, head):
             name += ".zip"
-        if not fits(extension(name), head):
+        if not fits_result(extension(name), head):
             raise ResultRejected(f"the result of {self._service} is no .{extension(name)} file ({looks_like(head)})")
         return f"{folder}{slash}{name}"
 
