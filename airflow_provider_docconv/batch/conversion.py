@@ -111,6 +111,7 @@ class Conversion:
             progress=Progress.SENT,
             attempts=self.entry.attempts + 1,
             lost_replies=self.entry.lost_replies + 1,
+            source_sha256=None,
             waited=round(time.time() - pipeline.began, 3),
             error=None,
         )
@@ -128,6 +129,7 @@ class Conversion:
                 progress=Progress.STARTED,
                 lost_replies=before.lost_replies,
                 operation_id=operation_id,
+                source_sha256=getattr(document, "sha256", None),
                 started=time.time(),
             )
         )

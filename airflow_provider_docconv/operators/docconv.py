@@ -29,6 +29,8 @@ class StartConversionOperator(BaseOperator):
     The operation id is written down before anything else happens: a retry goes on with the operation of the try
     before. Clearing the task after it has succeeded starts a new conversion.
 
+    The SHA-256 of a document that was sent, in hexadecimal, is the XCom ``source_sha256``.
+
     :param source: the document: anything that ``ObjectStoragePath`` takes, or ``aspose-slides://storage/path`` and
         ``groupdocs-conversion://storage/path`` for one in the vendor's storage (templated)
     :param target_format: the format to convert to, as the vendor names it (templated)
@@ -77,11 +79,15 @@ class StartConversionOperator(BaseOperator):
             hook = DocConvHook.for_connection(self.conn_id)
             document = open_source(str(self.source), hook.fields)
             records, wanted = StartRecords(task_state(context)), self._record(context, document)
-            operation_id = self._earlier_operation(hook, records, wanted)
-            if operation_id is None:
+            earlier = self._earlier(hook, records, wanted)
+            if earlier is None:
                 records.write(wanted)
-                operation_id = self._start(hook, document, records)
-            records.write(replace(wanted, operation_id=operation_id))
+                operation_id, digest = self._start(hook, document, records), getattr(document, "sha256", None)
+            else:
+                operation_id, digest = str(earlier.operation_id), earlier.source_sha256
+            records.write(replace(wanted, operation_id=operation_id, source_sha256=digest))
+            if digest:
+                context["ti"].xcom_push(key="source_sha256", value=digest)
             return operation_id
 
     def _record(self, context: Context, document: Document | StoredDocument) -> StartRecord:
@@ -99,8 +105,8 @@ class StartConversionOperator(BaseOperator):
         )
         return StartRecord(found, max_tries(context))
 
-    def _earlier_operation(self, hook: DocConvHook, records: StartRecords, wanted: StartRecord) -> str | None:
-        """Return the operation of an earlier try if this one goes on with it."""
+    def _earlier(self, hook: DocConvHook, records: StartRecords, wanted: StartRecord) -> StartRecord | None:
+        """Return the record of an earlier try if this one goes on with its operation."""
         from airflow_provider_docconv.decisions import Decision
         from airflow_provider_docconv.services.errors import StartReplyLost
         from airflow_provider_docconv.services.operations import OperationState
@@ -118,7 +124,7 @@ class StartConversionOperator(BaseOperator):
             self.log.info("Operation %s of an earlier try has expired; starting anew", before.operation_id)
             return None
         self.log.info("Going on with operation %s that an earlier try started", before.operation_id)
-        return before.operation_id
+        return before
 
     def _start(self, hook: DocConvHook, document: Document | StoredDocument, records: StartRecords) -> str:
         from airflow_provider_docconv.services.errors import DocConvError, Handling, StartReplyLost

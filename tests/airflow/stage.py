@@ -46,7 +46,13 @@ class Store:
 def context(store: Store | None = None, **ti: Any) -> Any:
     """Make what a task is given; without a store it is that of an Airflow before 3.3."""
     names = {"dag_id": "d", "run_id": "manual__2026-01-01T00:00:00+00:00", "task_id": "t", "map_index": -1}
-    found: dict[str, Any] = {"ti": SimpleNamespace(**{**names, "max_tries": 2, **ti})}
+    pushed: dict[str, Any] = {}
+
+    def xcom_push(*, key: str, value: Any) -> None:
+        pushed[key] = value
+
+    values = {**names, "max_tries": 2, "xcoms": pushed, "xcom_push": xcom_push, **ti}
+    found: dict[str, Any] = {"ti": SimpleNamespace(**values)}
     return found | ({"task_state_store": store} if store is not None else {})
 
 

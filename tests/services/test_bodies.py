@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -55,6 +56,22 @@ def test_base64_decodes_to_the_document(content: bytes) -> None:
     value = json.loads(b"".join(KINDS["base64"](source).chunks()))
     assert base64.b64decode(value["image"], validate=True) == content
     assert (value["settings"], value["é"]) == ({"a": True}, None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_digest_is_of_what_was_read_last_to_its_end(kind: str) -> None:
+    contents = [b"abc" * 500_000, b"xyz" * 500_000]
+    source = Document("a.djvu", lambda: io.BytesIO(contents[0]), 1_500_000)
+    body = KINDS[kind](source)
+    assert source.sha256 is None
+    for content in list(contents):
+        assert list(body.chunks())
+        assert source.sha256 == hashlib.sha256(content).hexdigest()
+        contents.reverse()
+    halfway = body.chunks()
+    next(halfway), next(halfway)
+    halfway.close()
+    assert source.sha256 is None
 
 
 @given(st.binary(max_size=100), st.text(max_size=30))
