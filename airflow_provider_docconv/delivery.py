@@ -29,12 +29,16 @@ def deliver(
     """
     files = hook.get_results(operation_id)
     numbers = [None] if len(files) == 1 else range(1, len(files) + 1)
-    return [_fetch(hook, file, destination, number, log) for file, number in zip(files, numbers, strict=True)]
+    return [
+        stored
+        for file, number in zip(files, numbers, strict=True)
+        for stored in _fetch(hook, file, destination, number, log)
+    ]
 
 
 def _fetch(
     hook: DocConvHook, file: ResultFile, destination: Destination, number: int | None, log: logging.Logger | Any
-) -> StoredResult:
+) -> list[StoredResult]:
     for _ in range(_DOWNLOADS - 1):
         try:
             return _fetch_once(hook, file, destination, number, log)
@@ -45,7 +49,7 @@ def _fetch(
 
 def _fetch_once(
     hook: DocConvHook, file: ResultFile, destination: Destination, number: int | None, log: logging.Logger | Any
-) -> StoredResult:
+) -> list[StoredResult]:
     with hook.open_result(file) as (result, chunks):
         stored = destination.store(chunks, result.name, number)
     if result.resumed:

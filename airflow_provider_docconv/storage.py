@@ -116,7 +116,7 @@ class Destination:
         self._service = service
         self._stem = stem
 
-    def store(self, chunks: Iterator[bytes], offered_name: str | None, number: int | None) -> StoredResult:
+    def store(self, chunks: Iterator[bytes], offered_name: str | None, number: int | None) -> list[StoredResult]:
         """
         Write a result, so that it appears whole or not at all.
 
@@ -127,20 +127,18 @@ class Destination:
         :raises TruncatedResult: if it has no end
         :raises DestinationUnwritable: if it can't be written
         """
-        chunks = iter(chunks)
-        first: list[bytes] = []
-        while sum(map(len, first)) < _HEAD and (chunk := next(chunks, b"")):
-            first.append(chunk)
-        head = b"".join(first)
+        head, chunks = peek(chunks)
         uri = self._file_uri(offered_name, number, head)
         inspection = Inspection(f"the result from {self._service}")
-        still = f"the result still waits at {self._service}, but its destination {uri} can't be written"
-        with store_errors(still), writing(to_path(uri)) as file:
-            for chunk in chain([head] if head else [], chunks):
+        with store_errors(self._unwritable(uri)), writing(to_path(uri)) as file:
+            for chunk in chunks:
                 file.write(chunk)
                 inspection.feed(chunk)
             inspection.require_whole()
-        return {"uri": uri, "size": inspection.size, "sha256": inspection.sha256}
+        return [{"uri": uri, "size": inspection.size, "sha256": inspection.sha256}]
+
+    def _unwritable(self, uri: str) -> str:
+        return f"the result still waits at {self._service}, but its destination {uri} can't be written"
 
     def _file_uri(self, offered_name: str | None, number: int | None, head: bytes) -> str:
         folder, slash, name = self._uri.rpartition("/")
@@ -156,7 +154,7 @@ class Destination:
         return f"{folder}{slash}{name}"
 
     def _name_in_folder(self, offered_name: str | None, number: int | None, head: bytes) -> str:
-        offered = _safe(offered_name, self._service) if offered_name else ""
+        offered = safe_name(offered_name, self._service) if offered_name else ""
         if offered and (self._stem is None or number is not None):
             return offered
         stem = self._stem or "result"
@@ -164,7 +162,21 @@ class Destination:
         return ".".join(filter(None, (stem if number is None else f"{stem}-{number}", end)))
 
 
-def _safe(name: str, service: str) -> str:
+def peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Return the first KiB of what comes, or more, and all of it again."""
+    chunks = iter(chunks)
+    first: list[bytes] = []
+    while sum(map(len, first)) < _HEAD and (chunk := next(chunks, b"")):
+        first.append(chunk)
+    return b"".join(first), chain(first, chunks)
+
+
+def safe_name(name: str, service: str) -> str:
+    """
+    Return a file name from a service as it is.
+
+    :raises ResultRejected: if it is none that is safe
+    """
     unsafe = not name.isprintable() or {"/", "\\", "\0"} & set(name) or name.strip(". ") == ""
     if unsafe or len(name.encode()) > _MAX_NAME:
         raise ResultRejected(

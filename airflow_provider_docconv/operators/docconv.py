@@ -159,13 +159,15 @@ class DownloadResultOperator(BaseOperator):
     Fetches what an operation made and returns ``[{"uri", "size", "sha256"}]``.
 
     A result streams to its destination and appears there whole or not at all. A ZIP of page images gets ``.zip``
-    appended to its name.
+    appended to its name, or is unpacked.
 
     :param operation_id: the operation, which has ended (templated)
     :param conn_id: the connection it was started with (templated)
     :param destination: anything that ``ObjectStoragePath`` takes: a folder if it ends with ``/``, else the file
         (templated). Several results are numbered
     :param source: the document, to name it in messages and, in a folder, its result (templated)
+    :param unpack: unpack a ZIP of page images, or of other single pages, into the destination, which is a folder then:
+        all of its files appear there, or none
     """
 
     template_fields: Sequence[str] = ("operation_id", "conn_id", "destination", "source")
@@ -178,6 +180,7 @@ class DownloadResultOperator(BaseOperator):
         conn_id: str,
         destination: str | ObjectStoragePath,
         source: str | None = None,
+        unpack: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -185,6 +188,7 @@ class DownloadResultOperator(BaseOperator):
         self.conn_id = conn_id
         self.destination = destination
         self.source = source
+        self.unpack = unpack
 
     def execute(self, context: Context) -> list[StoredResult]:
         """
@@ -197,12 +201,14 @@ class DownloadResultOperator(BaseOperator):
         from airflow_provider_docconv.hooks.docconv import DocConvHook
         from airflow_provider_docconv.services.operations import given_operation_id
         from airflow_provider_docconv.storage import Destination
+        from airflow_provider_docconv.unpacking import UnpackingDestination
 
         with task_errors(self.source):
             hook = DocConvHook.for_connection(self.conn_id)
             operation_id = given_operation_id(self.operation_id)
             stem = PurePosixPath(self.source).stem if self.source else None
-            destination = Destination(str(self.destination), hook.fields.label, stem)
+            kind = UnpackingDestination if self.unpack else Destination
+            destination = kind(str(self.destination), hook.fields.label, stem)
             results = deliver(hook, operation_id, destination, self.log)
             for result in results:
                 self.log.info("Stored %s (%d bytes, SHA-256 %s)", result["uri"], result["size"], result["sha256"])

