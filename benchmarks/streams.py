@@ -19,7 +19,7 @@ from workbench.table import table
 
 MIB = 1 << 20
 #: The lengths of the documents, each with how often it is carried; the median counts.
-SIZES = ((MIB, 5), (100 * MIB, 3), (1024 * MIB, 1))
+SIZES = ((MIB, 5), (100 * MIB, 2), (1024 * MIB, 1))
 SERVICES = ("aspose_slides", "groupdocs_conversion", "aspose_ocr")
 # What one process may take for all sizes, in seconds.
 _TIMEOUT = 300

@@ -45,7 +45,8 @@ def download(service: str, url: str) -> Carry:
     hook = DocConvHook.for_connection(_connection(service, url))
 
     def carry(size: int, uri: str) -> str | None:
-        (stored,) = deliver(hook, str(size), Destination(uri, hook.fields.label, None), logging.getLogger())
+        files = hook.get_results(str(size))
+        (stored,) = deliver(hook, files, Destination(uri, hook.fields.label, None), logging.getLogger())
         return stored["sha256"]
 
     return carry

@@ -136,9 +136,9 @@ class Conversion:
 
     def _deliver(self) -> None:
         """Fetch and store the results, and write that down; runs in a thread."""
-        pipeline = self._pipeline
+        pipeline, hook = self._pipeline, self._pipeline.hook
         destination = Destination(self.wanted.destination, pipeline.label, None)
-        results = deliver(pipeline.hook, str(self.entry.operation_id), destination, pipeline.log)
+        results = deliver(hook, hook.get_results(str(self.entry.operation_id)), destination, pipeline.log)
         done = replace(
             self.entry, **pipeline.signature, progress=Progress.DELIVERED, results=[dict(each) for each in results]
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -123,6 +123,18 @@ class DocConvHook(BaseHook):
         """
         client = self.get_conn()
         return client.run(client.service.results(operation_id))
+
+    def clean_up(self, operation_id: str, files: Sequence[ResultFile]) -> bool:
+        """
+        Delete what a successful operation has left at the service or in its storage, where that can be done.
+
+        :param operation_id: the operation
+        :param files: what :meth:`get_results` returned
+        :return: whether there was anything to delete
+        :raises DocConvError: if the service did not delete it
+        """
+        client = self.get_conn()
+        return client.run(client.service.clean_up(operation_id, files))
 
     @contextmanager
     def open_result(self, file: ResultFile) -> Iterator[tuple[ResultStream, Iterator[bytes]]]:

@@ -168,6 +168,8 @@ class DownloadResultOperator(BaseOperator):
     :param source: the document, to name it in messages and, in a folder, its result (templated)
     :param unpack: unpack a ZIP of page images, or of other single pages, into the destination, which is a folder then:
         all of its files appear there, or none
+    :param cleanup: delete afterwards what the operation has left: the result at Aspose.OCR Cloud, or the results in
+        GroupDocs' storage with the upload beside them. That this fails is a warning. The task can't be cleared then
     """
 
     template_fields: Sequence[str] = ("operation_id", "conn_id", "destination", "source")
@@ -181,6 +183,7 @@ class DownloadResultOperator(BaseOperator):
         destination: str | ObjectStoragePath,
         source: str | None = None,
         unpack: bool = False,
+        cleanup: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -189,6 +192,7 @@ class DownloadResultOperator(BaseOperator):
         self.destination = destination
         self.source = source
         self.unpack = unpack
+        self.cleanup = cleanup
 
     def execute(self, context: Context) -> list[StoredResult]:
         """
@@ -196,7 +200,7 @@ class DownloadResultOperator(BaseOperator):
 
         :raises DocConvError: if one could not be fetched or stored, of the type that says what to do
         """
-        from airflow_provider_docconv.delivery import deliver
+        from airflow_provider_docconv.delivery import clean_up, deliver
         from airflow_provider_docconv.exceptions import task_errors
         from airflow_provider_docconv.hooks.docconv import DocConvHook
         from airflow_provider_docconv.services.operations import given_operation_id
@@ -209,7 +213,10 @@ class DownloadResultOperator(BaseOperator):
             stem = PurePosixPath(self.source).stem if self.source else None
             kind = UnpackingDestination if self.unpack else Destination
             destination = kind(str(self.destination), hook.fields.label, stem)
-            results = deliver(hook, operation_id, destination, self.log)
+            files = hook.get_results(operation_id)
+            results = deliver(hook, files, destination, self.log)
             for result in results:
                 self.log.info("Stored %s (%d bytes, SHA-256 %s)", result["uri"], result["size"], result["sha256"])
+            if self.cleanup:
+                clean_up(hook, operation_id, files, self.log)
             return results

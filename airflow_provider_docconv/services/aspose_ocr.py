@@ -6,7 +6,7 @@ Facts: the vendor's OpenAPI file (5.0), SDKs (Python 24.11, .NET, Java, Go) and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from airflow_provider_docconv.services.base64_json import Base64Field
@@ -105,6 +105,10 @@ class AsposeOcr(ConversionService):
         if reply.status != 404:
             require_success(reply, self.label, operation_id)
         return True
+
+    def clean_up(self, operation_id: str, files: Sequence[ResultFile]) -> Flow[bool]:
+        """Delete the operation with its result, which is the same call as :meth:`cancel`."""
+        return (yield from self.cancel(operation_id))
 
 
 class _Decoder:

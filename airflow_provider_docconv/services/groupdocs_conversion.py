@@ -7,7 +7,8 @@ Facts: the vendor's SDKs (Python 26.8, .NET, Java, Node, PHP, Go, Ruby) and docu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -45,6 +46,9 @@ _STATES = {
 }
 # What a start from bytes can carry; anything else needs the document in the vendor's storage.
 _DIRECT = frozenset({"fromPage", "pagesCount"})
+
+# What an upload of ours lies in, by Document.key.
+_OWN_FOLDER = re.compile(r"docconv/[0-9a-f]{16}(?=/)")
 
 
 class GroupDocsConversion(ConversionService):
@@ -111,6 +115,26 @@ class GroupDocsConversion(ConversionService):
                 raise ConversionFailed(f"{self.label} lists no result", operation_id=operation_id)
             return files
         return [ResultFile(operation_id, Request("GET", f"{_ASYNC}/result", {"id": operation_id}))]
+
+    def clean_up(self, operation_id: str, files: Sequence[ResultFile]) -> Flow[bool]:
+        """
+        Delete the results in the storage, and the upload that lies in one folder with them, with ``DELETE``.
+
+        An upload whose result went to an ``outputPath`` is not found. A result of ``GET /result`` has no file.
+        """
+        deleted = False
+        for file in files:
+            path = unquote(file.request.path.partition("/storage/file/")[2])
+            if not path:
+                continue
+            own = _OWN_FOLDER.match(path)
+            where = "folder/" + path_segment(own[0]) if own else "file/" + path_segment(path)
+            parameters = {**file.request.query, **({"recursive": "true"} if own else {})}
+            reply = yield Request("DELETE", f"{_ROOT}/storage/{where}", parameters, _JSON)
+            if reply.status != 404:
+                require_success(reply, self.label)
+            deleted = True
+        return deleted
 
     def password(self, options: Mapping[str, Any]) -> str | None:
         """Return the password out of ``password`` or the load options."""

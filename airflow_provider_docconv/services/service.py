@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -109,6 +109,18 @@ class ConversionService(ABC):
 
     def cancel(self, operation_id: str) -> Flow[bool]:
         """Cancel an operation where the service can; return whether it was asked to."""
+        return False
+        yield  # makes it a flow like the others
+
+    def clean_up(self, operation_id: str, files: Sequence[ResultFile]) -> Flow[bool]:
+        """
+        Delete what a successful operation has left at the service or in its storage, where that can be done.
+
+        :param operation_id: the operation
+        :param files: what :meth:`results` returned
+        :return: whether there was anything to delete
+        :raises DocConvError: if the service did not delete it
+        """
         return False
         yield  # makes it a flow like the others
 
