@@ -1,4 +1,4 @@
-"""Documents that are dropped into a bucket start runs that convert them, each once, whatever becomes of the triggerer."""
+"""Documents that are dropped into a bucket start runs that convert them once, whatever becomes of the triggerer."""
 
 from __future__ import annotations
 
