@@ -12,7 +12,6 @@ from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_docconv.batch.arrivals import Arrivals, Listing
-from airflow_provider_docconv.batch.sources import OWN_FOLDER
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -82,6 +81,7 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Listing]:
         """List the folder for ever."""
         from airflow_provider_docconv.batch.listings import listings
+        from airflow_provider_docconv.batch.sources import OWN_FOLDER
 
         folder = kwargs["folder"]
         destination = kwargs["destination"] or f"{folder}{OWN_FOLDER}/"
