@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +16,8 @@ from airflow_provider_docconv.storage import forget_store
 log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE = 600.0
+# Some stores name the request and the time in their words.
+_VARYING = re.compile(r"\S*\d\S*")
 
 
 async def listings(folder: str, destination: str, poll_interval: float) -> AsyncIterator[Listing]:
@@ -42,8 +45,8 @@ async def listings(folder: str, destination: str, poll_interval: float) -> Async
             except Exception as error:  # The stores' drivers raise errors of their own kinds.
                 fault = f"{folder}: the documents can't be listed ({explain(error)})"
                 pause = max(poll_interval, min(2 * pause, _LONGEST_PAUSE))
-                if fault not in told:
-                    told.add(fault)
+                if (known := _VARYING.sub("", fault)) not in told:
+                    told.add(known)
                     log.warning("%s; trying again in %g seconds, and then after longer pauses", fault, pause)
             else:
                 if told:

@@ -22,8 +22,8 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
     Fires whenever documents in a folder are new or changed, and have settled: two successive listings show them alike.
 
     For an ``AssetWatcher``. It never ends by itself. Its event is ``{"folder": …, "pattern": …, "documents": …}`` with
-    the number of documents, not their names: :class:`~airflow_provider_docconv.operators.docconv.
-    ConvertDocumentsOperator` lists the folder itself, and skips what it has converted.
+    the number of documents, not their names: ``ConvertDocumentsOperator`` lists the folder itself, and skips what it
+    has converted.
 
     What was told is kept in the state store of the asset (Airflow 3.3), so that a restarted triggerer does not tell it
     again. Triggers of one folder share its listings (3.3).
@@ -34,7 +34,7 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
         ``**/*.pptx`` for those below it, too
     :param destination: the folder of the results, if it lies below the other: they are no arrivals
     :param poll_interval: seconds between two listings
-    :raises ValueError: if the folder is a glob, the pattern is none, or the interval is not positive
+    :raises ValueError: if the folder is a glob, the pattern is not one, or the interval is not positive
     """
 
     def __init__(

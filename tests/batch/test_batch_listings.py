@@ -15,7 +15,7 @@ from airflow_provider_docconv.batch import listings as module
 from airflow_provider_docconv.batch.arrivals import Listing
 from airflow_provider_docconv.batch.listings import listings
 from tests.batch.conftest import Bucket, Place
-from tests.hostile import Answer, Hostile
+from tests.hostile import Answer, Hostile, Seen
 
 INTERVAL = 0.02
 
@@ -144,6 +144,27 @@ def test_a_connection_that_is_corrected_is_read_anew(
     assert "can be listed again" in well
     assert right["login"] not in fault
     assert right["password"] not in fault
+
+
+def test_words_that_differ_in_an_id_or_a_time_are_one_fault(
+    said: Callable[[], list[str]], pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deny(seen: Seen) -> Answer:
+        number = len(server.seen)
+        words = f"Not you. RequestId:5d7f-{number} Time:2026-11-25T00:00:{number}Z"
+        return Answer(f"<Error><Code>AccessDenied</Code><Message>{words}</Message></Error>".encode(), status=403)
+
+    async def look() -> None:
+        listing = asyncio.ensure_future(anext(listed("s3://denying@documents/inbox/")))
+        await until(lambda: len(server.seen) > 3)
+        listing.cancel()
+
+    with Hostile(answer=deny) as server:
+        extra = {"endpoint_url": server.url, "region_name": "x", "config_kwargs": QUICK}
+        monkeypatch.setenv("AIRFLOW_CONN_DENYING", json.dumps({"conn_type": "aws", "login": "k", "extra": extra}))
+        asyncio.run(look())
+    [fault] = said()
+    assert "Not you. RequestId:5d7f-1 " in fault
 
 
 def test_a_store_that_hangs_stops_neither_the_loop_nor_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
