@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_docconv.batch.arrivals import Arrivals, Listing
+from airflow_provider_docconv.triggers.watermark import Watermark
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -94,48 +94,17 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
             yield event
 
     async def _events(self, listings: AsyncIterator[Listing]) -> AsyncIterator[TriggerEvent]:
-        arrivals = Arrivals(kept := await self._load())
+        watermark = Watermark(self, self.folder, self.pattern, self.destination or "")
+        arrivals = Arrivals(await watermark.load())
         async for listing in listings:
             # Only now, when the event is surely in Airflow's database: to lose one is worse than to tell it twice.
-            if arrivals.watermark not in (None, kept):
-                kept = arrivals.watermark
-                await self._save(kept)
+            await watermark.save(arrivals.watermark)
             # Ten thousand documents would hold the loop.
             if documents := await asyncio.to_thread(self._look, listing, arrivals):
                 yield TriggerEvent({"folder": self.folder, "pattern": self.pattern, "documents": documents})
 
     def _look(self, listing: Listing, arrivals: Arrivals) -> int:
         return arrivals.see({name: content for name, content in listing.items() if self._matches(name)})
-
-    async def _load(self) -> str | None:
-        store = self._state_store
-        return await self._tolerate(store.aget(self._key)) if store else None
-
-    async def _save(self, watermark: str) -> None:
-        if store := self._state_store:
-            await self._tolerate(store.aset(self._key, watermark))
-
-    async def _tolerate(self, call: Awaitable[Any]) -> Any:
-        from airflow_provider_docconv.client.failures import explain
-
-        try:
-            return await call
-        except Exception as error:  # Whatever it is, the watcher goes on.
-            self.log.warning(
-                "%s: Airflow can't keep what was told (%s), so a restarted triggerer may tell it again",
-                self.folder,
-                explain(error),
-            )
-
-    @property
-    def _state_store(self) -> Any:
-        return getattr(self, "asset_state_store", None)
-
-    @property
-    def _key(self) -> str:
-        # An asset may have several watchers.
-        watched = "\0".join((self.folder, self.pattern, self.destination or ""))
-        return f"docconv-{hashlib.sha256(watched.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
 def _matcher(pattern: str) -> Callable[[str], object]:
