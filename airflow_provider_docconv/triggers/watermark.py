@@ -29,13 +29,13 @@ class Watermark:
 
     async def load(self) -> str | None:
         """Return what is kept, or None."""
-        if self._store:
+        if self._store is not None:
             self._kept = await self._tolerate(self._store.aget(self._key))
         return self._kept
 
     async def save(self, text: str | None) -> None:
         """Keep a text, if it is another one."""
-        if self._store and text not in (None, self._kept):
+        if self._store is not None and text not in (None, self._kept):
             self._kept = text
             await self._tolerate(self._store.aset(self._key, text))
 
