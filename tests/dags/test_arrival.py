@@ -13,6 +13,8 @@ from typing import Any
 import botocore.session
 import pytest
 
+from airflow_provider_docconv.hooks.docconv import DocConvHook
+from airflow_provider_docconv.storage import open_source
 from tests.airflow.objectstore import object_store
 from workbench.airflow import Airflow
 from workbench.processes import wait_until
@@ -72,21 +74,21 @@ def standin(tmp_path_factory: pytest.TempPathFactory, airflow: Airflow) -> Itera
         yield standin
 
 
-def runs(airflow: Airflow) -> list[Run]:
+def runs(airflow: Airflow, dag_id: str = "arrival") -> list[Run]:
     """Return the Dag's runs, the oldest first."""
-    told = airflow.rest.get("dags/arrival/dagRuns", order_by="run_after")["dag_runs"]
-    return [Run(airflow.rest, "arrival", each["dag_run_id"], airflow.processes.running) for each in told]
+    told = airflow.rest.get(f"dags/{dag_id}/dagRuns", order_by="run_after")["dag_runs"]
+    return [Run(airflow.rest, dag_id, each["dag_run_id"], airflow.processes.running) for each in told]
 
 
-def ended(airflow: Airflow, number: int) -> Run:
+def ended(airflow: Airflow, number: int, dag_id: str = "arrival") -> Run:
     """Return the run of that number when it has ended."""
 
     def there() -> bool:
-        found = runs(airflow)
+        found = runs(airflow, dag_id)
         return len(found) >= number and found[number - 1].state in FINISHED
 
-    wait_until(there, f"Run {number} of arrival", 120, airflow.processes.running)
-    return runs(airflow)[number - 1]
+    wait_until(there, f"Run {number} of {dag_id}", 120, airflow.processes.running)
+    return runs(airflow, dag_id)[number - 1]
 
 
 def outcome(run: Run) -> tuple[str, int, int]:
@@ -94,9 +96,9 @@ def outcome(run: Run) -> tuple[str, int, int]:
     return run.state, summary["delivered"], summary["skipped"]
 
 
-def payloads(airflow: Airflow) -> list[dict[str, Any]]:
+def payloads(airflow: Airflow, asset: str = "arrivals") -> list[dict[str, Any]]:
     """Return what the events of the asset tell, the oldest first."""
-    events = airflow.rest.get("assets/events", order_by="timestamp", name_pattern="arrivals")["asset_events"]
+    events = airflow.rest.get("assets/events", order_by="timestamp", name_pattern=asset)["asset_events"]
     return [event["extra"]["payload"] for event in events]
 
 
@@ -132,3 +134,26 @@ def test_documents_start_a_run_when_they_arrive_and_are_converted_once(
     assert outcome(ended(airflow, 3)) == ("success", 1, 4)
     assert [payload["documents"] for payload in payloads(airflow)] == [3, 1, 1]
     assert standin.stats(sources=False)["calls"]["start"] == 5
+
+
+def test_the_end_of_an_operation_starts_one_run(
+    airflow: Airflow, standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = {"conn_type": "aspose_slides", "host": standin.url, "login": "standin", "password": "standin"}
+    monkeypatch.setenv("AIRFLOW_CONN_ARRIVAL_SERVICE", json.dumps(connection))
+    hook = DocConvHook.for_connection("arrival_service")
+    deck = airflow.home / "deck.pptx"
+    deck.write_bytes(b"PK\x03\x04a deck")
+    operation_id = hook.start(open_source(f"file://{deck}", hook.fields), "pdf")
+    (airflow.home / "operation").write_text(operation_id)
+    airflow.wait_for_dag("ended")
+    airflow.rest.patch("dags/ended", {"is_paused": False})
+
+    assert ended(airflow, 1, "ended").state == "success"
+    [told] = payloads(airflow, "operation")
+    assert (told["operation"]["id"], told["operation"]["state"]) == (operation_id, "succeeded")
+    polls = standin.stats(sources=False)["calls"]["status"]
+    # Airflow would have started the trigger again in that time, had it ended.
+    time.sleep(12)
+    assert len(runs(airflow, "ended")) == len(payloads(airflow, "operation")) == 1
+    assert standin.stats(sources=False)["calls"]["status"] == polls
