@@ -43,16 +43,20 @@ class Store:
         self.rows.pop(key, None)
 
 
+class TaskInstance(SimpleNamespace):
+    """What a task sees of itself, with its XComs."""
+
+    def __init__(self, **values: Any) -> None:
+        names = {"dag_id": "d", "run_id": "manual__2026-01-01T00:00:00+00:00", "task_id": "t", "map_index": -1}
+        super().__init__(**{**names, "try_number": 1, "max_tries": 2, "xcoms": {}, **values})
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[key] = json.loads(json.dumps(value))
+
+
 def context(store: Store | None = None, **ti: Any) -> Any:
     """Make what a task is given; without a store it is that of an Airflow before 3.3."""
-    names = {"dag_id": "d", "run_id": "manual__2026-01-01T00:00:00+00:00", "task_id": "t", "map_index": -1}
-    pushed: dict[str, Any] = {}
-
-    def xcom_push(*, key: str, value: Any) -> None:
-        pushed[key] = value
-
-    values = {**names, "max_tries": 2, "xcoms": pushed, "xcom_push": xcom_push, **ti}
-    found: dict[str, Any] = {"ti": SimpleNamespace(**values)}
+    found: dict[str, Any] = {"ti": TaskInstance(**ti)}
     return found | ({"task_state_store": store} if store is not None else {})
 
 
