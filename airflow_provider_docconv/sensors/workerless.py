@@ -3,7 +3,8 @@ Waits that no worker begins or ends.
 
 What holds on Airflow 3.3.2, measured: the trigger of a task that starts in the triggerer is made from the Dag as it was
 parsed. Its templates are rendered there, but an XComArg arrives as the text of its ``repr``, an ``xcom_pull`` without
-``map_indexes`` waits for ever, and nothing of the operator's own code runs. What ends there emits no asset events.
+``map_indexes`` waits for ever, and nothing of the operator's own code runs. What ends there emits no asset events, and
+its ``on_success_callback`` reaches the Dag processor, which passes it over.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _TRIGGER = "airflow_provider_docconv.triggers.docconv.ConversionTrigger"
 _WITHOUT_INDEX = re.compile(r"xcom_pull\((?!.*map_indexes)", re.DOTALL)
 # What a worker would do before it starts the wait, and after it.
 _BEFORE = ("pre_execute", "on_execute_callback")
-_AFTER = ("post_execute", "outlets")
+_AFTER = ("post_execute", "on_success_callback", "outlets")
 
 
 def leave_out_workers(sensor: ConversionSensor, *, start: bool) -> None:
