@@ -70,13 +70,16 @@ class MergeDocumentsOperator(StartOperator["list[PresentationToMerge]"]):
         :raises DocConvError: if one is not there
         """
         from airflow_provider_docconv.services.documents import PresentationToMerge
+        from airflow_provider_docconv.services.errors import InvalidOptions
         from airflow_provider_docconv.services.options import read_options
         from airflow_provider_docconv.storage import open_source
 
         opened = []
-        for number, each in enumerate(self._sources(), 1):
-            given = read_options(hook.fields.label, each, MergeSource, f"sources[{number - 1}]")
-            document = open_source(given.get("source", ""), hook.fields)
+        for number, each in enumerate(self._sources()):
+            given = read_options(hook.fields.label, each, MergeSource, f"sources[{number}]")
+            if not given.get("source"):
+                raise InvalidOptions(f"sources[{number}] names no source")
+            document = open_source(given["source"], hook.fields)
             opened.append(PresentationToMerge(document, tuple(given.get("slides", ())), given.get("password") or None))
         return opened
 

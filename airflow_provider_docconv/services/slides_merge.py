@@ -26,10 +26,12 @@ def merge_request(
     :param presentations: what to merge, in this order
     :param out_path: where the result is saved, or None to keep it for a download
     :param storage: the storage of what is stored, unless a document names its own
-    :raises InvalidOptions: if there are less than two documents, or they lie in different storages
+    :raises InvalidOptions: if there are less than two documents, or slides are not numbered from 1, or storages differ
     """
     if len(presentations) < 2:
         raise InvalidOptions("a merge needs two documents or more")
+    if any(number < 1 for each in presentations for number in each.slides):
+        raise InvalidOptions("slides must be a list of slide numbers from 1")
     documents = [each.document for each in presentations if isinstance(each.document, Document)]
     files = [FilePart(document, f"file{number}", f"file{number}") for number, document in enumerate(documents, 1)]
     names = iter(files)
