@@ -66,6 +66,7 @@ class AsposeSlides(ConversionService):
     label = "Aspose.Slides Cloud"
     default_host = "https://api.aspose.cloud"
     options_type = SlidesOptions
+    saving_option = "outPath"
     target_formats: ClassVar[frozenset[str]] = frozenset(
         "pdf xps tiff pptx odp otp ppt pps ppsx pptm ppsm pot potx potm html html5 swf svg jpeg png gif bmp fodp xaml "
         "mpeg4 md xml emf".split()

@@ -37,6 +37,8 @@ class ConversionService(ABC):
     #: The target formats in lower case; empty if only the service knows.
     target_formats: ClassVar[frozenset[str]] = frozenset()
     can_cancel: ClassVar[bool] = False
+    #: The option that saves a result under one name in the vendor's storage, so that there is nothing to download.
+    saving_option: ClassVar[str | None] = None
 
     def __init__(self, storage: str | None = None) -> None:
         self.storage = storage

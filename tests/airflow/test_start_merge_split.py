@@ -18,6 +18,7 @@ from stage import SECRET, Store, connect, context, wait
 
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.operators.docconv import (
+    ConvertDocumentsOperator,
     DownloadResultOperator,
     MergeDocumentsOperator,
     SplitDocumentOperator,
@@ -172,3 +173,21 @@ def test_a_lost_reply_to_a_split_is_not_repeated(deck: str, monkeypatch: pytest.
             with pytest.raises(StartReplyLost):
                 splitting(deck).execute(context(store))
         assert len(server.calls) == 1
+
+
+def test_a_batch_does_not_save_all_of_its_results_under_one_name(
+    deck: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(Answer(b"op-1")) as server:
+        connect(monkeypatch, server.url)
+        batch = ConvertDocumentsOperator(
+            task_id="t",
+            source=deck,
+            target_format="pdf",
+            conn_id="docs",
+            destination=f"file://{tmp_path}/out/",
+            options={"outPath": "out/all.pdf"},
+        )
+        with pytest.raises(InvalidOptions, match="outPath would save all results of a batch under one name"):
+            batch.execute(context(Store()))
+        assert not server.calls
