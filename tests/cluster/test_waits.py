@@ -142,6 +142,14 @@ def test_a_wait_ends_as_promised(cell: Cell, waits: dict[Cell, Wait], standin: S
     assert wait.run.state in FINISHED
 
 
+@pytest.mark.parametrize("cell", [cell for cell in RUNNING_CELLS if cell.promise != "waits on"], ids=str)
+def test_the_log_says_once_what_became_of_the_operation(cell: Cell, waits: dict[Cell, Wait]) -> None:
+    run = waits[cell].run
+    lines = [line["event"] for line in run.log("wait", try_number=run.task("wait").try_number)]
+    words = "was cancelled at" if "canceled" in cell.promise else "can't cancel: operation"
+    assert sum(words in line for line in lines) == 1
+
+
 @pytest.mark.parametrize("cell", [cell for cell in RUNNING_CELLS if cell.event == "killed"], ids=str)
 def test_the_worker_was_killed(cell: Cell, waits: dict[Cell, Wait]) -> None:
     assert waits[cell].run.task("wait").try_number == 2
