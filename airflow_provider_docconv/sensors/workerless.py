@@ -33,13 +33,13 @@ def leave_out_workers(sensor: ConversionSensor, *, start: bool) -> None:
     """
     from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
-    sensor.end_from_trigger = sensor.end_from_trigger and AIRFLOW_V_3_3_PLUS
     if sensor.end_from_trigger:
         _refuse(sensor, "end_from_trigger", _AFTER)
         if not sensor.do_xcom_push:
             raise ValueError(
                 f"{sensor.task_id}: with end_from_trigger the triggerer pushes the XCom; it can't be left out"
             )
+        sensor.end_from_trigger = AIRFLOW_V_3_3_PLUS
     if start:
         _refuse(sensor, "start_from_trigger", _BEFORE)
         kwargs = _trigger_kwargs(sensor)
