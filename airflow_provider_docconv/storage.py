@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, cast
 from urllib.parse import unquote, urlsplit
 
+from airflow_provider_docconv.addresses import is_addressable
 from airflow_provider_docconv.client.failures import explain
 from airflow_provider_docconv.hooks.fields import ConnectionType
 from airflow_provider_docconv.services.documents import Document, StoredDocument
@@ -56,6 +57,7 @@ def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
         ``groupdocs-conversion://storage/path`` for a document in the vendor's storage (no storage name: the default)
     :param service: the type of the connection that will convert it
     :raises SourceNotFound: if there is no such document
+    :raises InvalidOptions: if no store's driver would reach a document of that name
     """
     scheme, found, rest = uri.partition("://")
     if found and scheme == service.name.replace("_", "-"):
@@ -63,6 +65,7 @@ def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
         if not path.strip("/"):
             raise InvalidOptions(f"{uri!r} names no document in the vendor's storage")
         return StoredDocument(unquote(path).strip("/"), unquote(storage) or None)
+    require_addressable(uri)
     try:
         file = to_path(uri)
         info = file.fs.info(file.path)
@@ -105,9 +108,19 @@ def forget_store(uri: str) -> None:
         del attach(address.scheme or "file", address.netloc.rpartition("@")[0] or None).fs
 
 
+def require_addressable(uri: str) -> None:
+    """Refuse an address that would reach another object than it says."""
+    if not is_addressable(uri):
+        raise InvalidOptions(
+            f"{uri!r} is no address of a document: a name can't end with # or ?, nor hold :: or ?versionId=",
+            remedy="give it another name",
+        )
+
+
 def _open_for_reading(path: ObjectStoragePath) -> BinaryIO:
     try:
-        return cast("BinaryIO", path.open("rb", block_size=_BLOCK))
+        # gcsfs's own cache reads up to 256 MiB ahead.
+        return cast("BinaryIO", path.open("rb", block_size=_BLOCK, cache_type="readahead"))
     except OSError:
         raise
     except Exception as error:  # The stores' drivers raise errors of their own kinds.
@@ -163,6 +176,7 @@ class Destination:
             name += ".zip"
         if not fits_result(extension(name), head):
             raise ResultRejected(f"the result of {self._service} is no .{extension(name)} file ({looks_like(head)})")
+        require_addressable(f"{folder}{slash}{name}")
         return f"{folder}{slash}{name}"
 
     def _name_in_folder(self, offered_name: str | None, number: int | None, head: bytes) -> str:
@@ -227,12 +241,16 @@ def writing(path: ObjectStoragePath) -> AbstractContextManager[BinaryIO]:
 
 @contextmanager
 def _writing_object(path: ObjectStoragePath) -> Iterator[BinaryIO]:
-    file = path.open("wb", block_size=_BLOCK, autocommit=False)
+    # Not the file of the path's own open(), which can't be marked as closed.
+    file = path.fs.open(path.path, "wb", block_size=_BLOCK, autocommit=False)
     try:
-        yield file
+        yield cast("BinaryIO", file)
         file.close()
     except BaseException:
-        file.discard()
+        with suppress(Exception):  # What went wrong before is what matters.
+            file.discard()
+        # Else adlfs, which can't discard, would commit what is there when the file is garbage.
+        file.closed = True
         raise
     file.commit()
 

@@ -18,6 +18,7 @@ from airflow_provider_docconv.storage import (
     Destination,
     StoredResult,
     peek,
+    require_addressable,
     safe_name,
     store_errors,
     to_path,
@@ -172,7 +173,9 @@ def _checked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: str, ser
     for chunk in chunks:
         inspection.feed(chunk)
     inspection.require_whole()
-    return {"uri": f"{folder}/{member.filename}", "size": inspection.size, "sha256": inspection.sha256}
+    uri = f"{folder}/{member.filename}"
+    require_addressable(uri)
+    return {"uri": uri, "size": inspection.size, "sha256": inspection.sha256}
 
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from airflow_provider_docconv.client.checksums import Checksum
 from airflow_provider_docconv.client.resumption import Resumption
 from airflow_provider_docconv.services.errors import ResultDamaged, TruncatedResult
-from airflow_provider_docconv.services.service import Plain, ResultFile
+from airflow_provider_docconv.services.results import Plain, ResultFile
 
 _EXTENDED_NAME = re.compile(r"filename\*\s*=\s*UTF-8''([^;]+)", re.IGNORECASE)
 _NAME = re.compile(r'filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]+))', re.IGNORECASE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -101,3 +101,18 @@ class StoredDocument:
     def folder(self) -> str:
         """The folder, empty for the storage's top."""
         return self.path.rpartition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class PresentationToMerge:
+    """
+    What a merge takes of a document; the name is the vendor's.
+
+    :param document: the document
+    :param slides: the numbers of the slides to take, from 1; empty for all
+    :param password: opens the document
+    """
+
+    document: Document | StoredDocument
+    slides: Sequence[int] = ()
+    password: str | None = field(default=None, repr=False)

@@ -15,12 +15,20 @@ from flows import document
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_docconv.services.bodies import Base64Body, Body, BytesBody, MultipartBody, form_body, json_body
+from airflow_provider_docconv.services.bodies import (
+    Base64Body,
+    Body,
+    BytesBody,
+    FilePart,
+    MultipartBody,
+    form_body,
+    json_body,
+)
 from airflow_provider_docconv.services.documents import Document, StoredDocument
 from airflow_provider_docconv.services.errors import SourceNotFound
 
 KINDS: dict[str, Callable[[Document], Body]] = {
-    "multipart": lambda source: MultipartBody(source, "file", source.name, {"pipeline": {"é": [1]}}),
+    "multipart": lambda source: MultipartBody([FilePart(source, "file", source.name)], {"pipeline": {"é": [1]}}),
     "base64": lambda source: Base64Body(source, "image", {"settings": {"a": True}, "é": None}),
 }
 
@@ -69,7 +77,7 @@ def test_the_digest_is_of_what_was_read_last_to_its_end(kind: str) -> None:
         assert source.sha256 == hashlib.sha256(content).hexdigest()
         contents.reverse()
     halfway = body.chunks()
-    next(halfway), next(halfway)
+    next(halfway), next(halfway), next(halfway)
     halfway.close()
     assert source.sha256 is None
 
@@ -91,7 +99,7 @@ def test_a_form_holds_its_parts_whatever_the_file_is_called(content: bytes, name
 
 
 def test_boundaries_differ() -> None:
-    assert len({MultipartBody(document(), "file", "a").boundary for _ in range(20)}) == 20
+    assert len({MultipartBody([FilePart(document(), "file", "a")]).boundary for _ in range(20)}) == 20
 
 
 def test_small_bodies() -> None:
