@@ -157,8 +157,8 @@ class Destination:
         inspection = Inspection(f"the result from {self._service}")
         with store_errors(self._unwritable(uri)), writing(to_path(uri)) as file:
             for chunk in chunks:
+                inspection.feed(chunk)  # Before it is written, because it hashes beside.
                 file.write(chunk)
-                inspection.feed(chunk)
             inspection.require_whole()
         return [{"uri": uri, "size": inspection.size, "sha256": inspection.sha256}]
 

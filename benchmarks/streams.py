@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import statistics
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +21,10 @@ from workbench.processes import Process, Processes, free_ports, wait_until
 from workbench.table import table
 
 MIB = 1 << 20
-#: The lengths of the documents, each with how often it is carried; the median counts.
-SIZES = ((MIB, 5), (100 * MIB, 2), (1024 * MIB, 1))
+#: The lengths of the documents, each with how many turns it is carried; the median counts.
+SIZES = ((MIB, 10), (100 * MIB, 3), (1024 * MIB, 1))
 SERVICES = ("aspose_slides", "groupdocs_conversion", "aspose_ocr")
-# What one process may take for all sizes, in seconds.
+# What one process may take for all ways and sizes, in seconds.
 _TIMEOUT = 300
 # What the transfers carry before they are measured.
 _WARM = 20_000
@@ -36,7 +39,8 @@ class Carried:
     :param service: the service
     :param store: ``file`` or ``s3``
     :param size: the length of each in bytes
-    :param seconds: how long one took
+    :param seconds: how long each turn took
+    :param processor: the seconds of processor time that each took in the process
     :param peak: the process's peak above what it had in use before, in bytes
     :param exact: whether the SHA-256 was the right one each time; None where the way knows none
     """
@@ -45,14 +49,15 @@ class Carried:
     service: str
     store: str
     size: int
-    seconds: float
+    seconds: Sequence[float]
+    processor: Sequence[float]
     peak: int
     exact: bool | None
 
     @property
     def rate(self) -> float:
-        """MiB a second."""
-        return self.size / MIB / self.seconds
+        """MiB of the document a second."""
+        return self.size / MIB / statistics.median(self.seconds)
 
 
 def measure(home: Path) -> list[Carried]:
@@ -67,32 +72,31 @@ def measure(home: Path) -> list[Carried]:
     sources = {size: _write_source(bucket / f"{size}.djvu", size) for size in (_WARM, *(size for size, _ in SIZES))}
     found = []
     with _servers(home) as (url, environment):
-        for store, base in (("file", bucket.as_uri()), ("s3", "s3://aws_default@large")):
-            for way, services in _ways(store):
-                for service in services:
-                    lines = _run(way, service, url, base, environment)
-                    found += [_carried(way, service, store, line, sources) for line in lines]
-                    for result in bucket.glob("*.pdf"):
-                        result.unlink()
+        bases = {"file": bucket.as_uri(), "s3": "s3://aws_default@large"}
+        for store, direction, service in product(bases, ("upload", "download"), SERVICES):
+            ways = {way: f"{bases[store]}/{name}" for way, name in _ways(store, direction, service).items()}
+            lines = _run(ways, service, url, bucket, environment)
+            found += [_carried(service, store, line, sources) for line in lines]
     return found
 
 
-def _ways(store: str) -> Iterator[tuple[str, Sequence[str]]]:
-    for direction in ("upload", "download"):
-        # The plain copy is the same for all services.
-        yield f"plain_{direction}", SERVICES[:1]
-        yield direction, SERVICES
-        if store == "file":
-            yield f"sdk_{direction}", SERVICES
+def _ways(store: str, direction: str, service: str) -> Mapping[str, str]:
+    """Return the ways that take turns, each with the name of what it reads or writes."""
+    name = "{size}.djvu" if direction == "upload" else "{size}.pdf"
+    encoded = direction == "upload" and service == "aspose_ocr"
+    ways = {f"plain_{direction}": "{size}.base64" if encoded else name, direction: name}
+    # The SDKs know local files only.
+    return {**ways, f"sdk_{direction}": name} if store == "file" else ways
 
 
 def _write_source(path: Path, size: int) -> str:
-    """Write a document that every service takes, and return its SHA-256."""
+    """Write a document that every service takes, also as base64, and return its SHA-256."""
     digest = hashlib.sha256()
-    with path.open("wb") as file:
+    with path.open("wb") as file, path.with_suffix(".base64").open("wb") as encoded:
         for number, piece in enumerate(large.document(size)):
             content = piece if number else large.DJVU + piece[len(large.DJVU) :]
             file.write(content)
+            encoded.write(base64.b64encode(content))
             digest.update(content)
     return digest.hexdigest()
 
@@ -119,41 +123,48 @@ def _servers(home: Path) -> Iterator[tuple[str, dict[str, str]]]:
         )
 
 
-def _run(way: str, service: str, url: str, base: str, environment: dict[str, str]) -> list[dict[str, Any]]:
-    name = "{size}.djvu" if way.endswith("upload") else "{size}.pdf"
-    asked = {"way": way, "service": service, "url": url, "uri": f"{base}/{name}", "warm": _WARM, "sizes": SIZES}
+def _run(
+    ways: Mapping[str, str], service: str, url: str, bucket: Path, environment: dict[str, str]
+) -> list[dict[str, Any]]:
+    asked = {"ways": ways, "service": service, "url": url, "results": str(bucket), "warm": _WARM, "sizes": SIZES}
     command = [str(VENV / "bin" / "python"), "-m", "benchmarks.transfer", json.dumps(asked)]
     done = subprocess.run(  # noqa: S603 - a module of ours
         command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT, check=False
     )
     if done.returncode:
-        raise RuntimeError(f"{way} of {service} failed: {done.stderr[-1000:]}")
+        raise RuntimeError(f"{', '.join(ways)} of {service} failed: {done.stderr[-1000:]}")
     lines: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
     return lines
 
 
-def _carried(way: str, service: str, store: str, line: dict[str, Any], sources: dict[int, str]) -> Carried:
-    size, digests = line["size"], line["digests"]
+def _carried(service: str, store: str, line: dict[str, Any], sources: dict[int, str]) -> Carried:
+    way, size, digests = line["way"], line["size"], line["digests"]
     expected = sources[size] if way.endswith("upload") else large.digest(size)
     exact = digests == [expected] if digests else None
-    return Carried(way, service, store, size, line["seconds"], line["peak"], exact)
+    return Carried(way, service, store, size, line["seconds"], line["processor"], line["peak"], exact)
 
 
 def describe(found: Sequence[Carried]) -> str:
     """Return what was measured as a section of Markdown."""
-    worst = max(each.peak for each in found if _is_ours(each))
-    exact = [each.exact for each in found if _is_ours(each)]
+    ours = [each for each in found if each.way in {"upload", "download"}]
+    worst = max(each.peak for each in ours)
+    exact = [each.exact for each in ours]
     right = f"{exact.count(True)} of {len(exact)}"
     return f"""## Large documents
 
-Documents of 1 MiB, 100 MiB and 1 GiB (the median of {SIZES[0][1]}, {SIZES[1][1]} and {SIZES[2][1]}) between a store and
-a service on this machine: as the operators carry them, hashed and checked ("ours"); by a plain copy, which is
-`requests` and the store's own fsspec driver with its default block, over a new connection each time, without any check
-and without base64; and over the vendor's SDK, which knows local files only. `s3` is rclone, reached with s3fs.
-Aspose.OCR Cloud takes and gives base64 in JSON, with `+` as `\\u002B` in what it gives, as .NET writes it; its MiB are
-the document's. "of plain" and "of SDK" are rates of ours divided by theirs. Each line is a process of its own; its
-peak is the kernel's high-water mark above what was in use after it had carried {_WARM:,} bytes. The worst peak of
-ours: {worst / MIB:.0f} MiB, goal 64 MiB. Transfers of ours whose SHA-256 was right: {right}.
+Documents of 1 MiB, 100 MiB and 1 GiB between a store and a service on this machine, carried in three ways: as the
+operators do it, hashed and checked ("ours"); by a plain copy; and by the vendor's SDK, which knows local files only.
+The plain copy carries the same bytes between the same server and the same store, with `requests` over one session and
+the store's own fsspec driver with its defaults, and checks nothing. Aspose.OCR Cloud takes and gives base64 in JSON,
+with `+` as `\\u002B` in what it gives, as .NET writes it: its plain copy carries that text as it is, which is 4/3 of the
+document and more, and all rates are those of the document. `s3` is rclone, reached with s3fs.
+
+The ways take turns in one process ({SIZES[0][1]}, {SIZES[1][1]} and {SIZES[2][1]}), and go first by turns, so that a
+busy machine slows all alike. "of plain" and "of SDK" are medians, over the turns, of our rate divided by theirs;
+"processor" is our processor time divided by the plain copy's, and does not depend on what else the machine does.
+A peak is the kernel's high-water mark above what was in use after each way had carried {_WARM:,} bytes; what the ways
+before have freed is given back first. The worst peak of ours: {worst / MIB:.0f} MiB, goal 64 MiB. Transfers of ours
+whose SHA-256 was right: {right}.
 
 {_direction("upload", found)}
 
@@ -161,42 +172,30 @@ ours: {worst / MIB:.0f} MiB, goal 64 MiB. Transfers of ours whose SHA-256 was ri
 """
 
 
-def _is_ours(each: Carried) -> bool:
-    return each.way in {"upload", "download"}
-
-
 def _direction(direction: str, found: Sequence[Carried]) -> str:
-    heads = [f"{direction}s", "store"]
-    for size, _ in SIZES:
-        name = f"{size // MIB} MiB" if size < 1024 * MIB else "1 GiB"
-        heads += [f"{name}: MiB/s", "of plain", "of SDK", "peak, MiB"]
+    heads = [f"{direction}s", "store", "size", "plain, MiB/s", "ours, MiB/s", "of plain", "processor", "of SDK"]
+    heads += ["peak of plain, MiB", "peak of ours, MiB", "peak of SDK, MiB"]
     by_key = {(each.way, each.service, each.store, each.size): each for each in found}
     rows = []
-    for store in ("file", "s3"):
-        for way in (f"plain_{direction}", direction, f"sdk_{direction}"):
-            for service in SERVICES:
-                each = [by_key.get((way, service, store, size)) for size, _ in SIZES]
-                if all(each):
-                    rows.append([_label(way, service), store, *_cells(filter(None, each), by_key, direction)])
+    for service, store, (size, _) in product(SERVICES, ("file", "s3"), SIZES):
+        plain = by_key[f"plain_{direction}", service, store, size]
+        ours = by_key[direction, service, store, size]
+        sdk = by_key.get((f"sdk_{direction}", service, store, size))
+        rows.append(
+            [
+                service,
+                store,
+                f"{size // MIB} MiB" if size < 1024 * MIB else "1 GiB",
+                f"{plain.rate:.0f}",
+                f"{ours.rate:.0f}",
+                f"{_ratio(plain.seconds, ours.seconds):.2f}",
+                f"{_ratio(ours.processor, plain.processor):.2f}",
+                f"{_ratio(sdk.seconds, ours.seconds):.1f}" if sdk else "",
+                *(f"{each.peak / MIB:.0f}" if each else "" for each in (plain, ours, sdk)),
+            ]
+        )
     return table(heads, rows, right=heads[2:])
 
 
-def _label(way: str, service: str) -> str:
-    if way.startswith("plain"):
-        return "plain copy"
-    return f"{service}, {'SDK' if way.startswith('sdk') else 'ours'}"
-
-
-def _cells(row: Any, by_key: dict[tuple[str, str, str, int], Carried], direction: str) -> list[str]:
-    cells = []
-    for each in row:
-        plain = by_key[f"plain_{direction}", SERVICES[0], each.store, each.size]
-        sdk = by_key.get((f"sdk_{direction}", each.service, each.store, each.size))
-        ours = _is_ours(each)
-        cells += [
-            f"{each.rate:.0f}",
-            f"{each.rate / plain.rate:.2f}" if ours else "",
-            f"{each.rate / sdk.rate:.1f}" if ours and sdk else "",
-            f"{each.peak / MIB:.0f}",
-        ]
-    return cells
+def _ratio(these: Sequence[float], those: Sequence[float]) -> float:
+    return statistics.median(this / that for this, that in zip(these, those, strict=True))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
+import ctypes
+import gc
 import json
 import logging
 import os
 import re
 import shutil
-import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -53,23 +55,26 @@ def download(service: str, url: str) -> Carry:
 
 
 def plain_upload(service: str, url: str) -> Carry:
-    """Copy the bytes with nothing but requests and the store's own client."""
+    """Copy the bytes that the service gets with nothing but requests and the store's own client."""
+    session = requests.Session()
 
     def carry(size: int, uri: str) -> str | None:
         store, path = _store(uri)
         with store.open(path, "rb") as file:
-            requests.post(f"{url}/v3.0/slides/async/convert/pdf", data=file, timeout=600).raise_for_status()
+            session.post(f"{url}/v3.0/slides/async/convert/pdf", data=file, timeout=600).raise_for_status()
         return None
 
     return carry
 
 
 def plain_download(service: str, url: str) -> Carry:
-    """The same in the other direction."""
+    """Copy the bytes that the service gives in the same way."""
+    session = requests.Session()
+    address = f"{url}/v5.0/ocr/DjVu2PDF?id={{}}" if service == "aspose_ocr" else f"{url}/v3.0/slides/async/{{}}/result"
 
     def carry(size: int, uri: str) -> str | None:
         store, path = _store(uri)
-        reply = requests.get(f"{url}/v3.0/slides/async/{size}/result", stream=True, timeout=600)
+        reply = session.get(address.format(size), stream=True, timeout=600)
         with reply, store.open(path, "wb") as file:
             shutil.copyfileobj(reply.raw, file, _PLAIN_CHUNK)
         return None
@@ -172,31 +177,50 @@ def _memory(name: str) -> int:
     return int(found[1]) << 10 if found else 0
 
 
+@dataclass
+class _Record:
+    """What the turns of one way with documents of one size took."""
+
+    way: str
+    size: int
+    seconds: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+    peak: int = 0
+    digests: set[str] = field(default_factory=set)
+
+
 def main() -> None:
-    """Carry what the JSON object on the command line says, and print what it took as JSON."""
+    """Carry what the JSON object on the command line says, the ways taking turns, and print what each took as JSON."""
     asked: dict[str, Any] = json.loads(sys.argv[1])
-    carry = _WAYS[asked["way"]](asked["service"], asked["url"])
-    # So that everything is imported and connected.
-    carry(asked["warm"], asked["uri"].format(size=asked["warm"]))
+    ways = {way: _WAYS[way](asked["service"], asked["url"]) for way in asked["ways"]}
+    for way, carry in ways.items():
+        # So that everything is imported and connected.
+        carry(asked["warm"], asked["ways"][way].format(size=asked["warm"]))
     idle, found = _memory("VmRSS"), []
-    for size, runs in asked["sizes"]:
-        # Sets the kernel's high-water mark back to what is in use now.
-        Path("/proc/self/clear_refs").write_text("5")
-        seconds, digests = [], set()
-        for _ in range(runs):
-            began = time.perf_counter()
-            digests.add(carry(size, asked["uri"].format(size=size)))
-            seconds.append(time.perf_counter() - began)
-        peak = _memory("VmHWM") - idle
-        found.append(
-            {
-                "size": size,
-                "seconds": statistics.median(seconds),
-                "peak": peak,
-                "digests": sorted(filter(None, digests)),
-            }
-        )
-    print(json.dumps(found))
+    for size, turns in asked["sizes"]:
+        records = [_Record(way, size) for way in ways]
+        for turn in range(turns):
+            # Whoever goes first may find another machine than whoever follows.
+            for record in records[:: -1 if turn % 2 else 1]:
+                for result in Path(asked["results"]).glob("*.pdf"):
+                    result.unlink()
+                _take(record, ways[record.way], asked["ways"][record.way].format(size=size), idle)
+        found += records
+    print(json.dumps([{**asdict(record), "digests": sorted(record.digests)} for record in found]))
+
+
+def _take(record: _Record, carry: Carry, uri: str, idle: int) -> None:
+    # What others have freed is given back, so that it isn't used unseen.
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    # Sets the kernel's high-water mark back to what is in use now.
+    Path("/proc/self/clear_refs").write_text("5")
+    began, busy = time.perf_counter(), time.process_time()
+    digest = carry(record.size, uri)
+    record.processor.append(time.process_time() - busy)
+    record.seconds.append(time.perf_counter() - began)
+    record.peak = max(record.peak, _memory("VmHWM") - idle)
+    record.digests |= {digest} - {None}
 
 
 if __name__ == "__main__":

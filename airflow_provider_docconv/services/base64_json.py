@@ -9,9 +9,12 @@ from typing import Any
 
 _MAX_REST = 1 << 20
 _MAX_DEPTH = 64
-_ESCAPE = re.compile(rb"\\(u00([0-7][0-9a-fA-F])|[/nrt])")
-_PLUS = re.compile(rb"\\u002B")
-_SPACES = (b" ", b"\r", b"\n", b"\t")
+# What is decoded at once; measured: more leaves the processor's cache and takes a quarter longer.
+_SLICE = 256 << 10
+# The beginning of \u002B or \/, whose rest is in the next piece.
+_HALF_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
+_SPACES = dict.fromkeys(map(ord, " \r\n\t"))
+_JSON = json.JSONDecoder(strict=False)  # Line breaks between the letters are nothing to complain of.
 _STRING_END = re.compile(rb'["\\]')
 
 
@@ -34,8 +37,8 @@ class Base64Field:
         self._escaped = False
         self._in_field = False
         self._found = False
-        self._tail = b""
-        self._quads = b""
+        self._tail = ""
+        self._quads = ""
         self._padded = False
 
     def feed(self, chunk: bytes) -> bytes:
@@ -44,7 +47,8 @@ class Base64Field:
 
         :raises ValueError: if the document is no such JSON
         """
-        decoded, at = bytearray(), 0
+        decoded: list[bytes] = []
+        at = 0
         while at < len(chunk):
             if self._in_field:
                 at = self._read_field(chunk, at, decoded)
@@ -52,7 +56,7 @@ class Base64Field:
                 at = self._read_string(chunk, at)
             else:
                 at = self._read_structure(chunk, at)
-        return bytes(decoded)
+        return b"".join(decoded)
 
     def close(self) -> Any:
         """
@@ -124,42 +128,35 @@ class Base64Field:
             self._string = None
         return end
 
-    def _read_field(self, chunk: bytes, at: int, decoded: bytearray) -> int:
-        end = chunk.find(b'"', at)
-        text = self._tail + (chunk[at:] if end < 0 else chunk[at:end])
-        self._tail = b""
-        if b"\\" in text:
-            cut = text.rfind(b"\\", -5)
-            if end < 0 and cut >= 0 and not _ESCAPE.match(text, cut):
-                text, self._tail = text[:cut], text[cut:]
-            # The one that .NET writes once in 64 characters, without a call for each.
-            text = _PLUS.sub(b"+", text)
-            if b"\\" in text:
-                text = _ESCAPE.sub(_unescape, text)
+    def _read_field(self, chunk: bytes, at: int, decoded: list[bytes]) -> int:
+        last = min(len(chunk), at + _SLICE)
+        end = chunk.find(b'"', at, last)
+        # Other bytes than ASCII become a character that is no base64.
+        text = self._tail + chunk[at : last if end < 0 else end].decode("ascii", "replace")
+        self._tail = ""
+        if "\\" in text:
+            if end < 0 and (half := _HALF_ESCAPE.search(text, max(0, len(text) - 5))):
+                text, self._tail = text[: half.start()], half[0]
+            # The quickest way in Python's library to undo escapes: .NET writes one in 64 characters.
+            text = _JSON.decode(f'"{text}"')
         self._decode(text, decoded)
         if end < 0:
-            return len(chunk)
+            return last
         if self._quads:
             raise ValueError("the base64 string is cut off")
         self._in_field = False
         self._keep(b'"')
         return end + 1
 
-    def _decode(self, text: bytes, decoded: bytearray) -> None:
+    def _decode(self, text: str, decoded: list[bytes]) -> None:
         # Looking for each costs next to nothing, taking none out does not.
-        spaced = any(space in text for space in _SPACES)
-        data = self._quads + (text.translate(None, b"".join(_SPACES)) if spaced else text)
+        if any(chr(space) in text for space in _SPACES):
+            text = text.translate(_SPACES)
+        data = self._quads + text
         whole = len(data) - len(data) % 4
         self._quads = data[whole:]
         if whole:
             if self._padded:
                 raise ValueError("the base64 string goes on after its end")
-            decoded += binascii.a2b_base64(data[:whole], strict_mode=True)
-            self._padded = data[whole - 1 : whole] == b"="
-
-
-def _unescape(match: re.Match[bytes]) -> bytes:
-    code = match[2]
-    if code:
-        return bytes([int(code, 16)])
-    return b"/" if match[1] == b"/" else b""
+            decoded.append(binascii.a2b_base64(data[:whole], strict_mode=True))
+            self._padded = data[whole - 1] == "="

@@ -13,6 +13,8 @@ from urllib.parse import urlencode
 from airflow_provider_docconv.services.documents import Document
 
 _LINE_END = b"\r\n"
+# What is encoded at once, a multiple of three; measured: more leaves the processor's cache and takes longer.
+_SLICE = 3 << 16
 
 
 class Body(Protocol):
@@ -159,7 +161,8 @@ class Base64Body:
             data = left + chunk
             whole = len(data) - len(data) % 3
             left = data[whole:]
-            yield base64.b64encode(data[:whole])
+            for at in range(0, whole, _SLICE):
+                yield base64.b64encode(data[at : min(at + _SLICE, whole)])
         yield base64.b64encode(left)
         yield self._tail()
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from airflow_provider_docconv.services.digest import Digest
 from airflow_provider_docconv.services.errors import SourceNotFound
 
-_CHUNK = 1 << 20
+# A multiple of three: base64 then needs no copy of what is left over.
+_CHUNK = 3 << 18
 
 
 @dataclass(slots=True)
@@ -39,7 +40,7 @@ class Document:
 
         :raises SourceNotFound: if it can't be read, or is not as long as it was
         """
-        read, digest = 0, hashlib.sha256()
+        read, digest = 0, Digest()
         self.sha256 = None
         try:
             with self.opener() as file:

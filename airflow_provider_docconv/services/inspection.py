@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-
+from airflow_provider_docconv.services.digest import Digest
 from airflow_provider_docconv.services.endings import TAIL, missing_end
 from airflow_provider_docconv.services.errors import TruncatedResult
 
@@ -19,7 +18,7 @@ class Inspection:
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._hash = hashlib.sha256()
+        self._hash = Digest()
         self._head = self._tail = b""
         #: How many there were.
         self.size = 0
