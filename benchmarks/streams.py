@@ -149,6 +149,7 @@ def describe(found: Sequence[Carried]) -> str:
     ours = [each for each in found if each.way in {"upload", "download"}]
     worst = max(each.peak for each in ours)
     exact = [each.exact for each in ours]
+    turns = " and ".join(f"{turns} of {_length(size)}" for size, turns in SIZES)
     right = f"{exact.count(True)} of {len(exact)}"
     return f"""## Large documents
 
@@ -156,15 +157,15 @@ Documents of 1 MiB, 100 MiB and 1 GiB between a store and a service on this mach
 operators do it, hashed and checked ("ours"); by a plain copy; and by the vendor's SDK, which knows local files only.
 The plain copy carries the same bytes between the same server and the same store, with `requests` over one session and
 the store's own fsspec driver with its defaults, and checks nothing. Aspose.OCR Cloud takes and gives base64 in JSON,
-with `+` as `\\u002B` in what it gives, as .NET writes it: its plain copy carries that text as it is, which is 4/3 of the
-document and more, and all rates are those of the document. `s3` is rclone, reached with s3fs.
+in what it gives with `+` as `\\u002B`, as .NET writes it: its plain copy carries that text as it is, a third to a half
+more than the document, and all rates are those of the document. `s3` is rclone, reached with s3fs.
 
-The ways take turns in one process ({SIZES[0][1]}, {SIZES[1][1]} and {SIZES[2][1]}), and go first by turns, so that a
-busy machine slows all alike. "of plain" and "of SDK" are medians, over the turns, of our rate divided by theirs;
-"processor" is our processor time divided by the plain copy's, and does not depend on what else the machine does.
-A peak is the kernel's high-water mark above what was in use after each way had carried {_WARM:,} bytes; what the ways
-before have freed is given back first. The worst peak of ours: {worst / MIB:.0f} MiB, goal 64 MiB. Transfers of ours
-whose SHA-256 was right: {right}.
+The ways take turns in one process ({turns}), and go first by turns, so that a busy machine
+slows all alike. "of plain" and "of SDK" are medians, over the turns, of our rate divided by theirs; "processor" is our
+processor time divided by the plain copy's, and hardly depends on what else the machine does. A peak is the kernel's
+high-water mark above what was in use after each way had carried {_WARM:,} bytes; what the ways before have freed is
+given back first. The worst peak of ours: {worst / MIB:.0f} MiB, goal 64 MiB. Transfers of ours whose SHA-256 was
+right: {right}.
 
 {_direction("upload", found)}
 
@@ -185,7 +186,7 @@ def _direction(direction: str, found: Sequence[Carried]) -> str:
             [
                 service,
                 store,
-                f"{size // MIB} MiB" if size < 1024 * MIB else "1 GiB",
+                _length(size),
                 f"{plain.rate:.0f}",
                 f"{ours.rate:.0f}",
                 f"{_ratio(plain.seconds, ours.seconds):.2f}",
@@ -195,6 +196,10 @@ def _direction(direction: str, found: Sequence[Carried]) -> str:
             ]
         )
     return table(heads, rows, right=heads[2:])
+
+
+def _length(size: int) -> str:
+    return f"{size // MIB} MiB" if size < 1024 * MIB else f"{size // MIB // 1024} GiB"
 
 
 def _ratio(these: Sequence[float], those: Sequence[float]) -> float:
