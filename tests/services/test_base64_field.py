@@ -73,6 +73,18 @@ def test_any_chunk_size_and_escape_style(style: str, size: int) -> None:
     assert rest == json.loads(json.dumps(DECOYS).replace("@@", ""))
 
 
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("ahead", range(6))
+def test_a_piece_that_is_longer_than_what_is_decoded_at_once(ahead: int, style: str) -> None:
+    content = CONTENT * 450
+    assert decode(b" " * ahead + written(content, style), [1 << 20])[0] == content
+
+
+def test_line_breaks_beside_escapes_are_no_damage() -> None:
+    text = base64.b64encode(CONTENT).decode().replace("+", "\\u002B\n")
+    assert decode(f'{{"results": [{{"data": "{text}"}}]}}'.encode(), [100])[0] == CONTENT
+
+
 @given(st.binary(max_size=300), st.sampled_from(sorted(STYLES)), st.lists(st.integers(1, 40), min_size=1, max_size=9))
 def test_any_content_in_any_pieces(content: bytes, style: str, sizes: list[int]) -> None:
     assert decode(written(content, style), sizes)[0] == content
@@ -99,6 +111,9 @@ DAMAGED = [
     '"QUJD\\u0022"',
     '"QUJD\\u12"',
     '"QUJD\\u00e9"',
+    '"QUJD\\u00a0"',
+    '"QUJD\\ud83d"',
+    '"QUJDé"',
     '"QUJD\\',
     '"QUJD" "QUJD"',
     '"QUJD", "data": "QUJD"',
@@ -172,7 +187,7 @@ def test_memory_does_not_grow_with_the_string() -> None:
     for _ in range(120):
         given += len(field.feed(piece))
     assert given == (len(piece) * 120 // 4) * 3
-    held = sum(len(value) for value in vars(field).values() if isinstance(value, bytes | bytearray))
+    held = sum(len(value) for value in vars(field).values() if isinstance(value, bytes | bytearray | str))
     assert held < 100
 
 
