@@ -220,7 +220,7 @@ def _take(record: _Record, carry: Carry, uri: str, idle: int) -> None:
     record.processor.append(time.process_time() - busy)
     record.seconds.append(time.perf_counter() - began)
     record.peak = max(record.peak, _memory("VmHWM") - idle)
-    record.digests |= {digest} - {None}
+    record.digests.update(filter(None, [digest]))
 
 
 if __name__ == "__main__":
