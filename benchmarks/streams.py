@@ -41,7 +41,7 @@ class Carried:
     :param size: the length of each in bytes
     :param seconds: how long each turn took
     :param processor: the seconds of processor time that each took in the process
-    :param peak: the process's peak above what it had in use before, in bytes
+    :param peak: the process's peak above what it had in use before the turn, in bytes
     :param exact: whether the SHA-256 was the right one each time; None where the way knows none
     """
 
@@ -149,7 +149,7 @@ def describe(found: Sequence[Carried]) -> str:
     ours = [each for each in found if each.way in {"upload", "download"}]
     worst = max(each.peak for each in ours)
     exact = [each.exact for each in ours]
-    turns = " and ".join(f"{turns} of {_length(size)}" for size, turns in SIZES)
+    turns = ", ".join(f"{turns} of {_length(size)}" for size, turns in SIZES)
     right = f"{exact.count(True)} of {len(exact)}"
     return f"""## Large documents
 
@@ -160,12 +160,11 @@ the store's own fsspec driver with its defaults, and checks nothing. Aspose.OCR 
 in what it gives with `+` as `\\u002B`, as .NET writes it: its plain copy carries that text as it is, a third to a half
 more than the document, and all rates are those of the document. `s3` is rclone, reached with s3fs.
 
-The ways take turns in one process ({turns}), and go first by turns, so that a busy machine
-slows all alike. "of plain" and "of SDK" are medians, over the turns, of our rate divided by theirs; "processor" is our
-processor time divided by the plain copy's, and hardly depends on what else the machine does. A peak is the kernel's
-high-water mark above what was in use after each way had carried {_WARM:,} bytes; what the ways before have freed is
-given back first. The worst peak of ours: {worst / MIB:.0f} MiB, goal 64 MiB. Transfers of ours whose SHA-256 was
-right: {right}.
+The ways take turns in one process ({turns}), and go first by turns, so that a
+busy machine slows all alike. "of plain" and "of SDK" are medians, over the turns, of our rate divided by theirs;
+"processor" is our processor time divided by the plain copy's, and hardly depends on what else the machine does. A peak
+is the kernel's high-water mark above what was in use before the turn, after all that was free had been given back.
+The worst peak of ours: {worst / MIB:.0f} MiB, goal 64 MiB. Transfers of ours whose SHA-256 was right: {right}.
 
 {_direction("upload", found)}
 

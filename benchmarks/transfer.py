@@ -196,7 +196,7 @@ def main() -> None:
     for way, carry in ways.items():
         # So that everything is imported and connected.
         carry(asked["warm"], asked["ways"][way].format(size=asked["warm"]))
-    idle, found = _memory("VmRSS"), []
+    found: list[_Record] = []
     for size, turns in asked["sizes"]:
         records = [_Record(way, size) for way in ways]
         for turn in range(turns):
@@ -204,15 +204,16 @@ def main() -> None:
             for record in records[:: -1 if turn % 2 else 1]:
                 for result in Path(asked["results"]).glob("*.pdf"):
                     result.unlink()
-                _take(record, ways[record.way], asked["ways"][record.way].format(size=size), idle)
+                _take(record, ways[record.way], asked["ways"][record.way].format(size=size))
         found += records
     print(json.dumps([{**asdict(record), "digests": sorted(record.digests)} for record in found]))
 
 
-def _take(record: _Record, carry: Carry, uri: str, idle: int) -> None:
-    # What others have freed is given back, so that it isn't used unseen.
+def _take(record: _Record, carry: Carry, uri: str) -> None:
+    # What others have freed is given back, so that it isn't used unseen; what they still hold is not counted.
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
+    idle = _memory("VmRSS")
     # Sets the kernel's high-water mark back to what is in use now.
     Path("/proc/self/clear_refs").write_text("5")
     began, busy = time.perf_counter(), time.process_time()
