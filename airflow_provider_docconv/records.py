@@ -1,4 +1,4 @@
-"""Remembers the one conversion that a task started, so that no try of it pays twice."""
+"""Remembers across the tries of a task what it started, so that none pays twice, and since when it has waited."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from airflow_provider_docconv.decisions import Decision, Progress, decide
 from airflow_provider_docconv.task_state import TaskState
 
 _KEY = "docconv_start"
+_WAIT_KEY = "docconv_wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +63,29 @@ class StartRecords:
     def clear(self) -> None:
         """Forget the record."""
         self._state.delete(_KEY)
+
+
+class WaitRecords:
+    """
+    Since when a task has waited for an operation.
+
+    :param state: where that lies
+    :param operation_id: the operation
+    :param max_tries: the task's, which a person's Clear raises and a retry does not
+    """
+
+    def __init__(self, state: TaskState, operation_id: str, max_tries: int) -> None:
+        self._state = state
+        self._same = {"operation_id": operation_id, "max_tries": max_tries}
+
+    def began(self) -> float | None:
+        """Return when the first try began to wait, in seconds since the epoch, or None if none has."""
+        value = self._state.get(_WAIT_KEY)
+        if not isinstance(value, Mapping) or any(value.get(key) != same for key, same in self._same.items()):
+            return None
+        began = value.get("began")
+        return float(began) if isinstance(began, int | float) else None
+
+    def begin(self, now: float) -> None:
+        """Write down that the wait begins."""
+        self._state.set(_WAIT_KEY, {**self._same, "began": now})

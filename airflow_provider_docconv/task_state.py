@@ -106,10 +106,9 @@ class FileTaskState:
         return store_errors(f"the task's record in {self._folder} can't be read or written")
 
 
-def task_names(context: Context) -> tuple[str, str, str, str]:
-    """Return the Dag id, the run id, the task id and the map index of a task."""
-    ti: Any = context["ti"]
-    return ti.dag_id, ti.run_id, ti.task_id, str(getattr(ti, "map_index", -1))
+def task_key(ti: Any) -> tuple[str, str, str, int]:
+    """Return the Dag id, the run id, the task id and the map index of a task instance."""
+    return ti.dag_id, ti.run_id, ti.task_id, getattr(ti, "map_index", -1)
 
 
 def max_tries(context: Context) -> int:
@@ -122,7 +121,7 @@ def _files(context: Context, folder: str | None) -> FileTaskState:
 
     home = os.environ.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow")
     root = folder or conf.get("docconv", "ledger_path", fallback="") or f"file://{home}/docconv/ledger"
-    return FileTaskState(ObjectStoragePath(root) / "/".join(map(path_name, task_names(context))))
+    return FileTaskState(ObjectStoragePath(root) / "/".join(path_name(str(name)) for name in task_key(context["ti"])))
 
 
 def path_name(text: str) -> str:

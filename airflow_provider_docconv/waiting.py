@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from statistics import quantiles
+from typing import Any, NamedTuple
 
 from airflow_provider_docconv.services.errors import (
     ConversionCanceled,
@@ -69,6 +70,25 @@ class Pace:
             self.typical = 0.9 * quantiles(self._durations, n=10, method="inclusive")[0]
 
 
+class WaitReport(NamedTuple):
+    """
+    What a wait came to.
+
+    :param state: where the operation ended
+    :param polls: how many polls were sent
+    :param seconds: from the beginning of the wait to the poll that brought the end
+    :param lost: seconds for which the operation had ended at most before that poll: those since the poll before
+    """
+
+    state: str
+    polls: int
+    seconds: float
+    lost: float
+
+    def __str__(self) -> str:
+        return f"{self.state} within {self.seconds:g} s; {self.polls} polls, noticed at most {self.lost:g} s late"
+
+
 class Wait:
     """
     What to do after each poll.
@@ -78,6 +98,7 @@ class Wait:
     :param deadline: when to give up, in seconds since the epoch
     :param pace: when to poll
     :param started: when the operation began, in seconds since the epoch, as far as known
+    :param polls: how many polls were sent before, by whoever waited then
     :param fault_tolerance: seconds for which polls may fail
     """
 
@@ -89,6 +110,7 @@ class Wait:
         deadline: float,
         pace: Pace,
         started: float = float("inf"),
+        polls: int = 0,
         fault_tolerance: float = FAULT_TOLERANCE,
     ) -> None:
         self._operation_id = operation_id
@@ -98,10 +120,11 @@ class Wait:
         self._started = started
         self._fault_tolerance = fault_tolerance
         #: How many polls were sent; whoever sends them counts them.
-        self.polls = 0
+        self.polls = polls
         self._failing_since: float | None = None
         self._done = 0.0
         self._shown = ""
+        self._last_seen = started
 
     def after_poll(self, outcome: Operation | DocConvError, now: float) -> Operation | float:
         """
@@ -117,6 +140,7 @@ class Wait:
             self._done = outcome.done
             if outcome.state.is_terminal:
                 return outcome
+            self._last_seen = now
         else:
             self._failing_since = now if self._failing_since is None else self._failing_since
             if not outcome.retryable or now - self._failing_since >= self._fault_tolerance:
@@ -132,12 +156,37 @@ class Wait:
         """Return the seconds until the next poll, which is not after the deadline."""
         return max(0.0, min(self._pace.after(max(0.0, now - self._started), self._done), self._deadline - now))
 
+    def report(self, operation: Operation, now: float) -> WaitReport:
+        """
+        Tell what the wait came to.
+
+        :param operation: the operation, which has ended
+        :param now: the time at which its end was noticed, in seconds since the epoch
+        """
+        seconds, lost = now - self._started, now - self._last_seen
+        return WaitReport(operation.state.value, self.polls, round(seconds, 1), round(lost, 1))
+
+    def standing(self, operation: Operation) -> dict[str, Any]:
+        """Tell how far an operation is, as the value of an XCom."""
+        found = {"state": operation.state.value, "step": operation.step, "steps": operation.steps}
+        known = {key: value for key, value in found.items() if value is not None}
+        return {**known, "percent": round(100 * operation.done), "polls": self.polls}
+
     def news(self, outcome: Operation | DocConvError) -> str | None:
-        """Return a line for the log if the poll brought something new."""
+        """Return a line for the log if the poll brought something new; an end has :meth:`last_line`."""
+        if isinstance(outcome, Operation) and outcome.state.is_terminal:
+            return None
         text = outcome.progress if isinstance(outcome, Operation) else f"not known for now: {outcome}"
         if text == self._shown:
             return None
         self._shown = text
+        return self._line(text)
+
+    def last_line(self, report: WaitReport) -> str:
+        """Return a line for the log about an end."""
+        return self._line(str(report))
+
+    def _line(self, text: str) -> str:
         return f"{self._service}, operation {self._operation_id}: {text}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from airflow_provider_docconv.services.errors import DocConvError
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 async def watch(
-    client: AsyncClient, operation_id: str, wait: Wait, tell: Callable[[str], object], first: float
+    client: AsyncClient,
+    operation_id: str,
+    wait: Wait,
+    first: float,
+    tell: Callable[[str, Operation | None], Awaitable[None]] | None = None,
 ) -> Operation:
     """
     Poll until an operation has ended, and return it.
@@ -24,8 +28,8 @@ async def watch(
     :param client: the connection's client
     :param operation_id: the operation
     :param wait: decides after each poll
-    :param tell: is told in words when a poll brings something new
     :param first: seconds until the first poll
+    :param tell: is told when a poll brings something new: in words, and the operation if the poll brought it
     :raises DeadlineExceeded: if it is too late to go on
     :raises DocConvError: if polling can't succeed, or has failed for too long
     """
@@ -38,8 +42,8 @@ async def watch(
             outcome = await client.run(client.service.status(operation_id))
         except DocConvError as error:
             outcome = error
-        if line := wait.news(outcome):
-            tell(line)
+        if tell and (line := wait.news(outcome)):
+            await tell(line, outcome if isinstance(outcome, Operation) else None)
         step = wait.after_poll(outcome, time.time())
         if isinstance(step, Operation):
             return step

@@ -21,7 +21,7 @@ from airflow_provider_docconv.decisions import Decision, Progress, fingerprint, 
 from airflow_provider_docconv.exceptions import deserialize
 from airflow_provider_docconv.services.errors import DocumentRejected, NamesCollide, StartReplyLost
 from airflow_provider_docconv.storage import store_errors, to_path, writing
-from airflow_provider_docconv.task_state import max_tries, path_name, task_names, task_state
+from airflow_provider_docconv.task_state import max_tries, path_name, task_key, task_state
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -56,17 +56,17 @@ class Batch:
     ) -> None:
         self.table = Table()
         self.items = items
-        self.run = Run(task_names(context)[1], max_tries(context))
+        self.run = Run(task_key(context["ti"])[1], max_tries(context))
         self.began = time.time()
         self.calls: Counter[str] = Counter()
         self._naming = naming
         self._service = service
         self._full_refresh = full_refresh
         self._start_again = start_again
-        dag_id, run_id, task_id, map_index = task_names(context)
+        dag_id, run_id, task_id, map_index = task_key(context["ti"])
         own, task = naming.folder + OWN_FOLDER, f"{path_name(dag_id)}.{path_name(task_id)}"
-        task += "" if map_index == "-1" else f".{map_index}"
-        self.title = f"{dag_id}, {task_id}" + ("" if map_index == "-1" else f" [{map_index}]")
+        task += "" if map_index < 0 else f".{map_index}"
+        self.title = f"{dag_id}, {task_id}" + ("" if map_index < 0 else f" [{map_index}]")
         # Readable, and without a percent sign, which browsers would take for an escape.
         self.report = f"{own}/reports/{_plain(task)}/{_plain(run_id)}"
         self.journal = Journal(task_state(context, f"{own}/journal"))

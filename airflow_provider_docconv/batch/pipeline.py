@@ -187,7 +187,7 @@ class Pipeline:
         )
         first = wait.until_next(time.time()) if fresh else 0.0
         try:
-            return await watch(client, operation_id, wait, self.log.debug, first)
+            return await watch(client, operation_id, wait, first)
         except DocConvError as error:
             now = time.time()
             if error.retryable and self.out_of_reach(now - tolerance, now):

@@ -114,6 +114,30 @@ class DocConvHook(BaseHook):
         client = self.get_conn()
         return client.run(client.service.cancel(operation_id))
 
+    def give_up(self, operation_id: str) -> bool:
+        """
+        Cancel an operation that nobody waits for any more, where the service can; the log says what became of it.
+
+        :param operation_id: the operation
+        :return: whether it was cancelled
+        """
+        from airflow_provider_docconv.services.cancellation import give_up
+
+        try:
+            client = self.get_conn()
+            farewell = client.run(give_up(client.service, operation_id))
+        except DocConvError as error:
+            self.log.warning("Operation %s may go on, because it could not be cancelled: %s", operation_id, error)
+            return False
+        self.log.warning("%s", farewell.words)
+        return farewell.canceled
+
+    @property
+    def service_url(self) -> str:
+        """The vendor's page of the account, or what the connection has in the vendor's place."""
+        client = self.get_conn()
+        return self.fields.dashboard if client.settings.base_url == self.fields.host else client.settings.base_url
+
     def get_results(self, operation_id: str) -> list[ResultFile]:
         """
         List the files that a successful operation made.

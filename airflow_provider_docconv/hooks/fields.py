@@ -17,6 +17,7 @@ class ConnectionType:
     :param hook: class name of its hook
     :param label: what the user interface calls it
     :param host: the vendor's base URL, shown as a placeholder
+    :param dashboard: the vendor's page of the account
     :param has_storage: whether the service has a storage that documents can lie in
     """
 
@@ -24,6 +25,7 @@ class ConnectionType:
     hook: str
     label: str
     host: str
+    dashboard: str
     has_storage: bool
 
     def behaviour(self) -> dict[str, Any]:
@@ -93,16 +95,27 @@ class ConnectionType:
 
 
 ASPOSE_SLIDES = ConnectionType(
-    "aspose_slides", "AsposeSlidesHook", "Aspose.Slides Cloud", "https://api.aspose.cloud", has_storage=True
+    "aspose_slides",
+    "AsposeSlidesHook",
+    "Aspose.Slides Cloud",
+    "https://api.aspose.cloud",
+    "https://dashboard.aspose.cloud",
+    has_storage=True,
 )
 GROUPDOCS_CONVERSION = ConnectionType(
     "groupdocs_conversion",
     "GroupDocsConversionHook",
     "GroupDocs.Conversion Cloud",
     "https://api.groupdocs.cloud",
+    "https://dashboard.groupdocs.cloud",
     has_storage=True,
 )
 ASPOSE_OCR = ConnectionType(
-    "aspose_ocr", "AsposeOcrHook", "Aspose.OCR Cloud", "https://api.aspose.cloud", has_storage=False
+    "aspose_ocr",
+    "AsposeOcrHook",
+    "Aspose.OCR Cloud",
+    "https://api.aspose.cloud",
+    "https://dashboard.aspose.cloud",
+    has_storage=False,
 )
 CONNECTION_TYPES = (ASPOSE_SLIDES, GROUPDOCS_CONVERSION, ASPOSE_OCR)

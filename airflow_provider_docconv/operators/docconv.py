@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_docconv.links.docconv import ServiceLink
 from airflow_provider_docconv.operators.batch import ConvertDocumentsOperator
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class StartConversionOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("source", "target_format", "conn_id", "options")
     template_fields_renderers: ClassVar[dict[str, str]] = {"options": "json"}
+    operator_extra_links = (ServiceLink(),)
     ui_color = "#d5e8fa"
 
     def __init__(
@@ -75,6 +77,7 @@ class StartConversionOperator(BaseOperator):
 
         with task_errors(str(self.source)):
             hook = DocConvHook.for_connection(self.conn_id)
+            self.service_url = hook.service_url
             document = open_source(str(self.source), hook.fields)
             records, wanted = StartRecords(task_state(context)), self._record(context, document)
             operation_id = self._earlier_operation(hook, records, wanted)
@@ -112,7 +115,8 @@ class StartConversionOperator(BaseOperator):
         if before is None or before.operation_id is None:
             return None
         if decision is Decision.START:
-            self._abandon(hook, before.operation_id)
+            self.log.info("Operation %s of an earlier run of this task is not wanted any more", before.operation_id)
+            hook.give_up(before.operation_id)
             return None
         if hook.get_operation(before.operation_id).state is OperationState.NOT_FOUND:
             self.log.info("Operation %s of an earlier try has expired; starting anew", before.operation_id)
@@ -134,18 +138,6 @@ class StartConversionOperator(BaseOperator):
             raise
         self.log.info("%s started operation %s for %s", hook.fields.label, operation_id, self.source)
         return operation_id
-
-    def _abandon(self, hook: DocConvHook, operation_id: str) -> None:
-        """Cancel an operation that nobody waits for any more."""
-        from airflow_provider_docconv.services.errors import DocConvError
-
-        try:
-            canceled = hook.cancel(operation_id)
-        except DocConvError as error:
-            self.log.warning("Operation %s is given up, but could not be cancelled: %s", operation_id, error)
-        else:
-            how = "was cancelled" if canceled else f"is given up ({hook.fields.label} can't cancel)"
-            self.log.info("Operation %s of an earlier run of this task %s", operation_id, how)
 
 
 class DownloadResultOperator(BaseOperator):

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import (
-    AirflowException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    BaseSensorOperator,
-    PokeReturnValue,
-    conf,
-)
+from airflow.providers.common.compat.sdk import AirflowException, AirflowSensorTimeout, PokeReturnValue, conf
+
+from airflow_provider_docconv.links.docconv import ServiceLink
+from airflow_provider_docconv.sensors.base import OperationSensor
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
-    from airflow_provider_docconv.hooks.docconv import DocConvHook
-    from airflow_provider_docconv.services.operations import Operation
-    from airflow_provider_docconv.waiting import Wait
+    from airflow_provider_docconv.sensors.poller import Poller
 
 # Results are kept for 24 hours: a longer wait would end with nothing to fetch.
 _TIMEOUT = timedelta(hours=24).total_seconds()
@@ -31,12 +24,15 @@ _TIMEOUT = timedelta(hours=24).total_seconds()
 _BACKSTOP = timedelta(minutes=5)
 
 
-class ConversionSensor(BaseSensorOperator):
+class ConversionSensor(OperationSensor):
     """
     Waits until a conversion has ended, and returns the operation id.
 
     A conversion that failed, was cancelled or is no longer known to the service fails the task without retries, with
     the service's own words. A failed poll is no failed conversion: faults are tolerated for a span of time.
+
+    The XCom ``progress`` shows how far the operation is, and at the end how many polls the wait took and how much time
+    it lost (not in the reschedule mode).
 
     :param operation_id: the operation that :class:`StartConversionOperator` returned (templated)
     :param conn_id: the connection it was started with (templated)
@@ -44,14 +40,21 @@ class ConversionSensor(BaseSensorOperator):
     :param poke_interval: the shortest time between two polls, in seconds. It grows with the age of the operation, and
         follows its progress where the service reports that, because the vendors bill polls
     :param max_wait: the longest time between two polls, in seconds
-    :param timeout: seconds until the wait gives up; the conversion itself may go on
+    :param timeout: seconds until the wait gives up, over all tries (Airflow 3.3; before it, and where the wait starts
+        in the triggerer, each try has its own). The operation is cancelled then, where the service can
     :param fault_tolerance: seconds for which polls may fail; in the reschedule mode, the timeout
     :param grace: seconds for which a deferrable sensor polls in the worker first: most conversions are quick, and
-        Airflow 3.3 may take a task that defers for about a second for a failed one
+        Airflow 3.3 sometimes takes a task that defers for about a second for a failed one
+    :param cancel_on_kill: cancel the operation, where the service can, when a person marks the task as failed or as
+        success while it waits
     :param deferrable: wait in the triggerer, without holding a worker
+    :param start_from_trigger: wait in the triggerer from the beginning, without any worker (Airflow 3.3; before it, the
+        same as ``deferrable``)
+    :param end_from_trigger: end a successful wait in the triggerer, without going back to a worker (Airflow 3.3)
     """
 
     template_fields: Sequence[str] = ("operation_id", "conn_id", "source")
+    operator_extra_links = (ServiceLink(),)
     ui_color = "#e8f1fa"
 
     def __init__(
@@ -65,18 +68,47 @@ class ConversionSensor(BaseSensorOperator):
         timeout: timedelta | float = _TIMEOUT,
         fault_tolerance: float = 900.0,
         grace: float = 3.0,
+        cancel_on_kill: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        start_from_trigger: bool = False,
+        end_from_trigger: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(poke_interval=poke_interval, max_wait=max_wait, timeout=timeout, **kwargs)
-        self.operation_id = operation_id
-        self.conn_id = conn_id
-        self.source = source
+        super().__init__(
+            operation_id=operation_id,
+            conn_id=conn_id,
+            source=source,
+            cancel_on_kill=cancel_on_kill,
+            poke_interval=poke_interval,
+            max_wait=max_wait,
+            timeout=timeout,
+            **kwargs,
+        )
         self.fault_tolerance = fault_tolerance
         self.grace = grace
-        self.deferrable = deferrable
-        self._wait: Wait | None = None
+        self.deferrable = deferrable or start_from_trigger
+        self.end_from_trigger = end_from_trigger
+        if start_from_trigger or end_from_trigger:
+            from airflow_provider_docconv.sensors.workerless import leave_out_workers
+
+            leave_out_workers(self, start=start_from_trigger)
         self._deadline = float("inf")
+        self._poller: Poller | None = None
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> OperatorPartial:
+        """
+        Map the sensor.
+
+        :raises ValueError: if it is to start in the triggerer
+        """
+        if kwargs.get("start_from_trigger"):
+            raise ValueError(
+                f"{kwargs.get('task_id')}: Airflow can't start a mapped task in the triggerer; "
+                "leave start_from_trigger out, or put the sensor into a mapped task group"
+            )
+        partial: OperatorPartial = super().partial(**kwargs)
+        return partial
 
     def execute(self, context: Context) -> str:
         """
@@ -84,8 +116,8 @@ class ConversionSensor(BaseSensorOperator):
 
         :raises DocConvError: if the conversion did not succeed, or the wait could not go on
         """
-        with self._errors():
-            return self._execute_deferrable() if self.deferrable else self._execute_plain(context)
+        with self._ends(context):
+            return self._execute_deferrable(context) if self.deferrable else self._execute_plain(context)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once."""
@@ -102,69 +134,82 @@ class ConversionSensor(BaseSensorOperator):
         """
         from airflow_provider_docconv.exceptions import deserialize
         from airflow_provider_docconv.services.operations import Operation
+        from airflow_provider_docconv.waiting import require_succeeded
 
-        with self._errors():
+        with self._ends(context):
             if event and "error" in event:
-                raise deserialize(event["error"])
+                error = deserialize(event["error"])
+                self.operation_id = error.operation_id or self.operation_id
+                raise error
             if not event or "operation" not in event:
                 raise AirflowException(f"The trigger sent an event that nobody knows: {event!r}.")
-            return self._finish(Operation.deserialize(event["operation"]))
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        from airflow_provider_docconv.exceptions import DocConvError, task_errors
-
-        try:
-            with task_errors(self.source):
-                yield
-        except DocConvError as error:
-            # Airflow's base class does this for some errors in one mode and for others in the other.
-            if self.soft_fail or self.never_fail:
-                raise AirflowSkipException(str(error)) from error
-            raise
+            operation = Operation.deserialize(event["operation"])
+            if report := event.get("report"):
+                self._show(report)
+            require_succeeded(operation, self._hook.fields.label)
+            return operation.id
 
     def _execute_plain(self, context: Context) -> str:
+        self._begin(context)
         if self.reschedule:
             return self._execute_rescheduled(context)
-        self._deadline = time.time() + self.timeout
         while (delay := self._poll()) is not None:
             time.sleep(delay)
         return self.operation_id
 
     def _execute_rescheduled(self, context: Context) -> str:
-        from airflow_provider_docconv.exceptions import DeadlineExceeded, DocConvError
+        from airflow_provider_docconv.exceptions import DocConvError
 
         try:
             result: str = super().execute(context)
         except AirflowSensorTimeout as error:
             if isinstance(error, DocConvError):
                 raise
-            raise DeadlineExceeded(
-                f"{self._hook.fields.label} has not ended the conversion in time", operation_id=self.operation_id
-            ) from error
+            raise self._too_late() from error
         return result
 
-    def _execute_deferrable(self) -> str:
-        began = time.time()
+    def _execute_deferrable(self, context: Context) -> str:
+        began = self._begin(context)
         if not self._ended_within_grace():
             self._wait_for_trigger(began)
         return self.operation_id
 
+    def _begin(self, context: Context) -> float:
+        """Return when the wait began, in this try or in one before."""
+        from airflow_provider_docconv.services.operations import given_operation_id
+
+        self.operation_id = given_operation_id(self.operation_id)
+        records, now = self._records(context), time.time()
+        began = records.began() if records else None
+        if began is None:
+            began = now
+            if records:
+                records.begin(now)
+        self._deadline = began + self.timeout
+        return began
+
     def _wait_for_trigger(self, began: float) -> NoReturn:
         from airflow_provider_docconv.triggers.docconv import ConversionTrigger
 
+        deadline, now = self._deadline, time.time()
+        if self.execution_timeout is not None:
+            # Airflow stops the clock of execution_timeout while a task is deferred.
+            deadline = min(deadline, now + self.execution_timeout.total_seconds())
         self.defer(
             trigger=ConversionTrigger(
                 operation_id=self.operation_id,
                 conn_id=self.conn_id,
-                deadline=began + self.timeout,
+                deadline=deadline,
                 started=began,
                 poll_interval=self.poke_interval,
-                max_poll_interval=self._longest_interval,
+                max_poll_interval=self.longest_interval,
+                polls=self._poller.wait.polls if self._poller else 0,
                 fault_tolerance=self.fault_tolerance,
+                cancel_on_kill=self.cancel_on_kill,
+                end_from_trigger=self.end_from_trigger,
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=self.timeout) + _BACKSTOP,
+            timeout=timedelta(seconds=max(0.0, deadline - now)) + _BACKSTOP,
         )
 
     def _ended_within_grace(self) -> bool:
@@ -178,47 +223,29 @@ class ConversionSensor(BaseSensorOperator):
 
     def _poll(self) -> float | None:
         """Poll once; return the seconds until the next poll, or None if the conversion succeeded."""
-        from airflow_provider_docconv.exceptions import DocConvError
-        from airflow_provider_docconv.services.operations import Operation, given_operation_id
+        from airflow_provider_docconv.sensors.poller import Poller
         from airflow_provider_docconv.waiting import Pace, Wait
 
-        self.operation_id = given_operation_id(self.operation_id)
-        if self._wait is None:
-            self._wait = Wait(
+        if self._poller is None:
+            wait = Wait(
                 self.operation_id,
                 self._hook.fields.label,
                 deadline=self._deadline,
-                pace=Pace(self.poke_interval, self._longest_interval),
-                started=time.time(),
+                pace=Pace(self.poke_interval, self.longest_interval),
+                started=self._deadline - self.timeout,
                 fault_tolerance=self.timeout if self.reschedule else self.fault_tolerance,
             )
-        outcome: Operation | DocConvError
-        try:
-            outcome = self._hook.get_operation(self.operation_id)
-        except DocConvError as error:
-            outcome = error
-        if line := self._wait.news(outcome):
-            self.log.info("%s", line)
-        step = self._wait.after_poll(outcome, time.time())
-        if isinstance(step, Operation):
-            self._finish(step)
-            return None
-        return step
+            # In the reschedule mode each poll is a process of its own, and none knows of the others.
+            show = None if self.reschedule else self._show
+            self._poller = Poller(self._hook, self.operation_id, wait, self.log, show)
+        return self._poller.poll()
+
+    def _show(self, value: dict[str, Any]) -> None:
+        self._ti.xcom_push(key="progress", value=value)
 
     @property
-    def _longest_interval(self) -> float:
+    def longest_interval(self) -> float:
+        """The longest time between two polls, in seconds."""
         # Older Airflows keep what they are given.
         longest: Any = self.max_wait
         return longest.total_seconds() if isinstance(longest, timedelta) else float(longest)
-
-    def _finish(self, operation: Operation) -> str:
-        from airflow_provider_docconv.waiting import require_succeeded
-
-        require_succeeded(operation, self._hook.fields.label)
-        return operation.id
-
-    @cached_property
-    def _hook(self) -> DocConvHook:
-        from airflow_provider_docconv.hooks.docconv import DocConvHook
-
-        return DocConvHook.for_connection(self.conn_id)

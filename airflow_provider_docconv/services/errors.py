@@ -183,7 +183,7 @@ class DestinationUnwritable(DocConvError):
 
 
 class DeadlineExceeded(DocConvError):
-    """The operation did not end before the deadline."""
+    """The operation did not end before the deadline; where the service can, it was cancelled then."""
 
     default_remedy = "it may still end at the service: raise the timeout and clear this task to go on waiting for it"
 

@@ -123,4 +123,4 @@ class BatchTrigger(BaseTrigger):
         )
 
     async def _watch(self, client: Any, operation_id: str, wait: Wait) -> Operation:
-        return await watch(client, operation_id, wait, self.log.debug, wait.until_next(time.time()))
+        return await watch(client, operation_id, wait, wait.until_next(time.time()))

@@ -43,10 +43,20 @@ class Store:
         self.rows.pop(key, None)
 
 
+class TaskInstance(SimpleNamespace):
+    """What a task sees of itself, with its XComs."""
+
+    def __init__(self, **values: Any) -> None:
+        names = {"dag_id": "d", "run_id": "manual__2026-01-01T00:00:00+00:00", "task_id": "t", "map_index": -1}
+        super().__init__(**{**names, "try_number": 1, "max_tries": 2, "xcoms": {}, **values})
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[key] = json.loads(json.dumps(value))
+
+
 def context(store: Store | None = None, **ti: Any) -> Any:
     """Make what a task is given; without a store it is that of an Airflow before 3.3."""
-    names = {"dag_id": "d", "run_id": "manual__2026-01-01T00:00:00+00:00", "task_id": "t", "map_index": -1}
-    found: dict[str, Any] = {"ti": SimpleNamespace(**{**names, "max_tries": 2, **ti})}
+    found: dict[str, Any] = {"ti": TaskInstance(**ti)}
     return found | ({"task_state_store": store} if store is not None else {})
 
 

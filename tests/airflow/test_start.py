@@ -80,12 +80,15 @@ def test_a_clear_starts_anew_and_cancels_where_that_is_possible(
 
 def test_a_cancel_that_fails_does_not_stop_the_new_start(try_of: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(seen: Seen) -> Answer:
-        return Answer(b"", 500) if seen.method == "DELETE" else Answer(f"op-{len(server.calls)}".encode())
+        if seen.method == "POST":
+            return Answer(f"op-{len(server.calls)}".encode())
+        return Answer(b"", 500) if seen.method == "DELETE" else Answer({"taskStatus": "Processing"})
 
     with Hostile(answer=answer) as server:
         connect(monkeypatch, server.url, "aspose_ocr")
         assert starting(SCAN).execute(try_of(max_tries=0)) == "op-1"
-        assert starting(SCAN).execute(try_of(max_tries=1)) == "op-6"
+        assert starting(SCAN).execute(try_of(max_tries=1)) == "op-7"
+        assert [call.method for call in server.calls] == ["POST", "GET", *["DELETE"] * 4, "POST"]
 
 
 @pytest.mark.parametrize(

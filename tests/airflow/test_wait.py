@@ -217,6 +217,9 @@ def test_the_triggers_row(monkeypatch: pytest.MonkeyPatch) -> None:
         "poll_interval": 7,
         "max_poll_interval": 300,
         "fault_tolerance": 60.0,
+        "polls": 1,
+        "cancel_on_kill": True,
+        "end_from_trigger": False,
     }
     # Airflow's own check comes later than the trigger's, which says more.
     assert found.timeout > timedelta(hours=1)

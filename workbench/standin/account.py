@@ -10,7 +10,8 @@ from typing import Any
 
 from workbench.standin.operations import Operation
 
-CALLS = ("token", "start", "status", "result")
+CALLS = ("token", "start", "status", "result", "cancel")
+_COUNTS = ("created", "lost", "unexplained", "canceled", "polls", "results")
 
 
 class Account:
@@ -56,6 +57,7 @@ def summary(operations: Sequence[Operation], sources: dict[str, dict[str, Any]])
         "created": len(operations),
         "sources": len(sources),
         "duplicates": len(operations) - len(sources),
+        "canceled": sum(operation.canceled for operation in operations),
         "lost": lost["fault"] + lost["client"],
         "lost_by_client": lost["client"],
         "unexplained": sum(source["unexplained"] for source in sources.values()),
@@ -66,6 +68,10 @@ def by_source(operations: Iterable[Operation]) -> dict[str, dict[str, Any]]:
     """
     Return what became of each source, by its SHA-256.
 
+    These are ``created``, ``lost``, ``unexplained``, ``canceled``, ``polls`` and ``results`` (calls that asked for the
+    status and for the result), and ``noticed_after``: for each operation whose end was told, the seconds from its end
+    to the first reply about its status that told of it. One that was deleted before is not among them.
+
     A duplicate is explained if the replies to all earlier starts of its source were lost.
 
     :param operations: the operations, in the order in which they were created.
@@ -73,12 +79,15 @@ def by_source(operations: Iterable[Operation]) -> dict[str, dict[str, Any]]:
     sources: dict[str, dict[str, Any]] = {}
     heard: set[bytes] = set()
     for operation in operations:
-        nothing = {"created": 0, "lost": 0, "unexplained": 0, "polls": []}
-        source = sources.setdefault(operation.digest.hex(), nothing)
+        source = sources.setdefault(operation.digest.hex(), dict.fromkeys(_COUNTS, 0) | {"noticed_after": []})
         source["created"] += 1
         source["lost"] += operation.lost is not None
         source["unexplained"] += operation.digest in heard
-        source["polls"].append(operation.polls)
+        source["canceled"] += operation.canceled
+        source["polls"] += operation.polls
+        source["results"] += operation.results
+        if operation.noticed is not None:
+            source["noticed_after"].append(round(operation.noticed, 3))
         if operation.lost is None:
             heard.add(operation.digest)
     return sources

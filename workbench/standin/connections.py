@@ -21,13 +21,17 @@ class Connections:
         # With the operation that was started over it last, until another call shows that its reply was read.
         self._open: dict[object, Operation | None] = {}
         self._unsent: set[object] = set()
+        #: How many there have been, and the most at one time.
+        self.opened = 0
         self.peak = 0
 
-    def __len__(self) -> int:
-        return len(self._open)
+    def to_json(self) -> dict[str, int]:
+        """Return the counts."""
+        return {"open": len(self._open), "opened": self.opened, "peak": self.peak}
 
     def used(self, connection: object) -> None:
         """Note that a connection carries a call."""
+        self.opened += connection not in self._open
         self._open[connection] = None
         self.peak = max(self.peak, len(self._open))
 
@@ -81,6 +85,7 @@ def is_gone(request: web.BaseRequest) -> bool:
 
 def _was_reset(handler: RequestHandler) -> bool:
     # After a FIN the kernel keeps a reset to itself until it is asked: the client closed, then our reply came.
+    # Under TLS asyncio has closed the socket by now: a client that closed just before our reply counts as having heard it.
     found = handler.transport.get_extra_info("socket") if handler.transport else None
     return found is not None and found.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
 

@@ -64,7 +64,7 @@ class Faults:
         self._randoms: dict[str, random.Random] = {}
 
     def draw(self, call: str) -> Fault | None:
-        """Decide about the next call of a kind: token, start, status or result."""
+        """Decide about the next call of a kind: token, start, status, result or cancel."""
         if call not in self._randoms:
             self._randoms[call] = random.Random(f"{self._seed} {call}")  # noqa: S311 - no secret
         chance = self._randoms[call]

@@ -9,10 +9,17 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal
+from enum import Enum, auto
+from typing import Literal
 
-_EPOCH = time.time() - time.monotonic()
+
+class State(Enum):
+    """Where an operation is; each service has words of its own for it."""
+
+    QUEUED = auto()
+    RUNNING = auto()
+    DONE = auto()
+    FAILED = auto()
 
 
 @dataclass(slots=True)
@@ -20,50 +27,54 @@ class Operation:
     """
     One conversion; there may be many thousands.
 
+    :param service: the service that it was asked of.
     :param digest: the SHA-256 of its source.
     :param damaged: whether the source can't be converted.
     :param created: when it was asked for, as all times on the operations' clock.
     :param begun: when its turn comes.
     :param ended: when it is done.
+    :param deleted: when the client has deleted it.
     :param lost: why the reply to its start was not heard: a fault of ours, or the client was gone.
     :param polls: how often its status was asked.
+    :param results: how often its result was asked for.
+    :param noticed: seconds from its end to the first reply that told of it.
     """
 
+    service: str
     digest: bytes
     damaged: bool
     created: float
     begun: float
     ended: float
+    deleted: float = math.inf
     lost: Literal["fault", "client"] | None = None
     polls: int = 0
+    results: int = 0
+    noticed: float | None = None
 
-    def status(self, now: float) -> str:
-        """Return the vendor's word for where it is."""
+    @property
+    def canceled(self) -> bool:
+        """Whether it was deleted before it was done."""
+        return self.deleted < self.ended
+
+    def state(self, now: float) -> State:
+        """Return where it is."""
         if now < self.begun:
-            return "Enqueued"
+            return State.QUEUED
         if now < self.ended:
-            return "Started"
-        return "Failed" if self.damaged else "Finished"
+            return State.RUNNING
+        return State.FAILED if self.damaged else State.DONE
 
-    def describe(self, id: str, now: float) -> dict[str, Any]:
-        """Return what the vendor tells of it."""
-        status = self.status(now)
-        value = {"id": id, "method": "Convert", "status": status, "created": _stamp(self.created)}
-        if now >= self.begun:
-            value["started"] = _stamp(self.begun)
-        if now < self.ended:
-            return value
-        value[status.lower()] = _stamp(self.ended)
-        if not self.damaged:
-            return value
-        message = "The presentation is damaged."
-        error = {
-            "code": "errorInvalidPresentation",
-            "description": message,
-            "httpStatusCode": 400,
-            "message": message,
-        }
-        return value | {"error": error}
+    def done(self, now: float) -> float:
+        """Return the share of the work that is done, from 0 to 1."""
+        if now >= self.ended:
+            return 1.0
+        return max(0.0, (now - self.begun) / (self.ended - self.begun))
+
+    def notice(self, now: float) -> None:
+        """Note that the client was told of its end."""
+        if self.noticed is None:
+            self.noticed = now - self.ended
 
 
 class Operations:
@@ -106,31 +117,47 @@ class Operations:
         """Return them in the order in which they were created."""
         return list(self._known.values())
 
-    def create(self, digest: bytes, damaged: bool) -> tuple[str, Operation]:
+    def create(self, digest: bytes, *, damaged: bool = False, service: str = "") -> tuple[str, Operation]:
         """
         Create one and return its id with it.
 
         :param digest: the SHA-256 of its source.
         :param damaged: whether it will fail.
+        :param service: the service that it was asked of.
         """
         now = self._clock()
         begun = self._turn(now)
         ended = begun + self._seconds * (1 + self._spread * self._random.uniform(-1, 1))
-        if self._capacity is not None:
-            heapq.heappush(self._places, ended)
-        heapq.heappush(self._ends, ended)
-        self.peak = max(self.peak, self.in_flight())
-        id, operation = str(uuid.uuid4()), Operation(digest, damaged, now, begun, ended)
+        id, operation = str(uuid.uuid4()), Operation(service, digest, damaged, now, begun, ended)
         self._known[id] = operation
+        self._expect(operation)
+        self.peak = max(self.peak, self.in_flight())
         return id, operation
 
-    def find(self, id: str) -> Operation | None:
-        """Find one, forgotten or not."""
-        return self._known.get(id)
+    def find(self, id: str, service: str) -> Operation | None:
+        """
+        Find one, forgotten or not.
+
+        :param id: its id.
+        :param service: the service that it was asked of.
+        """
+        found = self._known.get(id)
+        return found if found and found.service == service else None
+
+    def delete(self, operation: Operation) -> None:
+        """Forget one; if it is under way, it ends, and those that queue move up."""
+        if self.is_forgotten(operation):
+            return
+        operation.deleted = self._clock()
+        if operation.canceled and self._capacity is None:
+            self._ends.remove(operation.ended)
+            heapq.heapify(self._ends)
+        elif operation.canceled:
+            self._plan_anew(operation.deleted)
 
     def is_forgotten(self, operation: Operation) -> bool:
         """Tell whether the service would no longer know it."""
-        return self._clock() >= operation.ended + self._retention
+        return self._clock() >= min(operation.deleted, operation.ended + self._retention)
 
     def in_flight(self) -> int:
         """Count those that are created and not done."""
@@ -149,7 +176,20 @@ class Operations:
             return now
         return max(now, heapq.heappop(self._places))
 
+    def _expect(self, operation: Operation) -> None:
+        heapq.heappush(self._ends, operation.ended)
+        if self._capacity is not None:
+            heapq.heappush(self._places, operation.ended)
 
-def _stamp(moment: float) -> str:
-    # As .NET writes it, with seven digits of a second.
-    return f"{datetime.fromtimestamp(_EPOCH + moment, UTC):%Y-%m-%dT%H:%M:%S.%f}0Z"
+    def _plan_anew(self, now: float) -> None:
+        # Measured: 5 to 10 ms with 10,000 in the queue.
+        self._ends.clear()
+        self._places.clear()
+        for operation in self._known.values():
+            if operation.deleted < math.inf or operation.ended <= now:
+                continue
+            if operation.begun > now:
+                needed = operation.ended - operation.begun
+                operation.begun = self._turn(now)
+                operation.ended = operation.begun + needed
+            self._expect(operation)

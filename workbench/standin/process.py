@@ -1,7 +1,8 @@
-"""The stand-in as a process of its own, and Airflow's connection to it."""
+"""The stand-in as a process of its own, and Airflow's connections to it."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -9,6 +10,7 @@ import requests
 
 from workbench.environment import ROOT, VENV, program_environment
 from workbench.processes import Process, Processes, free_ports, wait_until
+from workbench.standin import certificates
 
 if TYPE_CHECKING:  # the server needs nothing of it
     from workbench.airflow import Airflow
@@ -22,17 +24,22 @@ class StandIn:
 
     :param log: the file that gets what it prints.
     :param options: more of the command line of ``python -m workbench.standin``.
+    :param tls: a folder for the certificate to serve HTTPS with, None for HTTP.
+    :ivar authority: the file of the authority that signed the certificate, None for HTTP.
     """
 
-    def __init__(self, log: Path, *options: str) -> None:
+    def __init__(self, log: Path, *options: str, tls: Path | None = None) -> None:
         (self.port,) = free_ports(1)
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        self.authority = certificates.authority(tls.resolve()) if tls else None
         command = [str(VENV / "bin" / "python"), "-m", "workbench.standin", "--port", str(self.port), *options]
+        command += ["--tls", str(tls)] if tls else []
         self.process = Process("The stand-in", command, log, program_environment(PYTHONPATH=str(ROOT)))
         self.processes = Processes()
         self._session = requests.Session()
         # Loopback never goes through a proxy, whatever the environment says.
         self._session.trust_env = False
+        self._session.verify = str(self.authority) if self.authority else True
 
     def __enter__(self) -> Self:
         self.start()
@@ -50,9 +57,18 @@ class StandIn:
         """Wait until it answers."""
         wait_until(self._healthy, "Starting the stand-in", timeout, [self.process], pause=0.05)
 
-    def connect(self, airflow: Airflow, conn_id: str = "aspose_slides_default") -> None:
-        """Point one of Airflow's connections to it."""
-        airflow.connect(conn_id, "aspose_slides", host=self.url, login="standin", password="standin")  # noqa: S106
+    def connect(
+        self, airflow: Airflow, conn_id: str = "aspose_slides_default", conn_type: str = "aspose_slides"
+    ) -> None:
+        """
+        Point one of Airflow's connections to it.
+
+        :param airflow: the Airflow.
+        :param conn_id: the connection's id.
+        :param conn_type: its type, ``aspose_slides`` or ``aspose_ocr``.
+        """
+        extra = json.dumps({"verify": str(self.authority)} if self.authority else {})
+        airflow.connect(conn_id, conn_type, host=self.url, login="standin", password="standin", extra=extra)  # noqa: S106 - any will do
 
     def stats(self, sources: bool = True) -> dict[str, Any]:
         """

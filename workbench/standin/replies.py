@@ -21,14 +21,16 @@ class Reply:
     :param body: the body.
     :param content_type: its type.
     :param headers: more headers.
-    :param operation: the operation that the call has created, if it was a start.
+    :param created: the operation that the call has created, if it was a start.
+    :param ended: the operation of whose end it tells, if it is about a status.
     """
 
     status: int
     body: bytes
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
-    operation: Operation | None = None
+    created: Operation | None = None
+    ended: Operation | None = None
 
     def response(self) -> web.Response:
         """Make the response that sends it."""
@@ -43,7 +45,7 @@ def json_reply(value: object, status: int = 200) -> Reply:
 
 def refusal(status: int, message: str, code: str, headers: Mapping[str, str] | None = None) -> Reply:
     """
-    Make a refusal in the vendor's shape.
+    Make a refusal in the shape of Aspose.Slides, which is also that of whatever stands in front of the services.
 
     :param status: the HTTP status.
     :param message: what the caller reads.

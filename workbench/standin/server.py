@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
 
-from workbench.standin import account, wire
+from workbench.standin import account, certificates, wire
 from workbench.standin.account import Account
 from workbench.standin.connections import Connections, CountingServer, is_gone
+from workbench.standin.dialect import Dialect
 from workbench.standin.faults import Fault, Faults
+from workbench.standin.ocr import Ocr
 from workbench.standin.operations import Operations
 from workbench.standin.replies import Reply, json_reply, refusal
 from workbench.standin.service import Service
 from workbench.standin.settings import Settings
+from workbench.standin.slides import Slides
 
 HOST = "127.0.0.1"
 BACKLOG = 1024
-_ASYNC = r"/v3\.0/slides/async"
-_CALLS = [
-    ("GET", re.compile(rf"{_ASYNC}/([^/]+)"), "status"),
-    ("GET", re.compile(rf"{_ASYNC}/([^/]+)/result"), "result"),
-    ("POST", re.compile(rf"{_ASYNC}/convert/([^/]+)"), "start"),
-    ("POST", re.compile(r"(/connect/token)"), "token"),
-]
 
 
 class Server:
@@ -44,21 +39,23 @@ class Server:
         self.faults = Faults(settings.faults, settings.fault_kinds, settings.seed)
         operations = Operations(settings.seconds, settings.spread, settings.capacity, settings.retention, settings.seed)
         self.service = Service(operations, settings.result_bytes)
+        self._dialects: list[Dialect] = [Slides(settings.steps), Ocr()]
         self._latency = settings.latency
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request."""
         if request.path.startswith("/standin/"):
             return (await self._control(request)).response()
-        call, id = _call(request)
-        if not call:
+        found = self._find_call(request)
+        if not found:
             return refusal(404, "There is no such path here.", "errorNotFound").response()
+        call, dialect, id = found
         self.account.calls[call] += 1
         if not is_gone(request):
             self.connections.used(request.protocol)
         fault = self.faults.draw(call)
         try:
-            reply, fault = await self._reply(request, call, id, fault)
+            reply, fault = await self._reply(request, call, dialect, id, fault)
         except (ConnectionError, web.RequestPayloadError):
             self.account.incomplete += call == "start"
             return web.Response()  # to nobody
@@ -66,23 +63,32 @@ class Server:
             self.account.received += request.content.total_bytes
         return await self._deliver(request, call, reply, fault)
 
+    def _find_call(self, request: web.BaseRequest) -> tuple[str, Dialect, str] | None:
+        for dialect in self._dialects:
+            for method, path, call in dialect.calls:
+                if method == request.method and (found := path.fullmatch(request.path)):
+                    return call, dialect, found.groupdict().get("id") or request.query.get("id", "")
+        return None
+
     async def _reply(
-        self, request: web.BaseRequest, call: str, id: str, fault: Fault | None
+        self, request: web.BaseRequest, call: str, dialect: Dialect, id: str, fault: Fault | None
     ) -> tuple[Reply, Fault | None]:
         match call:
             case "start":
-                return await self.service.start(request, fault)
+                return await self.service.start(dialect, request, fault)
             case "status":
-                return await self.service.status(request, id), fault
+                return self.service.status(dialect, request, id), fault
             case "result":
-                return await self.service.result(request, id), fault
+                return self.service.result(dialect, request, id), fault
+            case "cancel":
+                return self.service.cancel(dialect, request, id, fault), fault
         return await self.service.token(request), fault
 
     async def _deliver(
         self, request: web.BaseRequest, call: str, reply: Reply, fault: Fault | None
     ) -> web.StreamResponse:
-        if reply.operation:
-            self.connections.started(request.protocol, reply.operation)
+        if reply.created:
+            self.connections.started(request.protocol, reply.created)
         if self._latency:
             await asyncio.sleep(self._latency)
         if is_gone(request):
@@ -97,6 +103,8 @@ class Server:
             reply = fault.reply()
         elif reply.status >= 400:
             self.account.refused[str(reply.status)] += 1
+        elif reply.ended:
+            reply.ended.notice(self.service.operations.now())
         self.connections.answered(request.protocol)
         self.account.sent += len(reply.body)
         return reply.response()
@@ -107,7 +115,8 @@ class Server:
                 case "GET", "health":
                     return json_reply({})
                 case "GET", "stats":
-                    return json_reply(self._stats(request.query.get("sources") != "0"))
+                    stats = self._stats(request.query.get("sources") != "0")
+                    return Reply(200, json.dumps(stats, separators=(",", ":")).encode())
                 case "POST", "quota":
                     left = (await _json(request))["left"]
                     self.service.quota = None if left is None else max(0, int(left))
@@ -130,7 +139,7 @@ class Server:
             **self.account.to_json(),
             "operations": account.summary(known, sources) | flight,
             "polls": account.polls(known),
-            "connections": {"open": len(self.connections), "peak": self.connections.peak},
+            "connections": self.connections.to_json(),
             "sources": sources if with_sources else {},
         }
 
@@ -146,17 +155,11 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     runner = web.ServerRunner(CountingServer(server.handle, server.connections), shutdown_timeout=1.0)
     await runner.setup()
     try:
-        await web.TCPSite(runner, HOST, settings.port, backlog=BACKLOG).start()
+        tls = certificates.server_context(settings.tls) if settings.tls else None
+        await web.TCPSite(runner, HOST, settings.port, backlog=BACKLOG, ssl_context=tls).start()
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
-
-
-def _call(request: web.BaseRequest) -> tuple[str, str]:
-    for method, path, call in _CALLS:
-        if method == request.method and (found := path.fullmatch(request.path)):
-            return call, found[1]
-    return "", ""
 
 
 async def _json(request: web.BaseRequest) -> dict[str, Any]:

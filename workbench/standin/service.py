@@ -1,24 +1,24 @@
-"""The service that is stood in for: what each call does, and what it is answered if nothing goes wrong."""
+"""The services that are stood in for: what each call does, and what it is answered if nothing goes wrong."""
 
 from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 
 from aiohttp import web
 
 from workbench.standin import tokens
+from workbench.standin.dialect import Dialect
 from workbench.standin.faults import Fault
 from workbench.standin.losses import Losses
-from workbench.standin.operations import Operation, Operations
-from workbench.standin.replies import Reply, json_reply, refusal
-from workbench.standin.results import expected_result
-from workbench.standin.uploads import Upload, receive
+from workbench.standin.operations import Operations
+from workbench.standin.replies import Reply, json_reply
 
 
 class Service:
     """
-    Aspose.Slides Cloud's asynchronous API, without the converting.
+    An asynchronous API without the converting, in whatever dialect it is spoken to.
 
     :param operations: its operations.
     :param result_bytes: the size of each result.
@@ -37,73 +37,79 @@ class Service:
             return json_reply({"error": "invalid_client"}, 400)
         return json_reply({"access_token": tokens.new_token(), "expires_in": tokens.LIFETIME, "token_type": "Bearer"})
 
-    async def start(self, request: web.BaseRequest, fault: Fault | None) -> tuple[Reply, Fault | None]:
+    async def start(
+        self, dialect: Dialect, request: web.BaseRequest, fault: Fault | None
+    ) -> tuple[Reply, Fault | None]:
         """
         Start a conversion, unless a fault prevents it, and return the reply with the fault that it meets after all.
 
+        :param dialect: how the call is spoken.
         :param request: the request; its body is read to the end in any case.
         :param fault: the fault that was drawn for it.
         """
         try:
-            upload = await receive(request)
+            upload = await dialect.receive(request)
         except ValueError as error:
-            return refusal(400, f"The multipart body is malformed: {error}", "errorInvalidRequest"), fault
-        if refused := self._unauthorized(request) or self._refused(upload):
+            return self._unauthorized(dialect, request) or dialect.refusal(
+                400, str(error), "errorInvalidRequest"
+            ), fault
+        if refused := self._unauthorized(dialect, request) or self._spent(dialect):
             return refused, fault
         fault = self.losses.take(upload.digest) or fault
         if fault and not fault.done:
-            return self._started(request, str(uuid.uuid4()), None), fault
+            return _started(dialect, request, str(uuid.uuid4())), fault
         if self.quota is not None:
             self.quota -= 1
-        id, operation = self.operations.create(upload.digest, upload.damaged)
+        id, operation = self.operations.create(upload.digest, damaged=upload.damaged, service=dialect.name)
         operation.lost = "fault" if fault else None
-        return self._started(request, id, operation), fault
+        return replace(_started(dialect, request, id), created=operation), fault
 
-    async def status(self, request: web.BaseRequest, id: str) -> Reply:
+    def status(self, dialect: Dialect, request: web.BaseRequest, id: str) -> Reply:
         """Tell where an operation is."""
-        found = self._find(request, id)
-        if isinstance(found, Reply):
-            return found
-        found.polls += 1
-        if self.operations.is_forgotten(found):
-            return _unknown()
-        return json_reply(found.describe(id, self.operations.now()))
+        if refused := self._unauthorized(dialect, request):
+            return refused
+        operation = self.operations.find(id, dialect.name)
+        if operation:
+            operation.polls += 1
+        if not operation or self.operations.is_forgotten(operation):
+            return dialect.unknown(id)
+        now = self.operations.now()
+        reply = dialect.status(id, operation, now)
+        return replace(reply, ended=operation) if now >= operation.ended else reply
 
-    async def result(self, request: web.BaseRequest, id: str) -> Reply:
+    def result(self, dialect: Dialect, request: web.BaseRequest, id: str) -> Reply:
         """Give the result of an operation."""
-        found = self._find(request, id)
-        if isinstance(found, Reply):
-            return found
-        if self.operations.is_forgotten(found):
-            return _unknown()
-        status = found.status(self.operations.now())
-        if status != "Finished":
-            return refusal(400, f"The operation has no result: it is {status}.", "errorInvalidOperation")
-        body = expected_result(found.digest.hex(), self._result_bytes)
-        headers = {"Content-Disposition": 'attachment; filename="document.pdf"'}
-        return Reply(200, body, "application/pdf", headers)
+        if refused := self._unauthorized(dialect, request):
+            return refused
+        operation = self.operations.find(id, dialect.name)
+        if operation:
+            operation.results += 1
+        if not operation or self.operations.is_forgotten(operation):
+            return dialect.unknown(id)
+        return dialect.result(id, operation, self.operations.now(), self._result_bytes)
 
-    def _find(self, request: web.BaseRequest, id: str) -> Operation | Reply:
-        return self._unauthorized(request) or self.operations.find(id) or _unknown()
+    def cancel(self, dialect: Dialect, request: web.BaseRequest, id: str, fault: Fault | None) -> Reply:
+        """End an operation and forget it, unless a fault prevents it; one that is unknown is fine as it is."""
+        if refused := self._unauthorized(dialect, request):
+            return refused
+        operation = self.operations.find(id, dialect.name)
+        if operation and (not fault or fault.done):
+            self.operations.delete(operation)
+        return Reply(200, b"")
 
-    def _refused(self, upload: Upload) -> Reply | None:
-        if not upload.size:
-            return refusal(400, "Missing the required parameter document.", "errorMissingParameter")
+    def _spent(self, dialect: Dialect) -> Reply | None:
         if self.quota == 0:
-            return refusal(403, "The quota of the plan is used up.", "errorQuotaExceeded")
+            return dialect.refusal(403, "The quota of the plan is used up.", "errorQuotaExceeded")
         return None
 
-    def _started(self, request: web.BaseRequest, id: str, operation: Operation | None) -> Reply:
-        # The vendor's server quotes the id for those that ask for JSON only.
-        if "application/json" in request.headers.get("Accept", ""):
-            return Reply(201, json.dumps(id).encode(), operation=operation)
-        return Reply(201, id.encode(), "text/plain", operation=operation)
-
-    def _unauthorized(self, request: web.BaseRequest) -> Reply | None:
+    def _unauthorized(self, dialect: Dialect, request: web.BaseRequest) -> Reply | None:
         if tokens.is_valid(request.headers.get("Authorization", "")):
             return None
-        return refusal(401, "The access token is missing, invalid or expired.", "Unauthorized")
+        return dialect.refusal(401, "The access token is missing, invalid or expired.", "Unauthorized")
 
 
-def _unknown() -> Reply:
-    return refusal(404, "Operation does not exist", "errorNotFound")
+def _started(dialect: Dialect, request: web.BaseRequest, id: str) -> Reply:
+    # The vendor's server quotes the id for those that ask for JSON only.
+    if "application/json" in request.headers.get("Accept", ""):
+        return Reply(dialect.started, json.dumps(id).encode())
+    return Reply(dialect.started, id.encode(), "text/plain")

@@ -1,0 +1,107 @@
+"""
+Waits that no worker begins or ends.
+
+What holds on Airflow 3.3.2, measured: the trigger of a task that starts in the triggerer is made from the Dag as it was
+parsed. Its templates are rendered there, but an XComArg arrives as the text of its ``repr``, an ``xcom_pull`` without
+``map_indexes`` waits for ever, and nothing of the operator's own code runs. What ends there emits no asset events.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_docconv.sensors.docconv import ConversionSensor
+
+_TRIGGER = "airflow_provider_docconv.triggers.docconv.ConversionTrigger"
+_WITHOUT_INDEX = re.compile(r"xcom_pull\((?!.*map_indexes)", re.DOTALL)
+# What a worker would do before it starts the wait, and after it.
+_BEFORE = ("pre_execute", "on_execute_callback")
+_AFTER = ("post_execute", "outlets")
+
+
+def leave_out_workers(sensor: ConversionSensor, *, start: bool) -> None:
+    """
+    Let the triggerer begin and end a sensor's wait, where Airflow can.
+
+    :param sensor: the sensor, which says whether to end it there
+    :param start: whether to begin it there
+    :raises ValueError: if the sensor has or does what only a worker can do
+    """
+    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
+
+    sensor.end_from_trigger = sensor.end_from_trigger and AIRFLOW_V_3_3_PLUS
+    if sensor.end_from_trigger:
+        _refuse(sensor, "end_from_trigger", _AFTER)
+        if not sensor.do_xcom_push:
+            raise ValueError(
+                f"{sensor.task_id}: with end_from_trigger the triggerer pushes the XCom; it can't be left out"
+            )
+    if start:
+        _refuse(sensor, "start_from_trigger", _BEFORE)
+        kwargs = _trigger_kwargs(sensor)
+        if AIRFLOW_V_3_3_PLUS:
+            from airflow.triggers.base import StartTriggerArgs
+
+            sensor.start_from_trigger = True
+            sensor.start_trigger_args = StartTriggerArgs(
+                trigger_cls=_TRIGGER,
+                trigger_kwargs=kwargs,
+                next_method="execute_complete",
+                timeout=timedelta(seconds=sensor.timeout),
+            )
+
+
+def _trigger_kwargs(sensor: ConversionSensor) -> dict[str, Any]:
+    return {
+        "operation_id": _rendered_there(sensor, "operation_id"),
+        "conn_id": _rendered_there(sensor, "conn_id"),
+        "poll_interval": sensor.poke_interval,
+        "max_poll_interval": sensor.longest_interval,
+        "fault_tolerance": sensor.fault_tolerance,
+        "cancel_on_kill": sensor.cancel_on_kill,
+        "end_from_trigger": sensor.end_from_trigger,
+    }
+
+
+def _refuse(sensor: ConversionSensor, option: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        if _is_given(sensor, name):
+            raise ValueError(f"{sensor.task_id}: {name} needs a worker; leave it out, or leave {option} out")
+
+
+def _is_given(sensor: ConversionSensor, name: str) -> bool:
+    # The hooks are methods of the base class unless a Dag gives its own.
+    hook = {"pre_execute": "_pre_execute_hook", "post_execute": "_post_execute_hook"}.get(name, name)
+    return bool(getattr(sensor, hook, None))
+
+
+def _rendered_there(sensor: ConversionSensor, name: str) -> str:
+    """Return a field as a template that the triggerer can render."""
+    value = getattr(sensor, name)
+    if not isinstance(value, str):
+        value = _as_template(sensor, name, value)
+    if _WITHOUT_INDEX.search(value):
+        raise ValueError(
+            f"{sensor.task_id}: {name} pulls an XCom without map_indexes, which never ends in a task that starts from "
+            "the trigger; add map_indexes=-1, or ti.map_index for a task of the same mapped group"
+        )
+    return value
+
+
+def _as_template(sensor: ConversionSensor, name: str, value: Any) -> str:
+    from airflow.sdk.definitions.mappedoperator import MappedOperator
+    from airflow.sdk.definitions.xcom_arg import PlainXComArg
+
+    if not isinstance(value, PlainXComArg) or isinstance(value.operator, MappedOperator):
+        raise ValueError(
+            f"{sensor.task_id}: a task that starts from the trigger needs its {name} as a text, a template or the "
+            "output of one task, because nothing else is resolved there"
+        )
+    # A task of the same mapped group has pushed under the same index, any other one under none.
+    group = sensor.get_closest_mapped_task_group()
+    same = group is not None and value.operator.get_closest_mapped_task_group() is group
+    index = "ti.map_index" if same else "-1"
+    return f"{{{{ ti.xcom_pull(task_ids={value.operator.task_id!r}, key={value.key!r}, map_indexes={index}) }}}}"

@@ -1,0 +1,85 @@
+"""One operation, waited for in each of the ways."""
+
+from __future__ import annotations
+
+import os
+import signal
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, Param
+
+from airflow_provider_docconv.operators.docconv import StartConversionOperator
+from airflow_provider_docconv.sensors.docconv import ConversionSensor
+
+PARAMS = {
+    "source": Param("", type="string"),
+    "conn_id": Param("standin", type="string"),
+    "kill": Param("", type="string"),
+}
+CONN_ID = "{{ params.conn_id }}"
+WAYS: dict[str, dict[str, Any]] = {
+    "plain": {"deferrable": False},
+    "deferrable": {"deferrable": True, "grace": 1.0},
+    "workerless": {"start_from_trigger": True, "end_from_trigger": True},
+}
+LIMITS: dict[str, dict[str, Any]] = {
+    "": {},
+    "_deadline": {"timeout": 12},
+    "_execution_timeout": {"execution_timeout": timedelta(seconds=8)},
+}
+
+
+class KilledSensor(ConversionSensor):
+    """
+    Its worker is killed once, in the first try: while it polls, or when it comes back from the triggerer.
+
+    :param kill: "yes", or nothing
+    """
+
+    template_fields = (*ConversionSensor.template_fields, "kill")
+
+    def __init__(self, *, kill: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.kill = kill
+
+    def poke(self, context: Any) -> Any:
+        return super().poke(context)
+
+    def execute(self, context: Any) -> Any:
+        if self.kill and not self.deferrable and context["ti"].try_number == 1:
+            self.grace = 2.0
+            self._begin(context)
+            self._ended_within_grace()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().execute(context)
+
+    def execute_complete(self, context: Any, event: Any = None) -> Any:
+        if self.kill and context["ti"].try_number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().execute_complete(context, event)
+
+
+for way, values in WAYS.items():
+    for suffix, limits in LIMITS.items():
+        with DAG(
+            f"wait_{way}{suffix}",
+            schedule=None,
+            params=PARAMS,
+            default_args={"retries": 1, "retry_delay": timedelta(seconds=1)},
+            max_active_tasks=32,
+        ) as dag:
+            start = StartConversionOperator(
+                task_id="start", source="{{ params.source }}", target_format="pdf", conn_id=CONN_ID
+            )
+            KilledSensor(
+                task_id="wait",
+                operation_id=start.output,
+                conn_id=CONN_ID,
+                source="{{ params.source }}",
+                kill="{{ params.kill }}",
+                poke_interval=1,
+                max_wait=3,
+                **{**values, **limits},
+            )
+        globals()[dag.dag_id] = dag
