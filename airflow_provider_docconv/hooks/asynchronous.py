@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
@@ -9,6 +10,7 @@ from contextlib import asynccontextmanager
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from airflow_provider_docconv.client.promises import in_thread, kept
 
@@ -23,6 +25,8 @@ _NEEDED = (
     "airflow_provider_docconv.client.asynchronous",
 )
 
+_doors: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
 
 @asynccontextmanager
 async def async_client(conn_id: str) -> AsyncIterator[AsyncClient]:
@@ -34,6 +38,9 @@ async def async_client(conn_id: str) -> AsyncIterator[AsyncClient]:
     :raises TLSFailed: if the connection's file of trusted authorities can't be read
     """
     await kept(_loaded())
+    # One after the other, each in a turn of the loop of its own: a thousand triggers start at once after a restart.
+    async with _doors.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+        await asyncio.sleep(0)
     from airflow.providers.common.compat.connection import get_async_connection
 
     from airflow_provider_docconv.client.asynchronous import shared_async_client
