@@ -27,7 +27,7 @@ class Turns:
         self.wall.clear()
 
 
-class _Watched(selectors.DefaultSelector):  # type: ignore[misc, valid-type]  # Which class it is depends on the system.
+class _Watched(selectors.DefaultSelector):
     def __init__(self, turns: Turns) -> None:
         super().__init__()
         self._turns = turns
