@@ -109,6 +109,8 @@ async def measure(order: Order, turns: Turns, waits: list[Coroutine[Any, Any, No
     await asyncio.sleep(order.seconds)
     cpu, polls = time.process_time() - cpu, sent() - before
     p99, longest = percentile(turns.wall, 0.99), max(turns.wall)
+    if not polls:
+        raise RuntimeError("The machine was so busy that all operations had ended before it could be measured.")
     await asyncio.gather(*tasks)
     return Found(polls, cpu, p99, longest)
 
