@@ -77,6 +77,7 @@ async def wait(ask: Ask, url: str, interval: float, polls: Counter[str]) -> None
     """
     while True:
         await asyncio.sleep(interval)
+        status = await ask(url)
         polls["status"] += 1
-        if await ask(url) not in {"Created", "Enqueued", "Started"}:
+        if status not in {"Created", "Enqueued", "Started"}:
             return

@@ -174,9 +174,12 @@ def _run(home: Path, order: Order, settings: Settings) -> Found:
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
         f"AIRFLOW_CONN_{CONNECTION.upper()}": json.dumps(connection | {"extra": extra}),
     }
-    with (home / "waiters.log").open("w") as log:
+    with (home / "waiters.log").open("w+") as log:
         command = [sys.executable, "-m", "benchmarks.waiters", str(written), str(found)]
-        subprocess.run(command, env=program_environment(**environment), stdout=log, stderr=log, check=True)  # noqa: S603 - our own program
+        ended = subprocess.run(command, env=program_environment(**environment), stdout=log, stderr=log, check=False)  # noqa: S603 - our own program
+        if ended.returncode:
+            log.seek(0)
+            raise RuntimeError(f"{order.pattern} did not come to its end: {log.read()[-500:]}")
     return Found(**json.loads(found.read_text()))
 
 
