@@ -33,7 +33,8 @@ def get_provider_info() -> dict[str, Any]:
 
 
 def _modules(kind: str) -> list[dict[str, Any]]:
-    modules = [f"airflow_provider_docconv.{kind}.docconv"]
+    names = ("docconv", "documents") if kind == "triggers" else ("docconv",)
+    modules = [f"airflow_provider_docconv.{kind}.{name}" for name in names]
     return [{"integration-name": name, "python-modules": modules} for name in _INTEGRATIONS]
 
 

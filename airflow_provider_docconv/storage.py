@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from importlib import import_module
 from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, cast
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from airflow_provider_docconv.client.failures import explain
 from airflow_provider_docconv.hooks.fields import ConnectionType
@@ -85,6 +86,17 @@ def to_path(uri: str) -> ObjectStoragePath:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     return ObjectStoragePath(uri)
+
+
+def forget_store(uri: str) -> None:
+    """Connect to the store of an address anew when it is next used; else Airflow keeps it as long as the process."""
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    # Airflow moved this function twice; the class was always beside it.
+    attach = import_module(ObjectStoragePath.__module__).attach
+    address = urlsplit(uri)
+    with suppress(AttributeError):
+        del attach(address.scheme or "file", address.netloc.rpartition("@")[0] or None).fs
 
 
 def _open_for_reading(path: ObjectStoragePath) -> BinaryIO:

@@ -29,6 +29,14 @@ def test_the_dag_converts_a_folder_and_the_other_way_has_three_tasks() -> None:
     assert namespace["wait"].downstream_task_ids == {"download"}
 
 
+def test_the_dag_of_the_events_watches_the_folder_that_it_converts() -> None:
+    [code] = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "events.md").read_text(), re.DOTALL)
+    namespace: dict[str, Any] = {}
+    exec(compile(code, "events.md", "exec"), namespace)
+    [watcher] = namespace["incoming"].watchers
+    assert watcher.trigger.folder == namespace["dag"].task_dict["convert"].source == "s3://aws_default@documents/inbox/"
+
+
 @pytest.mark.parametrize(
     "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -120,8 +121,6 @@ def find(item: Item, destination: str, vendor_scheme: str) -> Iterator[Found]:
         else:
             found = _search(item.source, destination)
         yield from found
-    except SourceNotFound:
-        raise
     except Exception as error:  # The stores' drivers raise errors of their own kinds.
         raise SourceNotFound(
             f"the documents can't be listed ({explain(error)}), so nothing was sent", document=item.source
@@ -146,9 +145,23 @@ def _search(source: str, destination: str) -> Iterator[Found]:
         listing = path.fs.glob(path.path, detail=True)
         yield from _below(folder, listing, destination)
     elif source.endswith("/") or path.is_dir():
-        yield from _below(f"{source.rstrip('/')}/", _list(path, source), destination)
+        yield from list_folder(source, destination)
     else:
         yield _one(path, source, path.name)
+
+
+def list_folder(folder: str, destination: str) -> Iterator[Found]:
+    """
+    List everything below a folder but hidden files and the results.
+
+    :param folder: the folder
+    :param destination: the folder of the results, which is never searched
+    :raises Exception: whatever the store's driver raises, :class:`FileNotFoundError` if the folder does not exist
+    """
+    from airflow_provider_docconv.storage import to_path
+
+    root = f"{folder.rstrip('/')}/"
+    yield from _below(root, _list(to_path(root)), destination)
 
 
 def _documents(folder: str, documents: Sequence[str]) -> Iterator[Found]:
@@ -160,18 +173,18 @@ def _documents(folder: str, documents: Sequence[str]) -> Iterator[Found]:
             yield _one(to_path(root + relative), root + relative, relative)
         return
     path = to_path(root)
-    listing, base = _list(path, root), path.path.rstrip("/") + "/"
+    listing, base = _list(path), path.path.rstrip("/") + "/"
     for relative in documents:
         info = listing.get(base + relative, {})
         yield Found(root + relative, relative, info.get("size"), version_of(info))
 
 
-def _list(path: ObjectStoragePath, source: str) -> dict[str, Any]:
+def _list(path: ObjectStoragePath) -> dict[str, Any]:
     path.fs.invalidate_cache()
     listing: dict[str, Any] = path.fs.find(path.path, detail=True)
     # In an object store, a folder is there as long as there is something in it.
     if not listing and path.protocol in ("file", "local", "") and not path.is_dir():
-        raise SourceNotFound("the folder does not exist, so nothing was sent", document=source)
+        raise FileNotFoundError(errno.ENOENT, "the folder does not exist")
     return listing
 
 

@@ -3,7 +3,8 @@ Waits that no worker begins or ends.
 
 What holds on Airflow 3.3.2, measured: the trigger of a task that starts in the triggerer is made from the Dag as it was
 parsed. Its templates are rendered there, but an XComArg arrives as the text of its ``repr``, an ``xcom_pull`` without
-``map_indexes`` waits for ever, and nothing of the operator's own code runs. What ends there emits no asset events.
+``map_indexes`` waits for ever, and nothing of the operator's own code runs. What ends there emits no asset events, and
+its ``on_success_callback`` reaches the Dag processor, which passes it over.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _TRIGGER = "airflow_provider_docconv.triggers.docconv.ConversionTrigger"
 _WITHOUT_INDEX = re.compile(r"xcom_pull\((?!.*map_indexes)", re.DOTALL)
 # What a worker would do before it starts the wait, and after it.
 _BEFORE = ("pre_execute", "on_execute_callback")
-_AFTER = ("post_execute", "outlets")
+_AFTER = ("post_execute", "on_success_callback", "outlets")
 
 
 def leave_out_workers(sensor: ConversionSensor, *, start: bool) -> None:
@@ -32,13 +33,13 @@ def leave_out_workers(sensor: ConversionSensor, *, start: bool) -> None:
     """
     from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
-    sensor.end_from_trigger = sensor.end_from_trigger and AIRFLOW_V_3_3_PLUS
     if sensor.end_from_trigger:
         _refuse(sensor, "end_from_trigger", _AFTER)
         if not sensor.do_xcom_push:
             raise ValueError(
                 f"{sensor.task_id}: with end_from_trigger the triggerer pushes the XCom; it can't be left out"
             )
+        sensor.end_from_trigger = AIRFLOW_V_3_3_PLUS
     if start:
         _refuse(sensor, "start_from_trigger", _BEFORE)
         kwargs = _trigger_kwargs(sensor)

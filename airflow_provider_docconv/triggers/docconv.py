@@ -17,12 +17,15 @@ from airflow_provider_docconv.intervention import was_ended
 from airflow_provider_docconv.services.cancellation import give_up
 from airflow_provider_docconv.services.operations import Operation, OperationState, given_operation_id
 from airflow_provider_docconv.triggers.batch import BatchTrigger
+from airflow_provider_docconv.triggers.watermark import Watermark
 from airflow_provider_docconv.triggers.xcoms import PROGRESS, Progress, TaskKey, push
 from airflow_provider_docconv.waiting import FAULT_TOLERANCE, Pace, Wait, WaitReport
 from airflow_provider_docconv.watching import watch
 
 __all__ = ["BatchTrigger", "ConversionTrigger"]
 
+# After so long, an event is surely in Airflow's database.
+_STORED = 10.0
 # What goes on when its trigger has been stopped; the event loop itself holds its tasks weakly.
 _cancelling: set[asyncio.Task[None]] = set()
 
@@ -96,6 +99,9 @@ class ConversionTrigger(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire the event."""
+        if self._task is None:
+            async for event in self._fire_once():
+                yield event
         try:
             event = await self._event()
         except asyncio.CancelledError:
@@ -103,6 +109,15 @@ class ConversionTrigger(BaseEventTrigger):
                 await self.on_kill()
             raise
         yield event
+
+    async def _fire_once(self) -> AsyncIterator[TriggerEvent]:
+        """Fire for an asset, and then wait for ever: Airflow starts a watcher's trigger again when it has ended."""
+        watermark = Watermark(self, self.operation_id, self.conn_id)
+        if await watermark.load() is None:
+            yield await self._event()
+            await asyncio.sleep(_STORED)
+            await watermark.save("told")
+        await asyncio.Event().wait()
 
     async def on_kill(self) -> None:
         """

@@ -114,7 +114,7 @@ def test_airflows_commands_find_it(command: tuple[str, ...], found: set[str]) ->
     assert "Exception" not in run.stderr
 
 
-MODULES = ["operators.docconv", "sensors.docconv", "get_provider_info"]
+MODULES = ["operators.docconv", "sensors.docconv", "triggers.documents", "get_provider_info"]
 
 
 def loaded(first: str, then: str) -> set[str]:
@@ -127,8 +127,9 @@ def loaded(first: str, then: str) -> set[str]:
 @pytest.mark.parametrize("module", MODULES)
 def test_a_dag_file_loads_next_to_nothing(module: str) -> None:
     pytest.importorskip("airflow.sdk", reason="Airflow before 3 loads all of that itself")
-    first = "sys" if module == "get_provider_info" else "airflow.sdk.bases.sensor, airflow.providers.common.compat.sdk"
-    new = loaded(first, f"airflow_provider_docconv.{module}")
+    sdk = "airflow.sdk.bases.sensor, airflow.providers.common.compat.sdk"
+    first = {"get_provider_info": "sys", "triggers.documents": f"{sdk}, airflow.triggers.base"}
+    new = loaded(first.get(module, sdk), f"airflow_provider_docconv.{module}")
     assert f"airflow_provider_docconv.{module}" in new
     strangers = {name.partition(".")[0] for name in new} - {"airflow_provider_docconv", "airflow"}
     assert not strangers & {"requests", "aiohttp", "urllib3", "fsspec", "s3fs", "botocore", "sqlalchemy", "pendulum"}

@@ -117,7 +117,7 @@ def test_no_documents_are_none(place: Place) -> None:
 
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     for folder in (f"file://{tmp_path}/none/", f"{tmp_path}/none/"):
-        with pytest.raises(SourceNotFound, match="the folder does not exist, so nothing was sent"):
+        with pytest.raises(SourceNotFound, match=r"can't be listed \(the folder does not exist\), so nothing was sent"):
             found(folder)
     with pytest.raises(SourceNotFound):
         found(f"file://{tmp_path}/none", [str(number) for number in range(30)])

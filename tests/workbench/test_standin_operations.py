@@ -117,3 +117,16 @@ def test_times_stay_as_they_are_when_the_last_of_the_queue_is_deleted() -> None:
     for (begun, ended), each in zip(before, made, strict=True):
         assert math.isclose(each.begun, begun)
         assert math.isclose(each.ended, ended)
+
+
+def test_all_can_be_ended_at_once() -> None:
+    clock = Clock()
+    operations = Operations(10, capacity=1, clock=clock)
+    first, second, third = (operations.create(b"")[1] for _ in range(3))
+    operations.delete(second)
+    clock.now = 104
+    operations.finish()
+    assert [(each.begun, each.ended) for each in (first, third)] == [(100, 104), (104, 104)]
+    assert second.canceled
+    assert operations.in_flight() == 0
+    assert operations.create(b"")[1].begun == 104

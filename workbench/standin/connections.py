@@ -85,7 +85,8 @@ def is_gone(request: web.BaseRequest) -> bool:
 
 def _was_reset(handler: RequestHandler) -> bool:
     # After a FIN the kernel keeps a reset to itself until it is asked: the client closed, then our reply came.
-    # Under TLS asyncio has closed the socket by now: a client that closed just before our reply counts as having heard it.
+    # Under TLS asyncio has closed the socket by now: a client that closed just before our reply counts as one that
+    # has heard it.
     found = handler.transport.get_extra_info("socket") if handler.transport else None
     return found is not None and found.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
 

@@ -155,6 +155,15 @@ class Operations:
         elif operation.canceled:
             self._plan_anew(operation.deleted)
 
+    def finish(self) -> None:
+        """End all that are under way or queue."""
+        now = self._clock()
+        for operation in self._known.values():
+            if operation.ended > now and operation.deleted == math.inf:
+                operation.begun, operation.ended = min(operation.begun, now), now
+        self._ends.clear()
+        self._places.clear()
+
     def is_forgotten(self, operation: Operation) -> bool:
         """Tell whether the service would no longer know it."""
         return self._clock() >= min(operation.deleted, operation.ended + self._retention)

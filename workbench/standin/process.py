@@ -90,6 +90,10 @@ class StandIn:
         """
         self._post("lose-next-start", {"kind": kind, "source": source_sha256})
 
+    def finish(self) -> None:
+        """Let all operations end now."""
+        self._post("finish", {})
+
     def set_quota(self, left: int | None) -> None:
         """Deny all starts after as many operations more, or none any longer."""
         self._post("quota", {"left": left})

@@ -121,6 +121,9 @@ class Server:
                     left = (await _json(request))["left"]
                     self.service.quota = None if left is None else max(0, int(left))
                     return json_reply({})
+                case "POST", "finish":
+                    self.service.operations.finish()
+                    return json_reply({})
                 case "POST", "lose-next-start":
                     order = await _json(request)
                     source = order.get("source")

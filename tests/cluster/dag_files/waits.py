@@ -43,9 +43,6 @@ class KilledSensor(ConversionSensor):
         super().__init__(**kwargs)
         self.kill = kill
 
-    def poke(self, context: Any) -> Any:
-        return super().poke(context)
-
     def execute(self, context: Any) -> Any:
         if self.kill and not self.deferrable and context["ti"].try_number == 1:
             self.grace = 2.0

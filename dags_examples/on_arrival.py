@@ -1,0 +1,40 @@
+"""
+Convert documents to PDF when they arrive, instead of at night.
+
+The triggerer looks into the folder every half minute. When documents that are new or changed have settled there, it
+starts a run, which converts them and skips all others. Whatever arrives meanwhile is for the next run.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Asset, AssetWatcher
+
+from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
+from airflow_provider_docconv.triggers.documents import IncomingDocumentsTrigger
+
+INBOX = "s3://aws_default@documents/inbox/"
+OUTBOX = "s3://aws_default@documents/pdf/"
+
+incoming = Asset(
+    "incoming_documents",
+    watchers=[AssetWatcher(name="inbox", trigger=IncomingDocumentsTrigger(INBOX, pattern="**/*.docx"))],
+)
+
+with DAG(
+    dag_id="on_arrival",
+    description=__doc__,
+    schedule=[incoming],
+    max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    tags=["docconv"],
+) as dag:
+    ConvertDocumentsOperator(
+        task_id="convert",
+        source=f"{INBOX}**/*.docx",
+        target_format="pdf",
+        conn_id="groupdocs_conversion_default",
+        destination=OUTBOX,
+        deferrable=True,
+    )

@@ -1,0 +1,296 @@
+"""Waits that end too late, by a person, or without a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowException, AirflowSensorTimeout, AirflowTaskTimeout, TaskDeferred
+from hostile import Answer, Hostile, Seen
+from stage import Store, TaskInstance, connect, context, fire
+
+from airflow_provider_docconv import intervention
+from airflow_provider_docconv.exceptions import DeadlineExceeded
+from airflow_provider_docconv.sensors.docconv import ConversionSensor
+from airflow_provider_docconv.triggers import docconv as triggers
+from airflow_provider_docconv.triggers import xcoms
+from airflow_provider_docconv.triggers.docconv import ConversionTrigger
+
+RUNNING = {"status": "Started", "taskStatus": "Processing"}
+DONE = {"status": "Finished", "taskStatus": "Completed"}
+VALUES: dict[str, Any] = {
+    "task_id": "t",
+    "conn_id": "docs",
+    "operation_id": "op-1",
+    "poke_interval": 0.01,
+    "grace": 0.0,
+}
+
+
+def methods(server: Hostile) -> list[str]:
+    return sorted({call.method for call in server.calls})
+
+
+def wait_to_the_end(given: Any, *, deferrable: bool, **values: Any) -> Any:
+    """Run a sensor in one of its modes with the context of one try."""
+    sensor = ConversionSensor(**{**VALUES, **values}, deferrable=deferrable)
+    try:
+        return sensor.execute(given)
+    except TaskDeferred as deferred:
+        again = ConversionSensor(**{**VALUES, **values}, deferrable=deferrable)
+        return again.resume_execution(deferred.method_name, {"event": fire(deferred.trigger)}, given)
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize(
+    ("conn_type", "sent", "remedy"),
+    [
+        ("aspose_ocr", ["DELETE", "GET"], "it was cancelled: raise the timeout and clear the task that started it"),
+        ("aspose_slides", ["GET"], "it may still end at the service"),
+    ],
+)
+def test_the_deadline_cancels_where_the_service_can(
+    conn_type: str, sent: list[str], remedy: str, deferrable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(Answer(RUNNING)) as server:
+        connect(monkeypatch, server.url, conn_type)
+        with pytest.raises(DeadlineExceeded, match=remedy) as raised:
+            wait_to_the_end(context(Store()), deferrable=deferrable, timeout=0.1)
+    assert isinstance(raised.value, AirflowSensorTimeout)
+    assert methods(server) == sent
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_retry_does_not_stretch_the_deadline(deferrable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store()
+    with Hostile(Answer(RUNNING)) as server:
+        connect(monkeypatch, server.url)
+        # The first try was lost when the time was almost up.
+        store.set("docconv_wait", {"operation_id": "op-1", "max_tries": 2, "began": time.time() - 3600})
+        with pytest.raises(DeadlineExceeded):
+            wait_to_the_end(context(store, try_number=2), deferrable=deferrable, timeout=timedelta(hours=1))
+
+
+@pytest.mark.parametrize("changed", [{"max_tries": 5}, {"operation_id": "op-0"}])
+def test_a_clear_and_another_operation_have_their_own_time(
+    changed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store()
+    with Hostile(Answer(RUNNING), Answer(DONE)) as server:
+        connect(monkeypatch, server.url)
+        store.set("docconv_wait", {"operation_id": "op-1", "max_tries": 2, "began": 0.0, **changed})
+        assert wait_to_the_end(context(store), deferrable=False, timeout=timedelta(hours=1)) == "op-1"
+    assert time.time() - 60 < store.get("docconv_wait")["began"] <= time.time()
+
+
+@pytest.mark.parametrize("row", [None, "x", 7, [], {}, {"operation_id": "op-1", "max_tries": 2, "began": "soon"}])
+def test_a_record_that_is_none_begins_anew(row: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store()
+    store.set("docconv_wait", row)
+    with Hostile(Answer(DONE)) as server:
+        connect(monkeypatch, server.url)
+        assert wait_to_the_end(context(store), deferrable=False) == "op-1"
+
+
+@pytest.mark.parametrize(("try_number", "cancels"), [(1, False), (2, False), (3, True)])
+def test_only_the_last_execution_timeout_gives_the_operation_up(
+    try_number: int, cancels: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(Answer(RUNNING)) as server:
+        connect(monkeypatch, server.url, "aspose_ocr")
+        with pytest.raises(AirflowTaskTimeout, match="execution_timeout") as raised:
+            wait_to_the_end(
+                context(Store(), try_number=try_number), deferrable=True, execution_timeout=timedelta(seconds=0.1)
+            )
+    assert ("DELETE" in methods(server)) is cancels
+    assert ("it was cancelled" in str(raised.value)) is cancels
+    assert ("a retry goes on" in str(raised.value)) is not cancels
+
+
+@pytest.mark.parametrize("store", [Store(), None])
+@pytest.mark.parametrize(("timeout", "kind"), [(3600, AirflowTaskTimeout), (0.05, DeadlineExceeded)])
+def test_what_is_shorter_ends_the_wait(
+    store: Store | None, timeout: float, kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(Answer(RUNNING)) as server:
+        connect(monkeypatch, server.url)
+        with pytest.raises(kind):
+            wait_to_the_end(context(store), deferrable=True, timeout=timeout, execution_timeout=timedelta(seconds=0.1))
+
+
+def test_a_trigger_that_nobody_ran_is_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Hostile(Answer(RUNNING)) as server:
+        connect(monkeypatch, server.url, "aspose_ocr")
+        sensor = ConversionSensor(**VALUES, deferrable=True)
+        with pytest.raises(DeadlineExceeded, match="op-1"):
+            sensor.resume_execution("__fail__", {"error": "Trigger timeout"}, context())
+    assert methods(server) == ["DELETE", "GET"]
+
+
+def test_a_result_that_came_too_late_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Hostile(Answer(RUNNING), Answer(DONE)) as server:
+        connect(monkeypatch, server.url, "aspose_ocr")
+        with pytest.raises(DeadlineExceeded, match="clear this task"):
+            wait_to_the_end(context(), deferrable=False, timeout=0)
+    assert methods(server) == ["GET"]
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize("end", [DONE, {"status": "Failed", "taskStatus": "Error"}])
+def test_the_progress_ends_with_the_report(
+    end: dict[str, str], deferrable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = context(Store())
+    with Hostile(Answer(RUNNING), Answer(RUNNING), Answer(end)) as server:
+        connect(monkeypatch, server.url)
+        try:
+            wait_to_the_end(given, deferrable=deferrable)
+        except AirflowException:
+            assert end is not DONE
+    progress = given["ti"].xcoms["progress"]
+    assert progress["state"] == ("succeeded" if end is DONE else "failed")
+    assert progress["polls"] == len(server.calls) == 3
+    assert 0 <= progress["lost"] <= progress["seconds"]
+
+
+@pytest.fixture
+def trigger(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ConversionTrigger]:
+    def make(**values: Any) -> ConversionTrigger:
+        found = ConversionTrigger(operation_id="op-1", conn_id="docs", poll_interval=0.01, **values)
+        found.task_instance = TaskInstance()
+        return found
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("state", "conn_type", "sent"),
+    [
+        ("failed", "aspose_ocr", ["DELETE", "GET"]),
+        ("success", "aspose_ocr", ["DELETE", "GET"]),
+        ("failed", "aspose_slides", []),
+        ("deferred", "aspose_ocr", []),
+        ("None", "aspose_ocr", []),
+        ("running", "aspose_ocr", []),
+    ],
+)
+def test_a_stopped_trigger_gives_up_what_a_person_has_ended(
+    state: str,
+    conn_type: str,
+    sent: list[str],
+    trigger: Callable[..., ConversionTrigger],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intervention, "_state", lambda *_: state)
+    with Hostile(Answer(RUNNING)) as server:
+        connect(monkeypatch, server.url, conn_type)
+        asyncio.run(trigger().on_kill())
+    assert methods(server) == sent
+
+
+def test_airflow_may_stop_the_stopping(
+    trigger: Callable[..., ConversionTrigger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*_: object) -> str:
+        time.sleep(0.3)
+        return "failed"
+
+    async def killed_again_and_again() -> None:
+        killing = asyncio.create_task(trigger().on_kill())
+        await asyncio.sleep(0.1)
+        killing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await killing
+        await asyncio.gather(*triggers._cancelling)
+
+    monkeypatch.setattr(intervention, "_state", slow)
+    with Hostile(Answer(RUNNING)) as server:
+        connect(monkeypatch, server.url, "aspose_ocr")
+        asyncio.run(killed_again_and_again())
+    assert methods(server) == ["DELETE", "GET"]
+
+
+def test_before_airflow_3_3_a_cancelled_trigger_asks_itself(
+    trigger: Callable[..., ConversionTrigger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cancelled() -> None:
+        run = asyncio.create_task(anext(trigger().run()))
+        await asyncio.sleep(0.1)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    monkeypatch.setattr(intervention, "_state", lambda *_: "failed")
+    monkeypatch.delattr("airflow.triggers.base.BaseTrigger.on_kill", raising=False)
+    with Hostile(Answer(RUNNING)) as server:
+        connect(monkeypatch, server.url, "aspose_ocr")
+        asyncio.run(cancelled())
+    assert "DELETE" in methods(server)
+
+
+def test_nothing_is_cancelled_if_that_is_not_wanted(
+    trigger: Callable[..., ConversionTrigger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intervention, "_state", lambda *_: "failed")
+    with Hostile(Answer(RUNNING)) as server:
+        connect(monkeypatch, server.url, "aspose_ocr")
+        asyncio.run(trigger(cancel_on_kill=False).on_kill())
+    assert server.seen == []
+
+
+@pytest.fixture
+def pushed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Take what a trigger pushes; a triggerer would hand it to its supervisor."""
+    found: dict[str, Any] = {}
+
+    async def push(task: Any, key: str, value: Any) -> None:
+        found[key] = json.loads(json.dumps(value))
+
+    monkeypatch.setattr(xcoms, "push", push)
+    monkeypatch.setattr(triggers, "push", push)
+    monkeypatch.setattr(xcoms.Progress, "_common_next", 0.0)
+    return found
+
+
+def first_event(found: ConversionTrigger) -> Any:
+    return asyncio.run(anext(found.run()))
+
+
+def test_a_trigger_can_end_its_task(
+    trigger: Callable[..., ConversionTrigger], pushed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(Answer(RUNNING), Answer(DONE)) as server:
+        connect(monkeypatch, server.url)
+        event = first_event(trigger(end_from_trigger=True))
+    assert event.payload == "success"
+    assert pushed["return_value"] == "op-1"
+    assert pushed["progress"]["polls"] == 2
+
+
+def test_but_leaves_failures_to_a_worker(
+    trigger: Callable[..., ConversionTrigger], pushed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(Answer({"status": "Failed"})) as server:
+        connect(monkeypatch, server.url)
+        event = first_event(trigger(end_from_trigger=True))
+    assert event.payload["operation"]["state"] == "failed"
+    assert "return_value" not in pushed
+
+
+def test_progress_is_shown_while_deferred_but_not_for_every_poll(
+    trigger: Callable[..., ConversionTrigger], pushed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(_: Seen) -> Answer:
+        step = len(server.calls)
+        progress = {"description": "Slide converted", "stepIndex": step, "stepCount": 5}
+        return Answer({"status": "Started", "progress": progress} if step < 5 else DONE)
+
+    with Hostile(answer=answer) as server:
+        connect(monkeypatch, server.url)
+        assert first_event(trigger()).payload["report"]["polls"] == 5
+    assert pushed["progress"] == {"state": "running", "step": 1, "steps": 5, "percent": 20, "polls": 1}

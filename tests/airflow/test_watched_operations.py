@@ -1,0 +1,50 @@
+"""The trigger of an operation as the watcher of an asset: Airflow starts it again whenever it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from test_incoming_documents import StateStore
+
+from airflow_provider_docconv.hooks.docconv import DocConvHook
+from airflow_provider_docconv.storage import open_source
+from airflow_provider_docconv.triggers import docconv
+from workbench.standin import StandIn
+
+
+async def events(operation_id: str, store: StateStore | None) -> list[Any]:
+    """Return what a triggerer hears within a while that is long enough for several events."""
+    trigger = docconv.ConversionTrigger(operation_id=operation_id, conn_id="docs", poll_interval=0.01)
+    trigger.asset_state_store = store
+    heard: list[Any] = []
+
+    async def hear() -> None:
+        nonlocal heard
+        async for event in trigger.run():
+            heard += [event.payload]
+
+    task = asyncio.ensure_future(hear())
+    await asyncio.wait([task], timeout=1.5)
+    assert not task.done()
+    task.cancel()
+    return heard
+
+
+@pytest.mark.parametrize("store", [StateStore(), None], ids=["Airflow keeps what was told", "it can't before 3.3"])
+def test_it_fires_once_and_stays(
+    store: StateStore | None,
+    service: Callable[..., StandIn],
+    deck: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(docconv, "_STORED", 0.01)
+    service("--seconds", "0")
+    hook = DocConvHook.for_connection("docs")
+    operation_id = hook.start(open_source(deck, hook.fields), "pdf")
+
+    [told] = asyncio.run(events(operation_id, store))
+    assert (told["operation"]["id"], told["operation"]["state"]) == (operation_id, "succeeded")
+    assert len(asyncio.run(events(operation_id, store))) == (0 if store else 1)

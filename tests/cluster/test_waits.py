@@ -1,0 +1,169 @@
+"""
+Whatever happens to a wait, it ends as docs/waiting.md promises, in real Airflow processes.
+
+All cells of its tables run side by side; each waits for an operation of its own, which would take longer than the test.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matrix import EVENTS, SERVICES, WAYS, Cell, cells
+
+from workbench.cluster import LocalAirflow, migrated
+from workbench.debian import NotInstalled
+from workbench.postgres import Postgres
+from workbench.processes import wait_until
+from workbench.run import FINISHED, Run
+from workbench.standin import StandIn
+
+CELLS = list(cells())
+RUNNING_CELLS = [cell for cell in CELLS if cell.promise != "no worker"]
+HEADS = {"aspose_ocr": b"AT&TFORM", "aspose_slides": b"PK\x03\x04"}
+SUFFIXES = {"aspose_ocr": "djvu", "aspose_slides": "pptx"}
+
+
+@dataclass
+class Wait:
+    """What happens in a cell."""
+
+    cell: Cell
+    source: Path
+    run: Run
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.digest = hashlib.sha256(self.source.read_bytes()).hexdigest()
+
+    def told(self, standin: StandIn) -> dict[str, Any]:
+        """Return what the service tells of its document."""
+        told: dict[str, Any] = standin.stats()["sources"][self.digest]
+        return told
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
+    home = tmp_path_factory.mktemp("waits")
+    dags = home / "dags"
+    dags.mkdir()
+    shutil.copy(Path(__file__).parent / "dag_files" / "waits.py", dags)
+    try:
+        postgres = Postgres(home / "postgres", migrated())
+    except NotInstalled as error:
+        pytest.skip(str(error))
+    with postgres, LocalAirflow(home / "airflow", dags, postgres, parallelism=24) as airflow:
+        yield airflow
+
+
+@pytest.fixture(scope="module")
+def standin(tmp_path_factory: pytest.TempPathFactory, airflow: LocalAirflow) -> Iterator[StandIn]:
+    with StandIn(tmp_path_factory.mktemp("standin") / "log", "--seconds", "3000") as standin:
+        standin.wait_until_healthy()
+        for conn_type in SERVICES.values():
+            standin.connect(airflow, conn_type, conn_type)
+        yield standin
+
+
+@pytest.fixture(scope="module")
+def waits(airflow: LocalAirflow, standin: StandIn, tmp_path_factory: pytest.TempPathFactory) -> dict[Cell, Wait]:
+    """Let everything happen, and return how all cells have ended."""
+    folder = tmp_path_factory.mktemp("documents")
+    found = {cell: start(airflow, folder, cell) for cell in RUNNING_CELLS}
+    for wait in found.values():
+        if wait.cell.event in ("triggerer", "cleared", "success", "failed"):
+            wait.run.wait_for("wait", "running" if wait.cell.way == "plain" else "deferred", timeout=240)
+    kill_triggerer(airflow, standin, found)
+    for wait in found.values():
+        if wait.cell.event == "cleared":
+            wait.run.clear("wait")
+        elif wait.cell.event in ("success", "failed"):
+            wait.run.set_state("wait", wait.cell.event)
+    canceled = [wait for wait in found.values() if "canceled" in wait.cell.promise]
+    wait_until(lambda: all(wait.told(standin)["canceled"] for wait in canceled), "Cancelling", 180, pause=2)
+    for wait in found.values():
+        if wait.cell.event == "cleared":
+            wait.run.wait_for("wait", "running" if wait.cell.way == "plain" else "deferred", timeout=120)
+    standin.finish()
+    for wait in found.values():
+        wait.run.wait(timeout=180)
+    return found
+
+
+def start(airflow: LocalAirflow, folder: Path, cell: Cell) -> Wait:
+    source = folder / f"{cell}.{SUFFIXES[cell.service]}"
+    source.write_bytes(HEADS[cell.service] + str(source).encode())
+    limit = f"_{cell.event}" if cell.event in ("deadline", "execution_timeout") else ""
+    kill = "yes" if cell.event == "killed" else ""
+    conf = {"source": f"file://{source}", "conn_id": cell.service, "kill": kill}
+    return Wait(cell, source, airflow.run(f"wait_{cell.way}{limit}", conf))
+
+
+def kill_triggerer(airflow: LocalAirflow, standin: StandIn, waits: dict[Cell, Wait]) -> None:
+    """Kill it, start it again, and wait until it polls again."""
+    airflow.triggerer.kill()
+    airflow.processes.start(airflow.triggerer)
+    there = [wait for wait in waits.values() if wait.cell.event == "triggerer" and wait.cell.way != "plain"]
+    before = [wait.told(standin)["polls"] for wait in there]
+    wait_until(
+        lambda: all(wait.told(standin)["polls"] > polls for wait, polls in zip(there, before, strict=True)),
+        "Polling again",
+        120,
+    )
+
+
+def test_the_tables_are_whole() -> None:
+    assert {(cell.service, cell.event, cell.way) for cell in CELLS} == {
+        (service, event, way) for service in SERVICES.values() for event in EVENTS.values() for way in WAYS
+    }
+    assert [str(cell) for cell in CELLS if cell not in RUNNING_CELLS] == [
+        "aspose_ocr-killed-workerless",
+        "aspose_slides-killed-workerless",
+    ]
+
+
+@pytest.mark.parametrize("cell", RUNNING_CELLS, ids=str)
+def test_a_wait_ends_as_promised(cell: Cell, waits: dict[Cell, Wait], standin: StandIn) -> None:
+    wait = waits[cell]
+    told, task = wait.told(standin), wait.run.task("wait")
+    if cell.promise == "waits on":
+        found = "waits on" if task.state == "success" and not told["canceled"] else f"{task.state}, lost"
+        assert wait.run.xcom("wait") == wait.run.xcom("start")
+    else:
+        found = f"{task.state}, {'canceled' if told['canceled'] else 'goes on'}"
+    assert found == cell.promise
+    assert told["created"] == 1
+    assert told["canceled"] <= 1
+    assert wait.run.state in FINISHED
+
+
+@pytest.mark.parametrize("cell", [cell for cell in RUNNING_CELLS if cell.promise != "waits on"], ids=str)
+def test_the_log_says_once_what_became_of_the_operation(cell: Cell, waits: dict[Cell, Wait]) -> None:
+    run = waits[cell].run
+    lines = [line["event"] for line in run.log("wait", try_number=run.task("wait").try_number)]
+    words = "was cancelled at" if "canceled" in cell.promise else "can't cancel: operation"
+    assert sum(words in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("cell", [cell for cell in RUNNING_CELLS if cell.event == "killed"], ids=str)
+def test_the_worker_was_killed(cell: Cell, waits: dict[Cell, Wait]) -> None:
+    assert waits[cell].run.task("wait").try_number == 2
+
+
+@pytest.mark.parametrize("cell", [cell for cell in RUNNING_CELLS if cell.event == "execution_timeout"], ids=str)
+def test_each_try_had_its_time(cell: Cell, waits: dict[Cell, Wait]) -> None:
+    run = waits[cell].run
+    assert run.task("wait").try_number == 2
+    assert "within execution_timeout" in run.error(run.task("wait"))
+
+
+@pytest.mark.parametrize("cell", [cell for cell in RUNNING_CELLS if cell.event == "deadline"], ids=str)
+def test_a_deadline_is_not_tried_again(cell: Cell, waits: dict[Cell, Wait]) -> None:
+    run = waits[cell].run
+    assert run.task("wait").try_number == 1
+    assert "has not ended the conversion in time" in run.error(run.task("wait"))
