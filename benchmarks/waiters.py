@@ -45,6 +45,7 @@ class Order:
     :param longest: the longest one
     :param begin: when to begin to measure, in seconds after the start of the waits
     :param seconds: how long to measure
+    :param patience: how long to wait after that for the end of all operations, in seconds
     """
 
     pattern: str
@@ -56,6 +57,7 @@ class Order:
     longest: float
     begin: float
     seconds: float
+    patience: float = 40.0
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,10 @@ async def measure(order: Order, turns: Turns, waits: list[Coroutine[Any, Any, No
     p99, longest = percentile(turns.wall, 0.99), max(turns.wall)
     if not polls:
         raise RuntimeError("The machine was so busy that all operations had ended before it could be measured.")
-    await asyncio.gather(*tasks)
+    done, late = await asyncio.wait(tasks, timeout=order.patience)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*done)
     return Found(polls, cpu, p99, longest)
 
 

@@ -194,6 +194,7 @@ def describe(costs: Costs) -> str:
         ("waits for a whole core, computed", lambda cost: f"{_most(cost):,.0f}"),
         ("turn of the loop, p99, ms", lambda cost: f"{cost.found.p99 * 1e3:.1f}"),
         ("turn of the loop, longest, ms", lambda cost: f"{cost.found.longest * 1e3:.0f}"),
+        ("ends noticed", lambda cost: f"{len(cost.delays):,}"),
         ("end noticed after, median, s", lambda cost: f"{statistics.median(cost.delays):.1f}"),
         ("end noticed after, p99, s", lambda cost: f"{percentile(cost.delays, 0.99):.1f}"),
         ("polls of an operation, median", lambda cost: f"{cost.polls:.0f}"),
