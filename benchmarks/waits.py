@@ -82,9 +82,9 @@ def measure(home: Path) -> Costs:
     :param home: a folder for everything, which is made
     """
     home.mkdir()
-    service = ("--seconds", "27", "--spread", "0.15")
+    service = ("--seconds", "30", "--spread", "0.15")
     ours, *others = (wait(home / f"{number}", name, COUNT, service) for number, name in enumerate([OURS, *PEERS]))
-    many = wait(home / "many", OURS, MANY, ("--seconds", "50", "--spread", "0.2"), begin=15.0)
+    many = wait(home / "many", OURS, MANY, ("--seconds", "60", "--spread", "0.1"), begin=20.0)
     mixed = ("--seconds", "20", "--spread", "0.9")
     with ThreadPoolExecutor(2) as threads:  # Only their polls are counted, so they may run beside each other.
         adaptive = [
@@ -105,7 +105,7 @@ def wait(
     interval: float = INTERVAL,
     longest: float = INTERVAL,
     begin: float = 6.0,
-    seconds: float = 8.0,
+    seconds: float = 2 * INTERVAL,  # Those that began together are polled together: only whole intervals tell.
 ) -> Cost:
     """
     Wait for operations of a service of their own, in a process of its own.
@@ -210,16 +210,16 @@ def describe(costs: Costs) -> str:
     few = ["", "polls of an operation, median", "end noticed after, median, s", "mean, s"]
     return f"""## Waits
 
-{COUNT:,} operations of 23 to 31 s, polled every {INTERVAL:.0f} s over TLS at a stand-in for the service; each pattern
+{COUNT:,} operations of 25 to 35 s, polled every {INTERVAL:.0f} s over TLS at a stand-in for the service; each pattern
 in a process of its own that has loaded what a triggerer has, at log level ERROR. The processor time (of all threads),
 the polls and the turns of the loop are those of {costs.ours.seconds:.0f} s in which all of them wait. A turn of the
 loop is what it does between two looks at its sockets and timers: for as long nobody else in it gets on. All else is
-from the service's account, from the first poll to the last. The peers get a token to start with. How many waits a whole
-core could have is computed: {INTERVAL:.0f} s divided by the processor time of a poll.
+from the service's account. The peers get a token to start with. How many waits a whole core could have is computed:
+{INTERVAL:.0f} s divided by the processor time of a poll.
 
 {table(heads, beside, right=heads[1:])}
 
-{MANY:,} waits of this provider at once, operations of 40 to 60 s, max_calls_per_second=10,000, measured for
+{MANY:,} waits of this provider at once, operations of 54 to 66 s, max_calls_per_second=10,000, measured for
 {costs.many.seconds:.0f} s. Polls that are never late would be {MANY / INTERVAL:,.0f} a second.
 
 {table(["", f"{MANY:,} waits"], many, right=[f"{MANY:,} waits"])}
