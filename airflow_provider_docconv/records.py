@@ -20,11 +20,13 @@ class StartRecord:
     :param fingerprint: of the document, the target format and the options
     :param max_tries: the task's, which a person's Clear raises and a retry does not
     :param operation_id: the operation, or None if the start was sent and its reply has not come
+    :param source_sha256: the SHA-256 of what was sent, in hexadecimal, if it was
     """
 
     fingerprint: str
     max_tries: int
     operation_id: str | None = None
+    source_sha256: str | None = None
 
     def decide(self, before: StartRecord | None) -> Decision:
         """
@@ -54,7 +56,12 @@ class StartRecords:
         value = self._state.get(_KEY)
         if not isinstance(value, Mapping):
             return None
-        return StartRecord(str(value.get("fingerprint")), int(value.get("max_tries") or 0), value.get("operation_id"))
+        return StartRecord(
+            str(value.get("fingerprint")),
+            int(value.get("max_tries") or 0),
+            value.get("operation_id"),
+            value.get("source_sha256"),
+        )
 
     def write(self, record: StartRecord) -> None:
         """Write the record, replacing an older one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -11,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, cast
 from urllib.parse import unquote, urlsplit
 
+from airflow_provider_docconv.addresses import is_addressable
 from airflow_provider_docconv.client.failures import explain
 from airflow_provider_docconv.hooks.fields import ConnectionType
 from airflow_provider_docconv.services.documents import Document, StoredDocument
@@ -21,7 +21,14 @@ from airflow_provider_docconv.services.errors import (
     ResultRejected,
     SourceNotFound,
 )
-from airflow_provider_docconv.services.signatures import extension, fits, is_image_archive, kind_of, looks_like
+from airflow_provider_docconv.services.inspection import Inspection
+from airflow_provider_docconv.services.signatures import (
+    extension,
+    fits_result,
+    is_image_archive,
+    kind_of,
+    looks_like,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -50,6 +57,7 @@ def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
         ``groupdocs-conversion://storage/path`` for a document in the vendor's storage (no storage name: the default)
     :param service: the type of the connection that will convert it
     :raises SourceNotFound: if there is no such document
+    :raises InvalidOptions: if no store's driver would reach a document of that name
     """
     scheme, found, rest = uri.partition("://")
     if found and scheme == service.name.replace("_", "-"):
@@ -57,6 +65,7 @@ def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
         if not path.strip("/"):
             raise InvalidOptions(f"{uri!r} names no document in the vendor's storage")
         return StoredDocument(unquote(path).strip("/"), unquote(storage) or None)
+    require_addressable(uri)
     try:
         file = to_path(uri)
         info = file.fs.info(file.path)
@@ -99,9 +108,19 @@ def forget_store(uri: str) -> None:
         del attach(address.scheme or "file", address.netloc.rpartition("@")[0] or None).fs
 
 
+def require_addressable(uri: str) -> None:
+    """Refuse an address that would reach another object than it says."""
+    if not is_addressable(uri):
+        raise InvalidOptions(
+            f"{uri!r} is no address of a document: a name can't end with # or ?, nor hold :: or ?versionId=",
+            remedy="give it another name",
+        )
+
+
 def _open_for_reading(path: ObjectStoragePath) -> BinaryIO:
     try:
-        return cast("BinaryIO", path.open("rb", block_size=_BLOCK))
+        # gcsfs's own cache reads up to 256 MiB ahead.
+        return cast("BinaryIO", path.open("rb", block_size=_BLOCK, cache_type="readahead"))
     except OSError:
         raise
     except Exception as error:  # The stores' drivers raise errors of their own kinds.
@@ -122,30 +141,29 @@ class Destination:
         self._service = service
         self._stem = stem
 
-    def store(self, chunks: Iterator[bytes], offered_name: str | None, number: int | None) -> StoredResult:
+    def store(self, chunks: Iterator[bytes], offered_name: str | None, number: int | None) -> list[StoredResult]:
         """
         Write a result, so that it appears whole or not at all.
 
         :param chunks: its bytes
         :param offered_name: what the service calls it; hostile
         :param number: its number from 1 if there are several
-        :raises ResultRejected: if its name or its content is unsafe
+        :raises ResultRejected: if its name or its content is unsafe, or not what was asked for
+        :raises TruncatedResult: if it has no end
         :raises DestinationUnwritable: if it can't be written
         """
-        chunks = iter(chunks)
-        first: list[bytes] = []
-        while sum(map(len, first)) < _HEAD and (chunk := next(chunks, b"")):
-            first.append(chunk)
-        head = b"".join(first)
+        head, chunks = peek(chunks)
         uri = self._file_uri(offered_name, number, head)
-        digest, size = hashlib.sha256(), 0
-        still = f"the result still waits at {self._service}, but its destination {uri} can't be written"
-        with store_errors(still), writing(to_path(uri)) as file:
-            for chunk in chain([head] if head else [], chunks):
+        inspection = Inspection(f"the result from {self._service}")
+        with store_errors(self._unwritable(uri)), writing(to_path(uri)) as file:
+            for chunk in chunks:
                 file.write(chunk)
-                digest.update(chunk)
-                size += len(chunk)
-        return {"uri": uri, "size": size, "sha256": digest.hexdigest()}
+                inspection.feed(chunk)
+            inspection.require_whole()
+        return [{"uri": uri, "size": inspection.size, "sha256": inspection.sha256}]
+
+    def _unwritable(self, uri: str) -> str:
+        return f"the result still waits at {self._service}, but its destination {uri} can't be written"
 
     def _file_uri(self, offered_name: str | None, number: int | None, head: bytes) -> str:
         folder, slash, name = self._uri.rpartition("/")
@@ -156,12 +174,13 @@ class Destination:
             name = f"{stem}-{number}.{end}" if dot else f"{name}-{number}"
         if is_image_archive(name, head):
             name += ".zip"
-        if not fits(extension(name), head):
+        if not fits_result(extension(name), head):
             raise ResultRejected(f"the result of {self._service} is no .{extension(name)} file ({looks_like(head)})")
+        require_addressable(f"{folder}{slash}{name}")
         return f"{folder}{slash}{name}"
 
     def _name_in_folder(self, offered_name: str | None, number: int | None, head: bytes) -> str:
-        offered = _safe(offered_name, self._service) if offered_name else ""
+        offered = safe_name(offered_name, self._service) if offered_name else ""
         if offered and (self._stem is None or number is not None):
             return offered
         stem = self._stem or "result"
@@ -169,7 +188,21 @@ class Destination:
         return ".".join(filter(None, (stem if number is None else f"{stem}-{number}", end)))
 
 
-def _safe(name: str, service: str) -> str:
+def peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Return the first KiB of what comes, or more, and all of it again."""
+    chunks = iter(chunks)
+    first: list[bytes] = []
+    while sum(map(len, first)) < _HEAD and (chunk := next(chunks, b"")):
+        first.append(chunk)
+    return b"".join(first), chain(first, chunks)
+
+
+def safe_name(name: str, service: str) -> str:
+    """
+    Return a file name from a service as it is.
+
+    :raises ResultRejected: if it is none that is safe
+    """
     unsafe = not name.isprintable() or {"/", "\\", "\0"} & set(name) or name.strip(". ") == ""
     if unsafe or len(name.encode()) > _MAX_NAME:
         raise ResultRejected(
@@ -208,12 +241,16 @@ def writing(path: ObjectStoragePath) -> AbstractContextManager[BinaryIO]:
 
 @contextmanager
 def _writing_object(path: ObjectStoragePath) -> Iterator[BinaryIO]:
-    file = path.open("wb", block_size=_BLOCK, autocommit=False)
+    # Not the file of the path's own open(), which can't be marked as closed.
+    file = path.fs.open(path.path, "wb", block_size=_BLOCK, autocommit=False)
     try:
-        yield file
+        yield cast("BinaryIO", file)
         file.close()
     except BaseException:
-        file.discard()
+        with suppress(Exception):  # What went wrong before is what matters.
+            file.discard()
+        # Else adlfs, which can't discard, would commit what is there when the file is garbage.
+        file.closed = True
         raise
     file.commit()
 

@@ -20,7 +20,7 @@ async def watch(
     operation_id: str,
     wait: Wait,
     first: float,
-    tell: Callable[[str, Operation | None], Awaitable[None]] | None = None,
+    tell: Callable[[str | None, Operation | None], Awaitable[None]] | None = None,
 ) -> Operation:
     """
     Poll until an operation has ended, and return it.
@@ -29,7 +29,8 @@ async def watch(
     :param operation_id: the operation
     :param wait: decides after each poll
     :param first: seconds until the first poll
-    :param tell: is told when a poll brings something new: in words, and the operation if the poll brought it
+    :param tell: is told of each poll before the last: in words if it brought something new, and the operation if the
+        service answered
     :raises DeadlineExceeded: if it is too late to go on
     :raises DocConvError: if polling can't succeed, or has failed for too long
     """
@@ -42,9 +43,10 @@ async def watch(
             outcome = await client.run(client.service.status(operation_id))
         except DocConvError as error:
             outcome = error
-        if tell and (line := wait.news(outcome)):
-            await tell(line, outcome if isinstance(outcome, Operation) else None)
+        news = wait.news(outcome)
         step = wait.after_poll(outcome, time.time())
         if isinstance(step, Operation):
             return step
+        if tell:
+            await tell(news, outcome if isinstance(outcome, Operation) else None)
         delay = step

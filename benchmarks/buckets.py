@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from workbench.airflow import Airflow
 from workbench.environment import VENV, program_environment
@@ -22,6 +23,18 @@ def buckets(folder: Path, airflow: Airflow) -> Iterator[Path]:
     :param folder: the folder, with the buckets in it: those that are made later may not be seen
     :param airflow: the Airflow
     """
+    with serving(folder) as connection:
+        airflow.connect("aws_default", **{**connection, "extra": json.dumps(connection["extra"])})
+        yield folder
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[dict[str, Any]]:
+    """
+    Serve the folder's sub-folders as buckets, and give the fields of a connection to them.
+
+    :param folder: the folder, with the buckets in it
+    """
     (port,) = free_ports(1)
     key, secret = secrets.token_hex(10), secrets.token_hex(20)
     command = [str(VENV / "bin" / "rclone"), "serve", "s3", "--addr", f"127.0.0.1:{port}"]
@@ -31,8 +44,7 @@ def buckets(folder: Path, airflow: Airflow) -> Iterator[Path]:
         processes.start(server)
         wait_until(lambda: _listens(port), "Starting rclone", 20, [server], pause=0.05)
         extra = {"endpoint_url": f"http://127.0.0.1:{port}", "region_name": "us-east-1"}
-        airflow.connect("aws_default", "aws", login=key, password=secret, extra=json.dumps(extra))
-        yield folder
+        yield {"conn_type": "aws", "login": key, "password": secret, "extra": extra}
 
 
 def _listens(port: int) -> bool:

@@ -131,7 +131,8 @@ class Hostile:
             do_GET = do_POST = do_PUT = do_DELETE = handle_any
 
             def handle(self) -> None:
-                with contextlib.suppress(OSError):  # The client gave up, which is its right.
+                # The client gave up, which is its right; or the answer has closed what it writes to.
+                with contextlib.suppress(OSError, ValueError):
                     super().handle()
 
             def log_message(self, *_: object) -> None:

@@ -14,13 +14,14 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 def main() -> None:
     """Resolve everything the repository installs, for each Python, to the newest versions that go together."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = [part for name in project["project"]["optional-dependencies"] for part in ("--extra", name)]
     grouped = [requirement for group in project["dependency-groups"].values() for requirement in group]
     wanted = [AIRFLOW, "uv", *project["build-system"]["requires"], "editables", *grouped]
     for python in PYTHONS:
         file = ROOT / "constraints" / f"{python}.txt"
         options = ["--quiet", "--no-header", "--no-annotate", "--python-version", python, "--upgrade"]
         resolved = subprocess.run(
-            [VENV / "bin" / "uv", "pip", "compile", *options, "--extra", "sandbox", "pyproject.toml", "-"],
+            [VENV / "bin" / "uv", "pip", "compile", *options, *extras, "pyproject.toml", "-"],
             cwd=ROOT,
             env=program_environment(**caches()),
             input="\n".join(wanted),

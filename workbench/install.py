@@ -17,7 +17,8 @@ from pathlib import Path
 from workbench.environment import ROOT, VENV, caches, program_environment
 
 # ``demo`` comes first and ``test`` adds to it: a newcomer's first demo does not wait for the vendors' SDKs.
-GROUPS = {"demo": ["demo"], "test": ["demo", "test", "cluster", "lint"]}
+EXTRAS = {"demo": "sandbox", "test": "sandbox,s3,azure,gcs"}
+GROUPS = {"demo": ["demo"], "test": ["demo", "test", "stores", "cluster", "lint"]}
 
 
 def main() -> None:
@@ -60,7 +61,7 @@ def install(purpose: str, constraints: Path) -> None:
     """Install the package and what goes with it: with uv, which takes seconds, else with pip."""
     python = str(VENV / "bin" / "python")
     uv_version = re.search(r"(?m)^uv==.+$", constraints.read_text())
-    wanted = ["--editable", ".[sandbox]", *requirements(purpose), "--constraint", str(constraints)]
+    wanted = ["--editable", f".[{EXTRAS[purpose]}]", *requirements(purpose), "--constraint", str(constraints)]
     uv = [str(VENV / "bin" / "uv"), "pip", "install", "--python", python, "--build-constraints", str(constraints)]
     pip = [python, "-m", "pip", "install"]
     environment = program_environment(**caches())

@@ -148,6 +148,7 @@ class Batch:
                 attempts=entry.attempts if ours else 0,
                 lost_replies=entry.lost_replies if ours else 0,
                 size=wanted.size,
+                source_sha256=entry.source_sha256,
                 seconds_at_service=None if took is None else round(took, 3),
                 seconds_waited=entry.waited,
                 error=error.account if error else None,

@@ -111,6 +111,7 @@ class Conversion:
             progress=Progress.SENT,
             attempts=self.entry.attempts + 1,
             lost_replies=self.entry.lost_replies + 1,
+            source_sha256=None,
             waited=round(time.time() - pipeline.began, 3),
             error=None,
         )
@@ -128,15 +129,16 @@ class Conversion:
                 progress=Progress.STARTED,
                 lost_replies=before.lost_replies,
                 operation_id=operation_id,
+                source_sha256=getattr(document, "sha256", None),
                 started=time.time(),
             )
         )
 
     def _deliver(self) -> None:
         """Fetch and store the results, and write that down; runs in a thread."""
-        pipeline = self._pipeline
+        pipeline, hook = self._pipeline, self._pipeline.hook
         destination = Destination(self.wanted.destination, pipeline.label, None)
-        results = deliver(pipeline.hook, str(self.entry.operation_id), destination, pipeline.log)
+        results = deliver(hook, hook.get_results(str(self.entry.operation_id)), destination, pipeline.log)
         done = replace(
             self.entry, **pipeline.signature, progress=Progress.DELIVERED, results=[dict(each) for each in results]
         )

@@ -82,6 +82,7 @@ class Entry:
     :param waited: seconds that it waited in the task before it was sent
     :param attempts: starts that were sent in this run
     :param lost_replies: those of them whose reply never came; one that was just sent counts until it has
+    :param source_sha256: the SHA-256 of what was sent, in hexadecimal
     :param results: what was delivered
     :param error: why it was not, as :func:`~airflow_provider_docconv.exceptions.serialize` gives it
     """
@@ -98,6 +99,7 @@ class Entry:
     waited: float | None = None
     attempts: int = 0
     lost_replies: int = 0
+    source_sha256: str | None = None
     results: list[dict[str, Any]] = field(default_factory=list)
     error: dict[str, Any] | None = None
 
@@ -169,7 +171,7 @@ _WANTED: _Checks = {
     "versioned": lambda value: isinstance(value, bool),
 }
 _ENTRY: _Checks = {
-    **dict.fromkeys(("key", "fingerprint", "progress", "run", "operation_id"), _is_text),
+    **dict.fromkeys(("key", "fingerprint", "progress", "run", "operation_id", "source_sha256"), _is_text),
     **dict.fromkeys(("max_tries", "seq", "attempts", "lost_replies"), _is_count),
     **dict.fromkeys(_TIMES, _is_time),
     "results": _are_results,

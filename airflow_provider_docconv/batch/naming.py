@@ -6,6 +6,7 @@ import re
 from pathlib import PurePosixPath
 from string import Formatter
 
+from airflow_provider_docconv.addresses import is_addressable
 from airflow_provider_docconv.services.errors import DocumentRejected, InvalidOptions
 from airflow_provider_docconv.services.signatures import extension
 
@@ -63,13 +64,7 @@ class Naming:
         odd = any(
             part.strip(". ") == "" or not part.isprintable() or "\\" in part for part in (*parts, path.stem, *new)
         )
-        # The stores' drivers read these as something else than a name.
-        odd = (
-            odd
-            or "::" in relative
-            or "?versionId=" in relative
-            or any(text.endswith(("#", "?")) for text in (relative, uri))
-        )
+        odd = odd or not (is_addressable(relative) and is_addressable(uri))
         if odd or any(len(part.encode()) > _LONGEST_NAME for part in uri.split("/")):
             raise DocumentRejected(
                 "the document's name makes no safe name for its result, so it was not sent",

@@ -65,6 +65,7 @@ class ReportLine:
     :param attempts: starts that were sent in this run
     :param lost_replies: those of them whose reply never came: possibly paid without a result
     :param size: the document's length in bytes
+    :param source_sha256: the SHA-256 of what was sent, in hexadecimal
     :param seconds_at_service: how long the conversion took
     :param seconds_waited: how long the document waited in the task before it was sent
     :param error: why there is no result, in a sentence
@@ -80,6 +81,7 @@ class ReportLine:
     attempts: int
     lost_replies: int
     size: int | None
+    source_sha256: str | None
     seconds_at_service: float | None
     seconds_waited: float | None
     error: str | None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import TypeVar
 
@@ -16,12 +17,18 @@ from airflow_provider_docconv.client.conversation import converse, current_token
 from airflow_provider_docconv.client.failures import explain
 from airflow_provider_docconv.client.results import ResultStream
 from airflow_provider_docconv.client.settings import Settings
+from airflow_provider_docconv.client.steps import Stream
 from airflow_provider_docconv.client.transport import Transport
+from airflow_provider_docconv.services.errors import DocConvError, TruncatedResult
 from airflow_provider_docconv.services.messages import Flow
 from airflow_provider_docconv.services.service import ResultFile
 
 T = TypeVar("T")
 _CHUNK = 1 << 20
+# Lengths, ranges and checksums are easy to compare only without a coding, and documents are compressed as they are.
+_UNCODED = {"Accept-Encoding": "identity"}
+# How often one result is gone on with after it broke off.
+_RESUMPTIONS = 5
 
 
 class Client:
@@ -58,12 +65,15 @@ class Client:
         """
         Open a result for streaming: what is known of it, and its decoded bytes.
 
+        Where it breaks off, it is gone on with if the service offers that and it is surely still the same.
+
         :raises DocConvError: if the service refuses, or the result breaks off while it is read
         """
-        opened = self._transport.drive(open_result(file, self._account))
-        stream = ResultStream(file, opened.headers, self.settings.label)
-        with opened.response:
-            yield stream, _decoded(opened.response, stream)
+        with ExitStack() as responses:
+            opened = self._open(file, _UNCODED)
+            responses.enter_context(opened.response)
+            stream = ResultStream(file, opened.headers, self.settings.label)
+            yield stream, self._decoded(file, stream, opened.response, responses)
 
     def log_in(self) -> None:
         """
@@ -74,15 +84,40 @@ class Client:
         self._account.tokens.forget()
         self._transport.drive(current_token(self._account))
 
+    def _open(self, file: ResultFile, headers: Mapping[str, str]) -> Stream:
+        request = replace(file.request, headers={**file.request.headers, **headers})
+        return self._transport.drive(open_result(replace(file, request=request), self._account))
 
-def _decoded(response: requests.Response, stream: ResultStream) -> Iterator[bytes]:
-    try:
-        for chunk in response.iter_content(_CHUNK):
-            if data := stream.feed(chunk):
-                yield data
-    except requests.RequestException as error:
-        raise stream.truncated(explain(error)) from error
-    stream.close()
+    def _decoded(
+        self, file: ResultFile, stream: ResultStream, response: requests.Response, responses: ExitStack
+    ) -> Iterator[bytes]:
+        while True:
+            try:
+                for chunk in response.iter_content(_CHUNK):
+                    if data := stream.feed(chunk):
+                        yield data
+                break
+            except requests.RequestException as error:
+                response.close()
+                response = self._resumed(file, stream, error)
+                responses.enter_context(response)
+        stream.close()
+
+    def _resumed(self, file: ResultFile, stream: ResultStream, broken: requests.RequestException) -> requests.Response:
+        headers = stream.resume_headers()
+        if headers is None or stream.resumed >= _RESUMPTIONS:
+            raise stream.truncated(explain(broken)) from broken
+        try:
+            opened = self._open(file, {**_UNCODED, **headers})
+        except DocConvError as error:
+            raise stream.truncated(f"it broke off, and the rest was refused: {error.account}") from error
+        try:
+            stream.resume(opened.status, opened.headers)
+        except TruncatedResult:
+            opened.response.close()
+            raise
+        response: requests.Response = opened.response
+        return response
 
 
 @lru_cache(maxsize=64)

@@ -148,11 +148,16 @@ class ConvertDocumentsOperator(BaseOperator):
         from airflow_provider_docconv.batch.naming import Naming
         from airflow_provider_docconv.batch.sources import read_items
         from airflow_provider_docconv.services import SERVICES
+        from airflow_provider_docconv.services.errors import InvalidOptions
 
         items = read_items(self.source, self.target_format, self.options)
         service = SERVICES[hook.fields.name]()
         for item in items:
-            service.check(item.target_format, item.options)
+            if service.saving_option in service.check(item.target_format, item.options):
+                raise InvalidOptions(
+                    f"{service.saving_option} would save all results of a batch under one name at {service.label}",
+                    remedy="leave it out, or start such documents one by one with StartConversionOperator",
+                )
         return Batch(
             items,
             Naming(str(self.destination)),

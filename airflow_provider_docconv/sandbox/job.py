@@ -31,11 +31,19 @@ FILE_LIMIT = 4 << 30
 
 
 def perform(task: Task, work: Work) -> Outcome:
-    """Convert a document.
+    """Do a task.
 
     :param task: what to do
     :param work: where to do it
     """
+    if task.action == "convert":
+        return _convert(task, work)
+    from airflow_provider_docconv.sandbox.slide_jobs import merge, split
+
+    return merge(task, work) if task.action == "merge" else split(task, work)
+
+
+def _convert(task: Task, work: Work) -> Outcome:
     document = Path(task.source)
     source = formats.sniff(document, task.name)
     document, source = decrypt(document, source, work)
@@ -136,9 +144,14 @@ def main() -> None:
     turn = threading.Semaphore(0)
     threading.Thread(target=_listen, args=(sys.stdin, turn), daemon=True).start()
 
+    held: set[str] = set()
+
     def wait_for(slot: str) -> None:
-        send({"wait": slot})
-        turn.acquire()
+        # A turn lasts until the job ends: asking for a second one could wait for ever.
+        if slot not in held:
+            send({"wait": slot})
+            turn.acquire()
+            held.add(slot)
 
     work = Work(
         folder=Path(task.folder),

@@ -5,18 +5,29 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import PurePosixPath
 from typing import Any
 
 from aiohttp import web
 
 from airflow_provider_docconv.sandbox import formats, wire
 from airflow_provider_docconv.sandbox.errors import ApiError, Cause
-from airflow_provider_docconv.sandbox.operation import Operation, State, Stored, now
+from airflow_provider_docconv.sandbox.operation import Operation, State, now
 from airflow_provider_docconv.sandbox.service import StoringService
+from airflow_provider_docconv.sandbox.slides_tasks import (
+    Deliver,
+    conversion_values,
+    link,
+    merge_task,
+    read_merge,
+    save_slides,
+    save_to,
+    split_values,
+)
 from airflow_provider_docconv.sandbox.storage_api import StorageApi
-from airflow_provider_docconv.sandbox.task import Outcome, Task
-from airflow_provider_docconv.sandbox.uploads import Document, Upload, parse_options, receive
+from airflow_provider_docconv.sandbox.task import Task
+from airflow_provider_docconv.sandbox.uploads import Upload, parse_options, receive
 
 EXPORT_FORMATS = frozenset(
     (
@@ -24,6 +35,8 @@ EXPORT_FORMATS = frozenset(
         " mpeg4 md xml emf"
     ).split()
 )
+# What a slide alone can become.
+SPLIT_FORMATS = EXPORT_FORMATS - {"swf", "mpeg4"}
 _WORDS = {
     State.CREATED: "Created",
     State.QUEUED: "Enqueued",
@@ -56,8 +69,8 @@ class Slides(StoringService):
             web.post(f"{base}/convert/{{format}}", self.convert),
             web.put(f"{base}/convert/{{format}}", self.convert_and_save),
             web.post(f"{base}/merge", self.merge),
-            web.put(f"{base}/merge", self.merge),
-            web.post(f"{base}/split/{{format}}", self.split),
+            web.put(f"{base}/merge", self.merge_and_save),
+            web.post(f"{base}/split/{{format}}", self.upload_and_split),
             web.post(f"{base}/{{name}}/split/{{format}}", self.split),
             web.post(f"{base}/{{name}}/{{format}}", self.download_presentation),
             web.put(f"{base}/{{name}}/{{format}}", self.save_presentation),
@@ -91,12 +104,20 @@ class Slides(StoringService):
         return await self._start_from_storage(request, "SavePresentation", self._out_path(request))
 
     async def merge(self, request: web.Request) -> web.Response:
-        """Refuse: nothing here merges presentations."""
-        raise ApiError(501, "The sandbox does not merge presentations.", "errorNotImplemented")
+        """Start: presentations in the body or the storage, one of all of them to download."""
+        return await self._start_merge(request, "Merge", None)
+
+    async def merge_and_save(self, request: web.Request) -> web.Response:
+        """Start: presentations in the body or the storage, one of all of them to the storage."""
+        return await self._start_merge(request, "MergeAndSave", self._out_path(request))
+
+    async def upload_and_split(self, request: web.Request) -> web.Response:
+        """Start: a document in the body, a file for each slide."""
+        return await self._start_with_document(request, "UploadAndSplit", None)
 
     async def split(self, request: web.Request) -> web.Response:
-        """Refuse: nothing here splits presentations."""
-        raise ApiError(501, "The sandbox does not split presentations.", "errorNotImplemented")
+        """Start: a document in the storage, a file for each slide."""
+        return await self._start_from_storage(request, "Split", None)
 
     async def status(self, request: web.Request) -> web.Response:
         """Tell where an operation is."""
@@ -112,13 +133,13 @@ class Slides(StoringService):
         return wire.file_response(operation.result, f"{stem}{operation.result.suffix}")
 
     async def _start_with_document(self, request: web.Request, method: str, out_path: str | None) -> web.Response:
-        operation = self._create(request, method, "document")
+        operation = self._create(request, method, "document", request.match_info["format"])
         try:
             upload = await receive(request, operation.folder, self.context.settings.max_upload)
             if not upload.documents:
                 raise ApiError(400, "Missing the required parameter document.", "errorMissingParameter")
             operation.source_name = upload.documents[0].name or "document"
-            return self._submit(request, operation, out_path, upload, None)
+            return self._submit_document(request, operation, out_path, upload, None)
         except BaseException:
             shutil.rmtree(operation.folder, ignore_errors=True)
             raise
@@ -126,63 +147,57 @@ class Slides(StoringService):
     async def _start_from_storage(self, request: web.Request, method: str, out_path: str | None) -> web.Response:
         path = f"{wire.query(request).get('folder', '')}/{request.match_info['name']}"
         self.storages.get(wire.query(request).get("storage")).locate(path)
-        operation = self._create(request, method, path.lstrip("/"))
+        operation = self._create(request, method, path.lstrip("/"), request.match_info["format"])
         try:
             options = parse_options(await wire.text(request))
-            return self._submit(request, operation, out_path, Upload(options=options), path)
+            return self._submit_document(request, operation, out_path, Upload(options=options), path)
         except BaseException:
             shutil.rmtree(operation.folder, ignore_errors=True)
             raise
 
-    def _create(self, request: web.Request, method: str, source: str) -> Operation:
-        target = request.match_info["format"]
-        if formats.canonical(target) not in EXPORT_FORMATS:
+    async def _start_merge(self, request: web.Request, method: str, out_path: str | None) -> web.Response:
+        operation = self._create(request, method, "presentations", "pptx")
+        try:
+            upload = await receive(request, operation.folder, self.context.settings.max_upload)
+            storage = self.storages.get(wire.query(request).get("storage"))
+            items = read_merge(upload, storage)
+            prepare = partial(merge_task, request, self, items)
+            return self._submit(request, operation, prepare, save_to(storage, out_path))
+        except BaseException:
+            shutil.rmtree(operation.folder, ignore_errors=True)
+            raise
+
+    def _create(self, request: web.Request, method: str, source: str, target: str) -> Operation:
+        known = SPLIT_FORMATS if "Split" in method else EXPORT_FORMATS
+        if formats.canonical(target) not in known:
             raise ApiError(400, f"Invalid value for format: {target}.", "errorInvalidParameter")
         self.storages.get(wire.query(request).get("storage"))
         limit = wire.ensure_whole(request.headers.get("x-aspose-timeout"), "x-aspose-timeout")
         return self.context.operations.create(self.name, method, source, target, limit or None)
 
-    def _submit(
+    def _submit_document(
         self, request: web.Request, operation: Operation, out_path: str | None, upload: Upload, path: str | None
     ) -> web.Response:
-        query = wire.query(request)
-        storage = self.storages.get(query.get("storage"))
-        options = upload.options
-        if options.get("password"):
-            raise ApiError(400, "The sandbox cannot protect results with a password.", "errorInvalidParameter")
-        common: dict[str, Any] = {
-            "folder": str(operation.folder),
-            "target": formats.canonical(operation.target),
-            "accepts": sorted(formats.PRESENTATIONS),
-            "tier": self.context.settings.engine,
-            "password": request.headers.get("password"),
-            "pages": _slide_numbers(query.get("slides", "")),
-            "fonts": self.fonts(query.get("storage"), query.get("fontsfolder")),
-            "width": wire.ensure_whole(str(options.get("width") or ""), "width"),
-            "height": wire.ensure_whole(str(options.get("height") or ""), "height"),
-            "quality": min(100, wire.ensure_whole(str(options.get("jpegquality") or ""), "jpegQuality", 90)),
-        }
+        storage = self.storages.get(wire.query(request).get("storage"))
+        if "Split" in operation.method:
+            values = split_values(request, self, upload.options)
+            deliver = save_slides(storage, wire.query(request).get("destfolder"))
+        else:
+            values = conversion_values(request, self, upload.options)
+            deliver = save_to(storage, out_path)
 
         def prepare(operation: Operation) -> Task:
-            if path is None:
-                document = upload.documents[0]
-            else:
-                # A second name for the file: the conversion reads what was there when it began.
-                source = operation.folder / "source"
-                source.hardlink_to(storage.file(path))
-                document = Document(source, operation.source_name)
-            return Task(source=str(document.path), **common)
+            source = upload.documents[0].path if path is None else link(storage, path, operation.folder / "source")
+            return Task(
+                source=str(source), folder=str(operation.folder), target=formats.canonical(operation.target), **values
+            )
 
-        def deliver(operation: Operation, outcome: Outcome) -> list[Stored]:
-            [file] = map(Path, outcome.files)
-            place = out_path or ""
-            if file.suffix == ".zip" and not place.lower().endswith(".zip"):
-                place += ".zip"
-            size = file.stat().st_size
-            return [Stored(storage.adopt(file, place), size)]
+        return self._submit(request, operation, prepare, deliver)
 
-        save: Callable[[Operation, Outcome], list[Stored]] | None = deliver if out_path else None
-        self.context.operations.submit(operation, prepare, save)
+    def _submit(
+        self, request: web.Request, operation: Operation, prepare: Callable[[Operation], Task], deliver: Deliver | None
+    ) -> web.Response:
+        self.context.operations.submit(operation, prepare, deliver)
         return wire.identifier(request, operation.id, 201, default="text/plain")
 
     def _out_path(self, request: web.Request) -> str:
@@ -198,13 +213,6 @@ class Slides(StoringService):
         if operation is None:
             raise ApiError(404, "Operation does not exist", "errorNotFound")
         return operation
-
-
-def _slide_numbers(text: str) -> list[int]:
-    numbers = [wire.ensure_whole(part.strip(), "slides") for part in text.split(",") if part.strip()]
-    if 0 in numbers:
-        raise ApiError(400, "Invalid value for slides: slides are numbered from 1.", "errorInvalidParameter")
-    return numbers
 
 
 def _describe(operation: Operation) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -10,13 +10,14 @@ from airflow_provider_docconv.sandbox.errors import Cause, ConversionError
 from airflow_provider_docconv.sandbox.settings import Tier
 
 Bundle = Literal["pages", "many", "never"]
+Action = Literal["convert", "merge", "split"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One conversion.
+    """One conversion, merge or split.
 
-    :param source: path of the document
+    :param source: path of the document; a merge has ``merged`` instead
     :param name: the name the document came with, or an empty text
     :param folder: where to work and leave the results
     :param target: the target format's canonical name
@@ -31,6 +32,8 @@ class Task:
     :param width: the width of page images, or 0
     :param height: their height, or 0
     :param quality: the quality of JPEG images
+    :param action: what to do
+    :param merged: for a merge, the path, the password and the slides of each presentation
     """
 
     source: str
@@ -48,6 +51,8 @@ class Task:
     width: int = 0
     height: int = 0
     quality: int = 90
+    action: Action = "convert"
+    merged: Sequence[Mapping[str, Any]] = ()
 
     @property
     def selects(self) -> bool:
@@ -64,17 +69,26 @@ class Task:
         else:
             last = self.first_page + self.page_count - 1 if self.page_count else total
             numbers = list(range(self.first_page, min(last, total) + 1)) or [self.first_page]
-        for number in numbers:
-            if not 1 <= number <= total:
-                raise ConversionError(
-                    Cause.OUT_OF_RANGE,
-                    f"Page {number} is out of bounds. Valid index range is between 1 and {total}.",
-                )
+        ensure_in_range(numbers, total)
         return numbers
 
     def to_json(self) -> dict[str, Any]:
         """Give what the job's process reads."""
         return asdict(self)
+
+
+def ensure_in_range(numbers: Sequence[int], total: int) -> None:
+    """Refuse numbers of pages that a document does not have.
+
+    :param numbers: the numbers, from 1
+    :param total: how many pages the document has
+    """
+    for number in numbers:
+        if not 1 <= number <= total:
+            raise ConversionError(
+                Cause.OUT_OF_RANGE,
+                f"Page {number} is out of bounds. Valid index range is between 1 and {total}.",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from airflow_provider_docconv.sandbox.errors import ApiError
 
 _CHUNK = 1 << 18
 _LARGEST_OPTIONS = 1 << 20
+_JSON = {"application/json", "text/json"}
 
 
 @dataclass
@@ -60,7 +61,7 @@ async def receive(request: web.Request, folder: Path, limit: float) -> Upload:
             kind = part.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             path = folder / f"upload-{len(upload.documents)}"
             size = await _save(_chunks(part), path, limit_bytes, limit)
-            if kind in {"application/json", "text/json"} or (not part.filename and _looks_like_json(path)):
+            if kind in _JSON or (not part.filename and _looks_like_json(path)):
                 upload.options |= read_options(path)
                 path.unlink()
             elif size or part.filename:
@@ -68,7 +69,10 @@ async def receive(request: web.Request, folder: Path, limit: float) -> Upload:
     else:
         path = folder / "upload-0"
         size = await _save(request.content.iter_chunked(_CHUNK), path, limit_bytes, limit)
-        if size:
+        # A merge of what is stored already sends its list alone; some clients send any document as JSON.
+        if request.content_type in _JSON and _looks_like_json(path):
+            upload.options |= read_options(path)
+        elif size:
             upload.documents.append(Document(path, ""))
     return upload
 

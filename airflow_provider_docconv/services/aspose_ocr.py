@@ -6,7 +6,7 @@ Facts: the vendor's OpenAPI file (5.0), SDKs (Python 24.11, .NET, Java, Go) and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from airflow_provider_docconv.services.base64_json import Base64Field
@@ -22,9 +22,11 @@ from airflow_provider_docconv.services.errors import (
     UnexpectedReply,
 )
 from airflow_provider_docconv.services.messages import Flow, Request, find_message
+from airflow_provider_docconv.services.ocr_settings import OcrSettings
 from airflow_provider_docconv.services.operations import Operation, OperationState, state_of, status_word, words
 from airflow_provider_docconv.services.replies import read_started_id, require_success
-from airflow_provider_docconv.services.service import ConversionService, ResultFile
+from airflow_provider_docconv.services.results import ResultFile
+from airflow_provider_docconv.services.service import ConversionService
 from airflow_provider_docconv.services.signatures import DJVU
 
 _ROOT = "/v5.0/ocr"
@@ -43,27 +45,18 @@ _DEFAULTS = {"resultType": "Pdf", "dsrMode": "NoDsrNoFilter"}
 
 
 class AsposeOcr(ConversionService):
-    """
-    DjVu scans to searchable PDF.
-
-    Options are the vendor's settings: ``language``, ``Rotate``, ``makeSkewCorrect``, ``makeSpellCheck``,
-    ``makeContrastCorrection``, ``makeBinarization``, ``makeUpsampling``, ``dsrMode``, ``dsrConfidence``,
-    ``resultType``, ``resultTypeTable``, ``regions``.
-    """
+    """DjVu scans to searchable PDF; the options are the vendor's settings."""
 
     name = "aspose_ocr"
     label = _LABEL
     default_host = "https://api.aspose.cloud"
-    options = frozenset(
-        "language Rotate makeSkewCorrect makeSpellCheck makeContrastCorrection makeBinarization makeUpsampling "
-        "dsrMode dsrConfidence resultType resultTypeTable regions".split()
-    )
+    options_type = OcrSettings
     target_formats: ClassVar[frozenset[str]] = frozenset({"pdf"})
     can_cancel = True
 
     def start(self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]) -> Flow[str]:
         """Start with ``POST``: one JSON object with the document in base64."""
-        self.check(target_format, options)
+        given = self.check(target_format, options)
         if isinstance(source, StoredDocument):
             raise InvalidOptions(f"{self.label} has no storage to take a document from", document=source.path)
         if not source.read_at(0, len(DJVU)).startswith(DJVU):
@@ -72,7 +65,7 @@ class AsposeOcr(ConversionService):
                 document=source.name,
                 remedy="send it through another service",
             )
-        settings = _DEFAULTS | {key: value for key, value in options.items() if value is not None}
+        settings = _DEFAULTS | given
         reply = yield Request(
             "POST",
             _DJVU,
@@ -105,6 +98,10 @@ class AsposeOcr(ConversionService):
         if reply.status != 404:
             require_success(reply, self.label, operation_id)
         return True
+
+    def clean_up(self, operation_id: str, files: Sequence[ResultFile]) -> Flow[bool]:
+        """Delete the operation with its result, which is the same call as :meth:`cancel`."""
+        return (yield from self.cancel(operation_id))
 
 
 class _Decoder:

@@ -6,13 +6,21 @@ Facts: the vendor's SDKs (Python 26.6, .NET, Java, Node, PHP, Go, Ruby), their t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from airflow_provider_docconv.services.bodies import Body, MultipartBody, json_body
-from airflow_provider_docconv.services.documents import Document, StoredDocument
+from airflow_provider_docconv.services.bodies import Body, FilePart, MultipartBody, json_body
+from airflow_provider_docconv.services.documents import Document, PresentationToMerge, StoredDocument
 from airflow_provider_docconv.services.errors import InvalidOptions
-from airflow_provider_docconv.services.messages import Flow, Reply, Request, find_message, path_segment
+from airflow_provider_docconv.services.messages import (
+    Flow,
+    Reply,
+    Request,
+    find_message,
+    path_segment,
+    path_segments,
+    query,
+)
 from airflow_provider_docconv.services.operations import (
     Operation,
     OperationState,
@@ -21,10 +29,22 @@ from airflow_provider_docconv.services.operations import (
     whole_number,
     words,
 )
+from airflow_provider_docconv.services.options import read_options
 from airflow_provider_docconv.services.replies import read_started_id, require_success
-from airflow_provider_docconv.services.service import ConversionService, ResultFile, query
+from airflow_provider_docconv.services.results import ResultFile
+from airflow_provider_docconv.services.service import ConversionService, require_format
+from airflow_provider_docconv.services.slides_export_options import ExportOptions
+from airflow_provider_docconv.services.slides_merge import merge_request
+from airflow_provider_docconv.services.slides_options import (
+    EXPORT_OPTIONS,
+    SlidesMergeOptions,
+    SlidesOptions,
+    SlidesSplitOptions,
+)
+from airflow_provider_docconv.services.vendor_storage import VendorStorage
 
-_ASYNC = "/v3.0/slides/async"
+_ROOT = "/v3.0/slides"
+_ASYNC = f"{_ROOT}/async"
 
 _STATES = {
     "created": OperationState.QUEUED,
@@ -40,45 +60,70 @@ _STATES |= {str(number): _STATES[word] for number, word in enumerate(_NUMBERS)}
 
 
 class AsposeSlides(ConversionService):
-    """
-    Presentations to any of 28 formats.
-
-    Options: ``slides`` (list of slide numbers from 1), ``password`` (opens the document), ``fontsFolder``,
-    ``storage`` (where fonts and stored documents lie), ``exportOptions`` (the vendor's ExportOptions, for example
-    ``{"jpegQuality": 90}``).
-    """
+    """Presentations to any of 28 formats, several to one, and one to a file per slide."""
 
     name = "aspose_slides"
     label = "Aspose.Slides Cloud"
     default_host = "https://api.aspose.cloud"
-    options = frozenset({"slides", "password", "fontsFolder", "storage", "exportOptions"})
+    options_type = SlidesOptions
+    saving_option = "outPath"
     target_formats: ClassVar[frozenset[str]] = frozenset(
         "pdf xps tiff pptx odp otp ppt pps ppsx pptm ppsm pot potx potm html html5 swf svg jpeg png gif bmp fodp xaml "
         "mpeg4 md xml emf".split()
     )
-    has_storage = True
+    #: What a slide alone can become: the vendor's SlideExportFormat.
+    split_formats: ClassVar[frozenset[str]] = target_formats - {"swf", "mpeg4"}
 
     def start(self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]) -> Flow[str]:
-        """Start with ``POST /convert/{format}``, or ``POST /{name}/{format}`` for a stored document."""
-        self.check(target_format, options)
-        export = _export_options(options, target_format)
-        parameters = query(
-            storage=options.get("storage") or self.storage,
-            fontsFolder=options.get("fontsFolder"),
-            slides=_slide_numbers(options.get("slides")),
-        )
+        """Start with ``/convert/{format}``, or ``/{name}/{format}`` for a stored document; ``PUT`` saves the result."""
+        given = self.check(target_format, options)
+        out_path = given.get("outPath")
+        path = _path(source, f"convert/{target_format}", target_format)
+        parameters = query(outPath=out_path, slides=_slide_numbers(given.get("slides")))
+        request = self._request("PUT" if out_path else "POST", path, source, target_format, given, parameters)
+        return read_started_id((yield request), self.label)
+
+    def start_merge(self, presentations: Sequence[PresentationToMerge], options: Mapping[str, Any]) -> Flow[str]:
+        """Start with ``/merge``; ``PUT`` saves the result."""
+        given = self.read_options(options, SlidesMergeOptions)
+        storage = given.get("storage") or self.storage
+        request = merge_request(f"{_ASYNC}/merge", presentations, given.get("outPath"), storage)
+        return read_started_id((yield request), self.label)
+
+    def start_split(
+        self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]
+    ) -> Flow[str]:
+        """Start with ``POST /split/{format}``, or ``/{name}/split/{format}`` for a stored document."""
+        require_format(self.label, target_format, self.split_formats)
+        given = self.read_options(options, SlidesSplitOptions)
+        path = _path(source, f"split/{target_format}", f"split/{target_format}")
+        parameters = query(**{key: given.get(key) for key in ("width", "height", "from", "to", "destFolder")})
+        request = self._request("POST", path, source, target_format, given, parameters)
+        return read_started_id((yield request), self.label)
+
+    def vendor_storage(self) -> VendorStorage:
+        """Return the storage; files go through its asynchronous half, which has no limit of size."""
+        return VendorStorage(self.label, f"{_ASYNC}/storage", f"{_ROOT}/storage", path_segments)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        source: Document | StoredDocument,
+        target_format: str,
+        given: Mapping[str, Any],
+        parameters: dict[str, str],
+    ) -> Request:
+        export = _export_options(self.label, given.get("exportOptions"), target_format)
+        parameters |= query(storage=given.get("storage") or self.storage, fontsFolder=given.get("fontsFolder"))
         body: Body | None
         if isinstance(source, StoredDocument):
-            path = f"{_ASYNC}/{path_segment(source.name)}/{target_format}"
             parameters |= query(folder=source.folder, storage=source.storage)
             body = json_body(export) if export else None
         else:
-            path = f"{_ASYNC}/convert/{target_format}"
-            parts = {"pipeline": export} if export else {}
-            body = MultipartBody(source, "document", "document", parts)
-        request = Request("POST", path, parameters, _password_header(self.password(options)), body, repeatable=False)
-        reply = yield request
-        return read_started_id(reply, self.label)
+            body = MultipartBody([FilePart(source, "document", "document")], {"pipeline": export} if export else {})
+        headers = _password_header(self.password(given))
+        return Request(method, path, parameters, headers, body, repeatable=False)
 
     def status(self, operation_id: str) -> Flow[Operation]:
         """Ask ``GET /{id}``; an unknown operation answers 404."""
@@ -109,6 +154,12 @@ class AsposeSlides(ConversionService):
         )
 
 
+def _path(source: Document | StoredDocument, direct: str, stored: str) -> str:
+    if isinstance(source, StoredDocument):
+        return f"{_ASYNC}/{path_segment(source.name)}/{stored}"
+    return f"{_ASYNC}/{direct}"
+
+
 def _slide_numbers(slides: object) -> str | None:
     if slides is None or slides == "":
         return None
@@ -122,14 +173,13 @@ def _slide_numbers(slides: object) -> str | None:
     return ",".join(map(str, values))
 
 
-def _export_options(options: Mapping[str, Any], target_format: str) -> dict[str, Any] | None:
-    export = options.get("exportOptions")
+def _export_options(service: str, export: Mapping[str, Any] | None, target_format: str) -> dict[str, Any] | None:
     if not export:
         return None
-    if not isinstance(export, Mapping):
-        raise InvalidOptions("exportOptions must be a mapping of the vendor's export options")
+    kind, schema = EXPORT_OPTIONS.get(target_format.lower(), (None, ExportOptions))
+    read = read_options(service, export, schema, "exportOptions")
     # The SDKs' discriminator: it names the class of the options.
-    return {"format": target_format.lower(), **export}
+    return {"format": kind, **read} if kind else read
 
 
 def _password_header(password: str | None) -> dict[str, str]:

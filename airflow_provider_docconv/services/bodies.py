@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlencode
 
 from airflow_provider_docconv.services.documents import Document
+
+_LINE_END = b"\r\n"
 
 
 class Body(Protocol):
@@ -56,19 +58,30 @@ def form_body(fields: Mapping[str, str]) -> BytesBody:
 
 
 @dataclass(frozen=True, slots=True)
-class MultipartBody:
+class FilePart:
     """
-    A multipart form: JSON parts without a file name, then the document.
+    A document as a part of a form.
 
-    :param document: the document, sent as the file part
-    :param part_name: the file part's name
+    :param document: the document
+    :param name: the part's name
     :param file_name: the file name that the service sees
-    :param json_parts: values sent before the file; the services tell them from files by the missing file name
     """
 
     document: Document
-    part_name: str
+    name: str
     file_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MultipartBody:
+    """
+    A multipart form: JSON parts without a file name, then the documents.
+
+    :param files: the documents
+    :param json_parts: values sent before the files; the services tell them from files by the missing file name
+    """
+
+    files: Sequence[FilePart]
     json_parts: Mapping[str, object] = field(default_factory=dict)
     # Random, so that no document can carry it by design.
     boundary: str = field(default_factory=lambda: secrets.token_hex(16))
@@ -80,31 +93,40 @@ class MultipartBody:
 
     @property
     def length(self) -> int | None:
-        """The number of bytes, if the document's is known."""
-        return None if self.document.size is None else len(self._head()) + self.document.size + len(self._tail())
+        """The number of bytes, if all documents' are known."""
+        length = len(self._values()) + len(self._end())
+        for file in self.files:
+            if file.document.size is None:
+                return None
+            length += len(self._head(file)) + file.document.size + len(_LINE_END)
+        return length
 
     def chunks(self) -> Iterator[bytes]:
-        """Produce the form, with the document read as it goes."""
-        yield self._head()
-        yield from self.document.chunks()
-        yield self._tail()
+        """Produce the form, with the documents read as it goes."""
+        yield self._values()
+        for file in self.files:
+            yield self._head(file)
+            yield from file.document.chunks()
+            yield _LINE_END
+        yield self._end()
 
-    def _head(self) -> bytes:
-        parts = [
+    def _values(self) -> bytes:
+        return "".join(
             f'--{self.boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n'
             f"Content-Type: text/json\r\n\r\n{json.dumps(value)}\r\n"
             for name, value in self.json_parts.items()
-        ]
-        # Escaped as HTML's multipart/form-data encoding says: a quote or a line break would end the header.
-        safe_name = self.file_name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
-        parts.append(
-            f'--{self.boundary}\r\nContent-Disposition: form-data; name="{self.part_name}"; filename="{safe_name}"\r\n'
-            "Content-Type: application/octet-stream\r\n\r\n"
-        )
-        return "".join(parts).encode()
+        ).encode()
 
-    def _tail(self) -> bytes:
-        return f"\r\n--{self.boundary}--\r\n".encode()
+    def _head(self, file: FilePart) -> bytes:
+        # Escaped as HTML's multipart/form-data encoding says: a quote or a line break would end the header.
+        safe_name = file.file_name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
+        return (
+            f'--{self.boundary}\r\nContent-Disposition: form-data; name="{file.name}"; filename="{safe_name}"\r\n'
+            "Content-Type: application/octet-stream\r\n\r\n"
+        ).encode()
+
+    def _end(self) -> bytes:
+        return f"--{self.boundary}--\r\n".encode()
 
 
 @dataclass(frozen=True, slots=True)

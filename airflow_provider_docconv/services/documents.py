@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -12,7 +13,7 @@ from airflow_provider_docconv.services.errors import SourceNotFound
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Document:
     """
     A document that is sent with the request.
@@ -22,6 +23,7 @@ class Document:
     :param size: its length in bytes, or None if unknown
     :param version: tells this content from an earlier one, as far as its store knows without reading it
     :param key: a name, safe in a path, under which it may lie in the vendor's storage meanwhile
+    :ivar sha256: the SHA-256, in hexadecimal, of what :meth:`chunks` has read last, None if that was not the whole
     """
 
     name: str
@@ -29,6 +31,7 @@ class Document:
     size: int | None
     version: str = ""
     key: str = field(default_factory=lambda: secrets.token_hex(8))
+    sha256: str | None = field(default=None, init=False)
 
     def chunks(self) -> Iterator[bytes]:
         """
@@ -36,13 +39,15 @@ class Document:
 
         :raises SourceNotFound: if it can't be read, or is not as long as it was
         """
-        read = 0
+        read, digest = 0, hashlib.sha256()
+        self.sha256 = None
         try:
             with self.opener() as file:
                 while chunk := file.read(_CHUNK):
                     read += len(chunk)
                     if self.size is not None and read > self.size:
                         break  # The announced length is sent: the service must not take it for the whole.
+                    digest.update(chunk)
                     yield chunk
         except Exception as error:
             # Transports take an OSError out of a body for a broken connection, and would send it again.
@@ -54,6 +59,7 @@ class Document:
                 document=self.name,
                 remedy="run the task again when nobody writes to the source",
             )
+        self.sha256 = digest.hexdigest()
 
     def read_at(self, offset: int, length: int) -> bytes:
         """
@@ -95,3 +101,18 @@ class StoredDocument:
     def folder(self) -> str:
         """The folder, empty for the storage's top."""
         return self.path.rpartition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class PresentationToMerge:
+    """
+    What a merge takes of a document; the name is the vendor's.
+
+    :param document: the document
+    :param slides: the numbers of the slides to take, from 1; empty for all
+    :param password: opens the document
+    """
+
+    document: Document | StoredDocument
+    slides: Sequence[int] = ()
+    password: str | None = field(default=None, repr=False)

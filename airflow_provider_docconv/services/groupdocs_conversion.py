@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from airflow_provider_docconv.services.bodies import MultipartBody, json_body
+from airflow_provider_docconv.services.bodies import FilePart, MultipartBody, json_body
 from airflow_provider_docconv.services.documents import Document, StoredDocument
 from airflow_provider_docconv.services.errors import (
     ConversionFailed,
-    DocumentRejected,
     InvalidOptions,
     OperationNotFound,
     UnexpectedReply,
 )
-from airflow_provider_docconv.services.messages import Flow, Request, find_message, path_segment
+from airflow_provider_docconv.services.groupdocs_options import GroupDocsOptions
+from airflow_provider_docconv.services.messages import Flow, Request, find_message, path_segment, query
 from airflow_provider_docconv.services.operations import (
     Operation,
     OperationState,
@@ -30,7 +30,9 @@ from airflow_provider_docconv.services.operations import (
     words,
 )
 from airflow_provider_docconv.services.replies import read_started_id, require_success
-from airflow_provider_docconv.services.service import ConversionService, ResultFile, query
+from airflow_provider_docconv.services.results import ResultFile
+from airflow_provider_docconv.services.service import ConversionService
+from airflow_provider_docconv.services.vendor_storage import VendorStorage
 
 _ROOT = "/v2.0/conversion"
 _ASYNC = f"{_ROOT}/async"
@@ -48,44 +50,30 @@ _DIRECT = frozenset({"fromPage", "pagesCount"})
 
 
 class GroupDocsConversion(ConversionService):
-    """
-    Documents of all office families to any format that ``GET /conversion/formats`` lists.
-
-    Options: ``fromPage``, ``pagesCount``, ``password`` (opens the document), ``loadOptions`` and ``convertOptions``
-    (the vendor's, by document family), ``fontsPath``, ``outputPath`` (folder or file in the vendor's storage),
-    ``storageName``.
-    """
+    """Documents of all office families to any format that ``GET /conversion/formats`` lists."""
 
     name = "groupdocs_conversion"
     label = "GroupDocs.Conversion Cloud"
     default_host = "https://api.groupdocs.cloud"
-    options = _DIRECT | {
-        "password",
-        "loadOptions",
-        "convertOptions",
-        "fontsPath",
-        "outputPath",
-        "storageName",
-    }
-    has_storage = True
+    options_type = GroupDocsOptions
 
     def start(self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]) -> Flow[str]:
         """Start with ``PUT`` and the bytes, or upload them and start with ``POST`` where options need that."""
-        self.check(target_format, options)
-        given = {key: value for key, value in options.items() if value is not None and value != ""}
+        given = self.check(target_format, options)
         if isinstance(source, Document) and set(given) <= _DIRECT:
             reply = yield Request(
                 "PUT",
                 _ASYNC,
                 query(format=target_format, **{key: _page(key, given[key]) for key in sorted(given)}),
                 _JSON,
-                MultipartBody(source, "file", source.name),
+                MultipartBody([FilePart(source, "file", source.name)]),
                 repeatable=False,
             )
             return read_started_id(reply, self.label)
         settings = self._settings(source, target_format, given)
         if isinstance(source, Document):
-            source = yield from self._upload(source, settings.get("StorageName"))
+            upload = StoredDocument(f"docconv/{source.key}/{source.name}", settings.get("StorageName"))
+            source = yield from self.vendor_storage().upload(source, upload, source.name)
         settings["FilePath"] = source.path
         reply = yield Request("POST", _ASYNC, {}, _JSON, json_body(settings), repeatable=False)
         return read_started_id(reply, self.label)
@@ -112,6 +100,27 @@ class GroupDocsConversion(ConversionService):
             return files
         return [ResultFile(operation_id, Request("GET", f"{_ASYNC}/result", {"id": operation_id}))]
 
+    def supported_formats(
+        self, source_format: str | None = None, stored: StoredDocument | None = None
+    ) -> Flow[dict[str, list[str]]]:
+        """Ask ``GET /formats``."""
+        where = query(
+            filePath=stored.path if stored else None,
+            storageName=(stored.storage or self.storage) if stored else None,
+            format=source_format,
+        )
+        reply = yield Request("GET", f"{_ROOT}/formats", where, _JSON)
+        formats: dict[str, list[str]] = {}
+        for entry in require_success(reply, self.label).json_objects(self.label):
+            source, targets = entry.get("sourceFormat"), entry.get("targetFormats")
+            if isinstance(source, str) and isinstance(targets, list):
+                formats[source.lower()] = sorted(target.lower() for target in targets if isinstance(target, str))
+        return formats
+
+    def vendor_storage(self) -> VendorStorage:
+        """Return the storage."""
+        return VendorStorage(self.label, f"{_ROOT}/storage", f"{_ROOT}/storage", path_segment)
+
     def password(self, options: Mapping[str, Any]) -> str | None:
         """Return the password out of ``password`` or the load options."""
         load = options.get("loadOptions")
@@ -131,7 +140,7 @@ class GroupDocsConversion(ConversionService):
     def _settings(
         self, source: Document | StoredDocument, target_format: str, given: Mapping[str, Any]
     ) -> dict[str, Any]:
-        load, convert = _mapping(given, "loadOptions"), _mapping(given, "convertOptions")
+        load, convert = dict(given.get("loadOptions", {})), dict(given.get("convertOptions", {}))
         if password := given.get("password"):
             load["Password"] = password
         convert |= {key[:1].upper() + key[1:]: _page(key, given[key]) for key in sorted(_DIRECT & set(given))}
@@ -151,22 +160,6 @@ class GroupDocsConversion(ConversionService):
         }
         return {key: value for key, value in settings.items() if value}
 
-    def _upload(self, document: Document, storage: str | None) -> Flow[StoredDocument]:
-        stored = StoredDocument(f"docconv/{document.key}/{document.name}", storage)
-        path = f"{_ROOT}/storage/file/{path_segment(stored.path)}"
-        body = MultipartBody(document, "file", document.name)
-        reply = yield Request("PUT", path, query(storageName=storage), _JSON, body)
-        value = require_success(reply, self.label).json_object(self.label)
-        lower = {key.lower(): item for key, item in value.items()}
-        # An upload that failed can answer 200 with a list of errors.
-        if lower.get("errors") or not lower.get("uploaded"):
-            raise DocumentRejected(
-                f"{self.label} did not store the upload",
-                said=find_message(lower.get("errors")),
-                remedy="check the storage and its quota at the vendor",
-            )
-        return stored
-
     def _stored_file(self, operation_id: str, item: Mapping[str, Any]) -> ResultFile:
         lower = {str(key).lower(): value for key, value in item.items()}
         # Only the path is taken from the URL: the token must not go to a host that a reply names.
@@ -180,28 +173,16 @@ class GroupDocsConversion(ConversionService):
             raise UnexpectedReply(f"{self.label} lists a result without a path", operation_id=operation_id)
         named = parse_qs(url.query).get("storageName")
         storage = named[0] if named else self.storage
-        request = Request("GET", f"{_ROOT}/storage/file/{path_segment(path)}", query(storageName=storage))
         name = lower.get("name")
-        return ResultFile(
+        return self.vendor_storage().file(
+            StoredDocument(path, storage),
             operation_id,
-            request,
             name if isinstance(name, str) else None,
             whole_number(lower.get("size")) or None,
         )
 
 
-def _page(key: str, value: object) -> int:
-    try:
-        number = int(str(value))
-    except ValueError:
-        number = -1
+def _page(key: str, number: int) -> int:
     if number < 0:
-        raise InvalidOptions(f"{key} must be a whole number, not {value!r}")
+        raise InvalidOptions(f"{key} must be a whole number, not {number}")
     return number
-
-
-def _mapping(options: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = options.get(key) or {}
-    if not isinstance(value, Mapping):
-        raise InvalidOptions(f"{key} must be a mapping of the vendor's options")
-    return dict(value)

@@ -70,13 +70,24 @@ class Reply:
 
         :raises UnexpectedReply: if it is anything else
         """
-        try:
-            value = json.loads(self.body)
-        except (ValueError, RecursionError):
-            value = None
+        value = _parse(self.body)
         if isinstance(value, dict):
-            return {key[:1].lower() + key[1:]: item for key, item in value.items()}
-        raise UnexpectedReply(f"{service} answered with {self.kind()} where JSON was due", said=self.said())
+            return _lower_first(value)
+        raise self._not_json(service)
+
+    def json_objects(self, service: str) -> list[dict[str, Any]]:
+        """
+        Return the JSON objects in a body that is a list, as :meth:`json_object` does.
+
+        :raises UnexpectedReply: if it is anything else
+        """
+        value = _parse(self.body)
+        if isinstance(value, list):
+            return [_lower_first(item) for item in value if isinstance(item, dict)]
+        raise self._not_json(service)
+
+    def _not_json(self, service: str) -> UnexpectedReply:
+        return UnexpectedReply(f"{service} answered with {self.kind()} where JSON was due", said=self.said())
 
     def kind(self) -> str:
         """Name what the body looks like, for a message."""
@@ -94,6 +105,17 @@ class Reply:
         except (ValueError, RecursionError):
             return quote_words(_page_title(self.text()))
         return quote_words(find_message(value) or f"HTTP {self.status}")
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _lower_first(value: dict[str, Any]) -> dict[str, Any]:
+    return {key[:1].lower() + key[1:]: item for key, item in value.items()}
 
 
 def _page_title(text: str) -> str:
@@ -150,3 +172,17 @@ def path_segment(text: str) -> str:
     except UnicodeEncodeError:
         pass
     raise UnexpectedReply(f"{text[:100]!r} is no name")
+
+
+def path_segments(text: str) -> str:
+    """
+    Percent-encode a path from outside for a URL, keeping its slashes.
+
+    :raises UnexpectedReply: as :func:`path_segment` does
+    """
+    return "/".join(map(path_segment, text.split("/")))
+
+
+def query(**values: object) -> dict[str, str]:
+    """Build query parameters, without those that are None or empty."""
+    return {key: str(value) for key, value in values.items() if value is not None and value != ""}

@@ -2,55 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar
 
-from airflow_provider_docconv.services.documents import Document, StoredDocument
+from airflow_provider_docconv.services.documents import Document, PresentationToMerge, StoredDocument
 from airflow_provider_docconv.services.errors import InvalidOptions
-from airflow_provider_docconv.services.messages import Flow, Request
+from airflow_provider_docconv.services.messages import Flow
 from airflow_provider_docconv.services.operations import Operation
+from airflow_provider_docconv.services.options import read_options
+from airflow_provider_docconv.services.results import ResultFile
+from airflow_provider_docconv.services.vendor_storage import VendorStorage
 
+__all__ = ["ConversionService", "ResultFile", "require_format"]
 
-class Decoder(Protocol):
-    """Turns the body of a result's reply into the document."""
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Take the next piece and return what it gives."""
-
-    def close(self) -> None:
-        """Check that it was whole; raise a DocConvError if not."""
-
-
-class Plain:
-    """The decoder of services whose reply is the document itself."""
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Return the piece as it is."""
-        return chunk
-
-    def close(self) -> None:
-        """Find nothing to check: the transport has counted the bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResultFile:
-    """
-    One file that an operation made.
-
-    :param operation_id: the operation
-    :param request: gets it
-    :param name: what the service calls it, if it says; hostile
-    :param size: its length in bytes, if the service says
-    :param decoder: makes a decoder for the reply's body
-    """
-
-    operation_id: str
-    request: Request
-    name: str | None = None
-    size: int | None = None
-    decoder: Callable[[], Decoder] = field(default=Plain, repr=False)
+# What an upload of ours lies in, by Document.key.
+_OWN_FOLDER = re.compile(r"docconv/[0-9a-f]{16}(?=/)")
 
 
 class ConversionService(ABC):
@@ -68,12 +36,13 @@ class ConversionService(ABC):
     #: The name in messages.
     label: ClassVar[str]
     default_host: ClassVar[str]
-    #: The option names, as the vendor spells its parameters.
-    options: ClassVar[frozenset[str]]
+    #: The options of a conversion: a TypedDict with the vendor's names.
+    options_type: ClassVar[Any]
     #: The target formats in lower case; empty if only the service knows.
     target_formats: ClassVar[frozenset[str]] = frozenset()
     can_cancel: ClassVar[bool] = False
-    has_storage: ClassVar[bool] = False
+    #: The option that saves a result under one name in the vendor's storage, so that there is nothing to download.
+    saving_option: ClassVar[str | None] = None
 
     def __init__(self, storage: str | None = None) -> None:
         self.storage = storage
@@ -90,6 +59,31 @@ class ConversionService(ABC):
         :raises StartReplyLost: if it may have begun, but no operation id came back
         :raises DocConvError: if the service refused
         """
+
+    def start_merge(self, presentations: Sequence[PresentationToMerge], options: Mapping[str, Any]) -> Flow[str]:
+        """
+        Start merging documents into one and return the operation id.
+
+        :param presentations: what to merge, in this order
+        :param options: options by the vendor's parameter names
+        :raises InvalidOptions: if the service can't merge, or has no such option
+        :raises DocConvError: as :meth:`start` does
+        """
+        raise InvalidOptions(f"{self.label} can't merge documents")
+
+    def start_split(
+        self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]
+    ) -> Flow[str]:
+        """
+        Start splitting a document into a file per page and return the operation id.
+
+        :param source: the document
+        :param target_format: the format of the files
+        :param options: options by the vendor's parameter names
+        :raises InvalidOptions: if the service can't split, or has no such format or option
+        :raises DocConvError: as :meth:`start` does
+        """
+        raise InvalidOptions(f"{self.label} can't split documents")
 
     @abstractmethod
     def status(self, operation_id: str) -> Flow[Operation]:
@@ -112,27 +106,78 @@ class ConversionService(ABC):
         return False
         yield  # makes it a flow like the others
 
+    def clean_up(self, operation_id: str, files: Sequence[ResultFile]) -> Flow[bool]:
+        """
+        Delete what a successful operation has left at the service or in its storage, where that can be done.
+
+        :param operation_id: the operation
+        :param files: what :meth:`results` returned
+        :return: whether there was anything to delete
+        :raises DocConvError: if the service did not delete it
+        """
+        stored = [file.stored for file in files if file.stored]
+        for each in stored:
+            if own := _OWN_FOLDER.match(each.path):
+                # With the upload, which lies beside the result.
+                yield from self.vendor_storage().delete_folder(StoredDocument(own[0], each.storage))
+            else:
+                yield from self.vendor_storage().delete_file(each)
+        return bool(stored)
+
+    def supported_formats(
+        self, source_format: str | None = None, stored: StoredDocument | None = None
+    ) -> Flow[dict[str, list[str]]]:
+        """
+        Ask what can be converted to what: the target formats of each source format.
+
+        :param source_format: ask for this one only
+        :param stored: ask for this document in the vendor's storage only
+        :raises InvalidOptions: if the service has no such list
+        :raises DocConvError: if the service did not answer that
+        """
+        raise InvalidOptions(f"{self.label} has no list of formats")
+
+    def vendor_storage(self) -> VendorStorage:
+        """
+        Return the service's storage.
+
+        :raises InvalidOptions: if it has none
+        """
+        raise InvalidOptions(f"{self.label} has no storage")
+
     def password(self, options: Mapping[str, Any]) -> str | None:
         """Return the document's password out of the options, if one is given."""
         value = options.get("password")
         return value if isinstance(value, str) and value else None
 
-    def check(self, target_format: str, options: Mapping[str, Any]) -> None:
+    def check(self, target_format: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """
-        Check a target format and the options' names.
+        Check a target format and options; return those that are given, as the vendor types them.
 
         :raises InvalidOptions: if the service has no such thing
         """
-        if not target_format or not target_format.isalnum():
-            raise InvalidOptions(f"{target_format!r} is no target format")
-        if self.target_formats and target_format.lower() not in self.target_formats:
-            known = ", ".join(sorted(self.target_formats))
-            raise InvalidOptions(f"{self.label} can't convert to {target_format!r}, only to {known}")
-        if unknown := sorted(set(options) - self.options):
-            known = ", ".join(sorted(self.options))
-            raise InvalidOptions(f"{self.label} has no option {unknown[0]!r}, only {known}")
+        require_format(self.label, target_format, self.target_formats)
+        return self.read_options(options, self.options_type)
+
+    def read_options(self, options: Mapping[str, Any], schema: Any) -> dict[str, Any]:
+        """
+        Check options; return those that are given, as the vendor types them.
+
+        :raises InvalidOptions: if the service has no such thing
+        """
+        return read_options(self.label, {key: value for key, value in options.items() if value != ""}, schema)
 
 
-def query(**values: object) -> dict[str, str]:
-    """Build query parameters, without those that are None or empty."""
-    return {key: str(value) for key, value in values.items() if value is not None and value != ""}
+def require_format(service: str, target_format: str, known: Collection[str]) -> None:
+    """
+    Check a target format.
+
+    :param service: the service's name
+    :param target_format: the format
+    :param known: the formats in lower case; empty if only the service knows
+    :raises InvalidOptions: if it is none of them
+    """
+    if not isinstance(target_format, str) or not target_format.isalnum():
+        raise InvalidOptions(f"{target_format!r} is no target format")
+    if known and target_format.lower() not in known:
+        raise InvalidOptions(f"{service} can't convert to {target_format!r}, only to {', '.join(sorted(known))}")

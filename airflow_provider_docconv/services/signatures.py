@@ -13,14 +13,21 @@ DJVU = b"AT&TFORM"
 
 _OOXML = frozenset("docx docm dotx dotm pptx pptm ppsx ppsm potx potm xlsx xlsm xltx xltm xlsb".split())
 _ZIP_BASED = _OOXML | frozenset("odt ott odp otp ods ots odg epub xps zip".split())
-_MAGIC = {
-    "djvu": DJVU,
-    "djv": DJVU,
-    "png": b"\x89PNG",
-    "jpg": b"\xff\xd8\xff",
-    "jpeg": b"\xff\xd8\xff",
-    "gif": b"GIF8",
+_MARKUP = frozenset("html htm xhtml xml svg xaml fodp fodt fods".split())
+# TIFF 6.0 in either order of its bytes, and BigTIFF.
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_MAGIC: dict[str, tuple[bytes, ...]] = {
+    "djvu": (DJVU,),
+    "djv": (DJVU,),
+    "png": (b"\x89PNG",),
+    "jpg": (b"\xff\xd8\xff",),
+    "jpeg": (b"\xff\xd8\xff",),
+    "gif": (b"GIF8",),
+    "tiff": _TIFF,
+    "tif": _TIFF,
 }
+# The extension for what comes without one; the more telling first.
+_KINDS = ("png", "jpg", "gif", "tiff", "djvu")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _OLE_HEADER = 512
 _HEAD = 4096
@@ -90,8 +97,28 @@ def fits(end: str, head: bytes) -> bool:
         # A legacy binary under a new name is common, and the services open it.
         return head.startswith((b"PK", OLE))
     if end == "pdf":
-        return b"%PDF-" in head[:1024]
-    return head.startswith(_MAGIC.get(end, b""))
+        return is_pdf(head)
+    return head.startswith(_MAGIC.get(end, (b"",)))
+
+
+def fits_result(end: str, head: bytes) -> bool:
+    """Tell the same of a result, of which more is certain: a service begins HTML with a tag, a person need not."""
+    return fits(end, head) and (end not in _MARKUP or _text(head).startswith(b"<"))
+
+
+def is_pdf(head: bytes) -> bool:
+    """Tell whether a file is a PDF, whose header may follow other bytes (ISO 32000-1, annex H)."""
+    return b"%PDF-" in head[:1024]
+
+
+def is_xml(head: bytes) -> bool:
+    """Tell whether a file says that it is XML, or is an SVG picture that does not say so."""
+    return _text(head).startswith((b"<?xml", b"<svg"))
+
+
+def _text(head: bytes) -> bytes:
+    # UTF-16 has a zero beside each of these characters.
+    return head[:512].lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").replace(b"\0", b"").lower()
 
 
 def looks_like(head: bytes) -> str:
@@ -107,6 +134,8 @@ def looks_like(head: bytes) -> str:
 
 def kind_of(head: bytes) -> str:
     """Return the extension that a result's first bytes speak for, or an empty string."""
-    if b"%PDF-" in head[:1024]:
+    if is_pdf(head):
         return "pdf"
-    return "zip" if head.startswith(ZIP) else ""
+    if head.startswith(ZIP):
+        return "zip"
+    return next((kind for kind in _KINDS if fits(kind, head)), "")

@@ -170,8 +170,9 @@ class ConversionTrigger(BaseEventTrigger):
             )
             progress = Progress(self._task)
 
-            async def tell(line: str, operation: Operation | None) -> None:
-                self.log.info("%s", line)
+            async def tell(line: str | None, operation: Operation | None) -> None:
+                if line:
+                    self.log.info("%s", line)
                 if operation:
                     await progress.show(wait.standing(operation))
 

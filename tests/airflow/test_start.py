@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -57,7 +58,10 @@ def test_a_retry_goes_on_with_what_was_started(
 ) -> None:
     connect(monkeypatch, slow.url, conn_type)
     source = SCAN if conn_type == "aspose_ocr" else deck
-    ids = {starting(source).execute(try_of()) for _ in range(3)}
+    tries = [try_of() for _ in range(3)]
+    ids = {starting(source).execute(each) for each in tries}
+    sent = hashlib.sha256(Path(source.removeprefix("file://")).read_bytes()).hexdigest()
+    assert [each["ti"].xcoms for each in tries] == [{"source_sha256": sent}] * 3
     assert len(ids) == 1
     assert starts(slow) == 1
 
@@ -256,7 +260,9 @@ def test_a_record_that_is_none_is_a_new_start(row: Any, deck: str, monkeypatch: 
 def test_stored_documents_are_started_where_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
     with Hostile(Answer(b"op-1", 201)) as server:
         connect(monkeypatch, server.url)
-        assert starting("aspose-slides://My%20Storage/in/a%20b.pptx").execute(context(Store())) == "op-1"
+        given = context(Store())
+        assert starting("aspose-slides://My%20Storage/in/a%20b.pptx").execute(given) == "op-1"
+        assert given["ti"].xcoms == {}
         assert server.calls[0].target == "/v3.0/slides/async/a%20b.pptx/pdf?folder=in&storage=My+Storage"
     connect(monkeypatch, server.url, "groupdocs_conversion")
     with pytest.raises(exceptions.SourceNotFound):

@@ -41,6 +41,7 @@ PLAIN = ReportLine(
     attempts=2,
     lost_replies=1,
     size=7654321,
+    source_sha256="fedcba9876543210" * 4,
     seconds_at_service=63.2,
     seconds_waited=12.0,
     error="the service refused the document",

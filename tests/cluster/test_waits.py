@@ -37,9 +37,19 @@ class Wait:
     source: Path
     run: Run
     digest: str = field(init=False)
+    seen: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.digest = hashlib.sha256(self.source.read_bytes()).hexdigest()
+
+    def see(self) -> None:
+        """Look at it as a person would, while it waits."""
+        wait_until(self._shows_progress, f"The progress of {self.cell}", 60)
+        link = self.run.xcom("wait", "_link_ServiceLink") if self.cell.way == "deferrable" else None
+        self.seen = {"progress": self.run.xcom("wait", "progress"), "link": link}
+
+    def _shows_progress(self) -> bool:
+        return self.run.rest.exists(f"{self.run.path}/taskInstances/wait/xcomEntries/progress")
 
     def told(self, standin: StandIn) -> dict[str, Any]:
         """Return what the service tells of its document."""
@@ -78,6 +88,9 @@ def waits(airflow: LocalAirflow, standin: StandIn, tmp_path_factory: pytest.Temp
     for wait in found.values():
         if wait.cell.event in ("triggerer", "cleared", "success", "failed"):
             wait.run.wait_for("wait", "running" if wait.cell.way == "plain" else "deferred", timeout=240)
+    for wait in found.values():
+        if wait.cell.event == "triggerer":
+            wait.see()
     kill_triggerer(airflow, standin, found)
     for wait in found.values():
         if wait.cell.event == "cleared":
@@ -148,6 +161,15 @@ def test_the_log_says_once_what_became_of_the_operation(cell: Cell, waits: dict[
     lines = [line["event"] for line in run.log("wait", try_number=run.task("wait").try_number)]
     words = "was cancelled at" if "canceled" in cell.promise else "can't cancel: operation"
     assert sum(words in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("cell", [cell for cell in RUNNING_CELLS if cell.event == "triggerer"], ids=str)
+def test_a_wait_shows_how_far_it_is(cell: Cell, waits: dict[Cell, Wait], standin: StandIn) -> None:
+    seen = waits[cell].seen
+    assert seen["progress"]["state"] == "running"
+    assert seen["progress"]["polls"] >= 1
+    if cell.way == "deferrable":
+        assert seen["link"] == standin.url
 
 
 @pytest.mark.parametrize("cell", [cell for cell in RUNNING_CELLS if cell.event == "killed"], ids=str)

@@ -138,8 +138,12 @@ def test_slides_saves_a_pdf_under_its_name(client: Client, made: dict[str, Path]
         ("POST", "/v3.0/slides/async/..%2Fx.pptx/pdf?folder=..", 400, "Invalid value for path"),
         ("PUT", "/v3.0/slides/async/x.pptx/pdf", 400, "required parameter outPath"),
         ("PUT", "/v3.0/slides/async/x.pptx/pdf?outPath=../x", 400, "Invalid value for path"),
-        ("POST", "/v3.0/slides/async/merge", 501, "does not merge"),
-        ("POST", "/v3.0/slides/async/x.pptx/split/pdf", 501, "does not split"),
+        ("POST", "/v3.0/slides/async/merge", 400, "no presentations to merge"),
+        ("PUT", "/v3.0/slides/async/merge", 400, "required parameter outPath"),
+        ("POST", "/v3.0/slides/async/split/pdf", 400, "required parameter document"),
+        ("POST", "/v3.0/slides/async/x.pptx/split/mpeg4", 400, "Invalid value for format"),
+        ("POST", "/v3.0/slides/async/x.pptx/split/pdf?from=3&to=2", 400, "Invalid value for to"),
+        ("POST", "/v3.0/slides/async/x.pptx/split/pdf?destFolder=../x", 400, "Invalid value for path"),
     ],
 )
 def test_slides_refuses(client: Client, method: str, path: str, status: int, words: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pypdfium2
 import pytest
+from pptx import Presentation
 from waiting import PASSWORD, wait_until
 
 from airflow_provider_docconv.sandbox import Sandbox
@@ -18,6 +19,8 @@ from asposeslidescloud.apis.slides_api import SlidesApi
 from asposeslidescloud.apis.slides_async_api import SlidesAsyncApi
 from asposeslidescloud.configuration import Configuration
 from asposeslidescloud.models.image_export_options import ImageExportOptions
+from asposeslidescloud.models.ordered_merge_request import OrderedMergeRequest
+from asposeslidescloud.models.presentation_to_merge import PresentationToMerge
 from asposeslidescloud.rest import ApiException
 
 
@@ -89,6 +92,46 @@ def test_from_the_storage(api: SlidesAsyncApi, deck: Path) -> None:
     id = api.start_save_presentation("My Pres.pptx", "tiff", "sdk/out/deck.tiff", folder="sdk/in dir")
     assert finished(api, id).method == "SavePresentation"
     assert Path(api.download("sdk/out/deck.tiff")).read_bytes().startswith(b"II*\0")
+
+
+def slides_of(path: str) -> int:
+    return len(Presentation(path).slides)
+
+
+def test_merge(api: SlidesAsyncApi, deck: Path, secret_deck: Path) -> None:
+    id = api.start_merge([deck.read_bytes(), deck.read_bytes()])
+    operation = finished(api, id)
+    assert (operation.method, operation.status) == ("Merge", "Finished")
+    assert operation.progress.step_index == operation.progress.step_count == 2
+    assert slides_of(api.get_operation_result(id)) == 8
+
+
+def test_merge_and_save(api: SlidesAsyncApi, deck: Path, secret_deck: Path) -> None:
+    api.upload("sdk/in dir/secret.pptx", secret_deck.read_bytes(), "MyStore")
+    request, sent, stored = OrderedMergeRequest(), PresentationToMerge(), PresentationToMerge()
+    sent.path, sent.slides = "file1", [4, 1]
+    stored.path, stored.password, stored.source = "sdk/in dir/secret.pptx", PASSWORD, "Storage"
+    request.presentations = [sent, stored]
+    id = api.start_merge_and_save("sdk/out/merged.pptx", [deck.read_bytes()], request, "MyStore")
+    assert finished(api, id).method == "MergeAndSave"
+    assert slides_of(api.download("sdk/out/merged.pptx", "MyStore")) == 6
+
+
+def test_split(api: SlidesAsyncApi, deck: Path) -> None:
+    api.upload("sdk/in dir/My Pres.pptx", deck.read_bytes())
+    id = api.start_split("My Pres.pptx", "png", width=200, _from=2, to=3, folder="sdk/in dir", dest_folder="sdk/slides")
+    operation = finished(api, id)
+    assert (operation.method, operation.status) == ("Split", "Finished")
+    assert Path(api.download("sdk/slides/My Pres_2.png")).read_bytes().startswith(b"\x89PNG")
+
+
+def test_upload_and_split(api: SlidesAsyncApi, deck: Path) -> None:
+    id = api.start_upload_and_split(deck.read_bytes(), "pptx")
+    operation = finished(api, id)
+    assert (operation.method, operation.status) == ("UploadAndSplit", "Finished")
+    assert operation.progress.step_index == operation.progress.step_count == 4
+    with zipfile.ZipFile(api.get_operation_result(id)) as archive:
+        assert len(archive.namelist()) == 4
 
 
 def test_bad_operation(api: SlidesAsyncApi) -> None:

@@ -20,7 +20,7 @@ from airflow_provider_docconv.services.errors import (
     TruncatedResult,
     UnexpectedReply,
 )
-from airflow_provider_docconv.services.service import Decoder
+from airflow_provider_docconv.services.results import Decoder
 
 PATH = ("results", 0, "data")
 # Every character of the alphabet, whatever the padding.

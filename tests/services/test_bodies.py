@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -14,12 +15,20 @@ from flows import document
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_docconv.services.bodies import Base64Body, Body, BytesBody, MultipartBody, form_body, json_body
+from airflow_provider_docconv.services.bodies import (
+    Base64Body,
+    Body,
+    BytesBody,
+    FilePart,
+    MultipartBody,
+    form_body,
+    json_body,
+)
 from airflow_provider_docconv.services.documents import Document, StoredDocument
 from airflow_provider_docconv.services.errors import SourceNotFound
 
 KINDS: dict[str, Callable[[Document], Body]] = {
-    "multipart": lambda source: MultipartBody(source, "file", source.name, {"pipeline": {"é": [1]}}),
+    "multipart": lambda source: MultipartBody([FilePart(source, "file", source.name)], {"pipeline": {"é": [1]}}),
     "base64": lambda source: Base64Body(source, "image", {"settings": {"a": True}, "é": None}),
 }
 
@@ -57,6 +66,22 @@ def test_base64_decodes_to_the_document(content: bytes) -> None:
     assert (value["settings"], value["é"]) == ({"a": True}, None)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_digest_is_of_what_was_read_last_to_its_end(kind: str) -> None:
+    contents = [b"abc" * 500_000, b"xyz" * 500_000]
+    source = Document("a.djvu", lambda: io.BytesIO(contents[0]), 1_500_000)
+    body = KINDS[kind](source)
+    assert source.sha256 is None
+    for content in list(contents):
+        assert list(body.chunks())
+        assert source.sha256 == hashlib.sha256(content).hexdigest()
+        contents.reverse()
+    halfway = body.chunks()
+    next(halfway), next(halfway), next(halfway)
+    halfway.close()
+    assert source.sha256 is None
+
+
 @given(st.binary(max_size=100), st.text(max_size=30))
 def test_a_form_holds_its_parts_whatever_the_file_is_called(content: bytes, name: str) -> None:
     try:
@@ -74,7 +99,7 @@ def test_a_form_holds_its_parts_whatever_the_file_is_called(content: bytes, name
 
 
 def test_boundaries_differ() -> None:
-    assert len({MultipartBody(document(), "file", "a").boundary for _ in range(20)}) == 20
+    assert len({MultipartBody([FilePart(document(), "file", "a")]).boundary for _ in range(20)}) == 20
 
 
 def test_small_bodies() -> None:

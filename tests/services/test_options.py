@@ -48,7 +48,7 @@ def test_slides_refuses_other_formats(target: str) -> None:
 def test_an_unknown_option_is_named_and_the_known_ones_too(service: Any) -> None:
     with pytest.raises(InvalidOptions, match="'slidez', only ") as raised:
         next(service.start(SCAN, "pdf", {"slidez": 1}))
-    assert all(option in str(raised.value) for option in service.options)
+    assert all(option in str(raised.value) for option in service.options_type.__annotations__)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from airflow_provider_docconv.services.signatures import (
     OLE,
     ZIP,
     extension,
+    fits,
+    fits_result,
     is_image_archive,
     kind_of,
     require_convertible,
@@ -100,6 +102,27 @@ def test_a_zip_of_pages_is_known_by_its_content(name: str, head: bytes, archive:
     assert is_image_archive(name, head) is archive
 
 
+KINDS = {
+    b"%PDF-1.4": "pdf",
+    ZIP: "zip",
+    b"\x89PNG": "png",
+    b"\xff\xd8\xff\xe0": "jpg",
+    b"GIF89a": "gif",
+    b"MM\0*": "tiff",
+    b"AT&TFORM": "djvu",
+    b"a text": "",
+    b"": "",
+}
+
+
 def test_kinds_and_extensions() -> None:
-    assert [kind_of(head) for head in (b"%PDF-1.4", ZIP, b"\x89PNG", b"")] == ["pdf", "zip", "", ""]
+    assert {head: kind_of(head) for head in KINDS} == KINDS
     assert [extension(name) for name in ("a.PDF", "a.tar.gz", ".hidden", "none", "a.")] == ["pdf", "gz", "", "", ""]
+
+
+@pytest.mark.parametrize("end", ["html", "svg", "xml", "fodp"])
+@pytest.mark.parametrize("head", [b"<svg>", b"\xef\xbb\xbf \r\n<!DOCTYPE html>", "<html>".encode("utf-16")])
+def test_markup_begins_with_a_tag(end: str, head: bytes) -> None:
+    assert fits_result(end, head)
+    assert not fits_result(end, b'{"error": "Please log in"}')
+    assert fits(end, b"a page that a person has written")

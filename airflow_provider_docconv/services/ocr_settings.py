@@ -1,0 +1,58 @@
+"""
+The settings of Aspose.OCR Cloud's DjVu to PDF, by the vendor's names.
+
+Facts: the vendor's OpenAPI file (5.0) and SDK (Python 24.11), model ``OCRSettingsDjVu2PDF``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypedDict
+
+
+class OcrRect(TypedDict, total=False):
+    """A rectangle, in pixels of the page's image."""
+
+    topLeftX: int
+    topLeftY: int
+    bottomRightX: int
+    bottomRightY: int
+
+
+class OcrRegion(TypedDict, total=False):
+    """A region to recognise, and its place in the order of the text."""
+
+    rect: OcrRect
+    order: int
+
+
+class OcrSettings(TypedDict, total=False):
+    """
+    Settings of a recognition.
+
+    ``language``: the vendor's English name of it, ``"German"``; which there are, the vendor's documentation says.
+    ``Rotate``: degrees. ``resultType``: what is made; types that join several results in one answer are left out, since
+    a download takes one.
+    """
+
+    language: str
+    Rotate: int
+    makeSkewCorrect: bool
+    makeSpellCheck: bool
+    makeContrastCorrection: bool
+    makeBinarization: bool
+    makeUpsampling: bool
+    dsrMode: Literal[
+        "Regions",
+        "DsrNoFilter",
+        "DsrAndFilter",
+        "NoDsrNoFilter",
+        "TextDetector",
+        "DsrPlusDetector",
+        "PolygonalTextDetector",
+        "LineDetector",
+    ]
+    dsrConfidence: Literal["Default", "Low", "LowMid", "Mid", "MidHigh", "High", "Ultra", "All"]
+    resultType: Literal["Text", "Pdf", "Hocr", "ImagePNG", "JSON"]
+    resultTypeTable: Literal["Text", "Excel", "Csv", "CsvAndExcel"]
+    regions: Sequence[OcrRegion]

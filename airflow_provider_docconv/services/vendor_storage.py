@@ -1,0 +1,103 @@
+"""
+The storages beside the conversion services, for documents that lie there already and results that stay there.
+
+Facts: the vendors' SDKs. Aspose.Slides Cloud has files twice; those below ``/async`` have no limit of size
+(documentation). An upload that failed can answer 200 with a list of errors (its Node SDK's issue 13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from airflow_provider_docconv.services.bodies import FilePart, MultipartBody
+from airflow_provider_docconv.services.documents import Document, StoredDocument
+from airflow_provider_docconv.services.errors import DocumentRejected
+from airflow_provider_docconv.services.messages import Flow, Request, find_message, query
+from airflow_provider_docconv.services.replies import require_success
+from airflow_provider_docconv.services.results import ResultFile
+
+_JSON = {"Accept": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class VendorStorage:
+    """
+    A service's storage.
+
+    :param label: the service's name, for messages
+    :param transfers: the URL's path to which files are sent, and from which they are fetched
+    :param root: the URL's path of everything else
+    :param encode: percent-encodes a path in the storage as the vendor's SDK does
+    """
+
+    label: str
+    transfers: str
+    root: str
+    encode: Callable[[str], str]
+
+    def upload(self, document: Document, stored: StoredDocument, file_name: str) -> Flow[StoredDocument]:
+        """
+        Send a document there, replacing what has its path, and return where it lies.
+
+        :param document: the document
+        :param stored: where it goes
+        :param file_name: the file name that the service sees
+        :raises DocumentRejected: if the storage did not take it
+        """
+        body = MultipartBody([FilePart(document, "file", file_name)])
+        reply = yield Request("PUT", self._file(self.transfers, stored), self._named(stored), _JSON, body)
+        value = require_success(reply, self.label).json_object(self.label)
+        if value.get("errors") or not value.get("uploaded"):
+            raise DocumentRejected(
+                f"{self.label} did not store the upload",
+                said=find_message(value.get("errors")),
+                remedy="check the storage and its quota at the vendor",
+            )
+        return stored
+
+    def file(
+        self, stored: StoredDocument, operation_id: str | None = None, name: str | None = None, size: int | None = None
+    ) -> ResultFile:
+        """
+        Say how a file is fetched.
+
+        :param stored: where it lies
+        :param operation_id: the operation that made it, if it is known
+        :param name: what the service calls it; hostile
+        :param size: its length in bytes, if the service says
+        """
+        request = Request("GET", self._file(self.transfers, stored), self._named(stored))
+        return ResultFile(operation_id, request, name, size, stored=stored)
+
+    def delete_file(self, stored: StoredDocument) -> Flow[None]:
+        """Delete a file; one that is not there is no error."""
+        yield from self._delete(Request("DELETE", self._file(self.root, stored), self._named(stored), _JSON))
+
+    def delete_folder(self, stored: StoredDocument) -> Flow[None]:
+        """Delete a folder and all that it holds; one that is not there is no error."""
+        parameters = self._named(stored) | {"recursive": "true"}
+        yield from self._delete(Request("DELETE", self._path(self.root, "folder", stored), parameters, _JSON))
+
+    def exists(self, stored: StoredDocument) -> Flow[bool]:
+        """
+        Ask whether there is a file or folder.
+
+        :raises DocConvError: if the service did not answer that
+        """
+        reply = yield Request("GET", self._path(self.root, "exist", stored), self._named(stored), _JSON)
+        return require_success(reply, self.label).json_object(self.label).get("exists") is True
+
+    def _delete(self, request: Request) -> Flow[None]:
+        reply = yield request
+        if reply.status != 404:
+            require_success(reply, self.label)
+
+    def _file(self, root: str, stored: StoredDocument) -> str:
+        return self._path(root, "file", stored)
+
+    def _path(self, root: str, kind: str, stored: StoredDocument) -> str:
+        return f"{root}/{kind}/{self.encode(stored.path)}"
+
+    def _named(self, stored: StoredDocument) -> dict[str, str]:
+        return query(storageName=stored.storage)

@@ -1,0 +1,203 @@
+"""One process of the benchmark of large documents: carries some, and tells how long each took in how much memory."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+import re
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import requests
+
+Carry: TypeAlias = Callable[[int, str], "str | None"]
+_PLAIN_CHUNK = 1 << 20
+
+
+def upload(service: str, url: str) -> Carry:
+    """Carry sources to the service as the operators do."""
+    from airflow_provider_docconv.hooks.docconv import DocConvHook
+    from airflow_provider_docconv.storage import open_source
+
+    hook = DocConvHook.for_connection(_connection(service, url))
+
+    def carry(size: int, uri: str) -> str | None:
+        source = open_source(uri, hook.fields)
+        hook.start(source, "pdf")
+        return getattr(source, "sha256", None)
+
+    return carry
+
+
+def download(service: str, url: str) -> Carry:
+    """Carry results to the destination as the operators do."""
+    from airflow_provider_docconv.delivery import deliver
+    from airflow_provider_docconv.hooks.docconv import DocConvHook
+    from airflow_provider_docconv.storage import Destination
+
+    hook = DocConvHook.for_connection(_connection(service, url))
+
+    def carry(size: int, uri: str) -> str | None:
+        files = hook.get_results(str(size))
+        (stored,) = deliver(hook, files, Destination(uri, hook.fields.label, None), logging.getLogger())
+        return stored["sha256"]
+
+    return carry
+
+
+def plain_upload(service: str, url: str) -> Carry:
+    """Copy the bytes with nothing but requests and the store's own client."""
+
+    def carry(size: int, uri: str) -> str | None:
+        store, path = _store(uri)
+        with store.open(path, "rb") as file:
+            requests.post(f"{url}/v3.0/slides/async/convert/pdf", data=file, timeout=600).raise_for_status()
+        return None
+
+    return carry
+
+
+def plain_download(service: str, url: str) -> Carry:
+    """The same in the other direction."""
+
+    def carry(size: int, uri: str) -> str | None:
+        store, path = _store(uri)
+        reply = requests.get(f"{url}/v3.0/slides/async/{size}/result", stream=True, timeout=600)
+        with reply, store.open(path, "wb") as file:
+            shutil.copyfileobj(reply.raw, file, _PLAIN_CHUNK)
+        return None
+
+    return carry
+
+
+def sdk_upload(service: str, url: str) -> Carry:
+    """Send local files over the vendor's SDK."""
+    sdk = _sdk(service, url)
+
+    def carry(size: int, uri: str) -> str | None:
+        path = uri.removeprefix("file://")
+        if service == "aspose_slides":
+            sdk.start_convert(Path(path).read_bytes(), "pdf")
+        elif service == "groupdocs_conversion":
+            import groupdocs_conversion_cloud as groupdocs  # type: ignore[import-untyped]
+
+            sdk.start_convert(groupdocs.StartConvertRequest("pdf", path))
+        else:
+            from aspose_ocr_cloud.models.ocr_settings_dj_vu2_pdf import (
+                OCRSettingsDjVu2PDF,
+            )
+            from aspose_ocr_cloud.models.ocrdj_vu2_pdf_body import OCRDjVu2PDFBody
+
+            image = base64.b64encode(Path(path).read_bytes()).decode()
+            sdk.post_dj_vu2_pdf(OCRDjVu2PDFBody(image=image, settings=OCRSettingsDjVu2PDF()))
+        return None
+
+    return carry
+
+
+def sdk_download(service: str, url: str) -> Carry:
+    """Fetch results into local files over the vendor's SDK."""
+    sdk = _sdk(service, url)
+
+    def carry(size: int, uri: str) -> str | None:
+        path = uri.removeprefix("file://")
+        if service == "aspose_slides":
+            shutil.move(sdk.get_operation_result(str(size)), path)
+        elif service == "groupdocs_conversion":
+            import groupdocs_conversion_cloud as groupdocs
+
+            shutil.move(sdk.get_operation_result(groupdocs.GetOperationResultRequest(str(size))), path)
+        else:
+            found = sdk.get_dj_vu2_pdf(str(size))
+            Path(path).write_bytes(base64.b64decode(found.results[0].data))
+        return None
+
+    return carry
+
+
+def _connection(service: str, url: str) -> str:
+    value = {"conn_type": service, "login": "id", "password": "secret", "host": url}
+    os.environ["AIRFLOW_CONN_LARGE"] = json.dumps(value)
+    return "large"
+
+
+def _store(uri: str) -> tuple[Any, str]:
+    import fsspec  # type: ignore[import-untyped]
+
+    scheme, _, path = uri.partition("://")
+    if scheme == "file":
+        return fsspec.filesystem("file"), path
+    values = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
+    client = {"endpoint_url": values["extra"]["endpoint_url"], "region_name": values["extra"]["region_name"]}
+    store = fsspec.filesystem("s3", key=values["login"], secret=values["password"], client_kwargs=client)
+    return store, path.partition("@")[2]
+
+
+def _sdk(service: str, url: str) -> Any:
+    if service == "aspose_slides":
+        from asposeslidescloud.apis.slides_async_api import SlidesAsyncApi  # type: ignore[import-untyped]
+        from asposeslidescloud.configuration import Configuration  # type: ignore[import-untyped]
+
+        slides = Configuration()
+        slides.base_url = slides.auth_base_url = url
+        slides.app_sid = slides.app_key = "id"
+        slides.temp_folder_path = os.environ["TMPDIR"]
+        return SlidesAsyncApi(slides)
+    if service == "groupdocs_conversion":
+        import groupdocs_conversion_cloud as groupdocs
+
+        conversion = groupdocs.Configuration("id", "secret")
+        conversion.api_base_url = url
+        conversion.temp_folder_path = os.environ["TMPDIR"]
+        return groupdocs.AsyncApi.from_config(conversion)
+    from aspose_ocr_cloud.api.dj_vu2_pdf_api import DjVu2PDFApi
+    from aspose_ocr_cloud.api_client import ApiClient
+    from aspose_ocr_cloud.configuration import Configuration as OcrConfiguration
+
+    return DjVu2PDFApi(ApiClient(OcrConfiguration(host=url, access_token="token")))  # noqa: S106 - ours
+
+
+_WAYS = {each.__name__: each for each in (upload, download, plain_upload, plain_download, sdk_upload, sdk_download)}
+
+
+def _memory(name: str) -> int:
+    found = re.search(rf"^{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(found[1]) << 10 if found else 0
+
+
+def main() -> None:
+    """Carry what the JSON object on the command line says, and print what it took as JSON."""
+    asked: dict[str, Any] = json.loads(sys.argv[1])
+    carry = _WAYS[asked["way"]](asked["service"], asked["url"])
+    # So that everything is imported and connected.
+    carry(asked["warm"], asked["uri"].format(size=asked["warm"]))
+    idle, found = _memory("VmRSS"), []
+    for size, runs in asked["sizes"]:
+        # Sets the kernel's high-water mark back to what is in use now.
+        Path("/proc/self/clear_refs").write_text("5")
+        seconds, digests = [], set()
+        for _ in range(runs):
+            began = time.perf_counter()
+            digests.add(carry(size, asked["uri"].format(size=size)))
+            seconds.append(time.perf_counter() - began)
+        peak = _memory("VmHWM") - idle
+        found.append(
+            {
+                "size": size,
+                "seconds": statistics.median(seconds),
+                "peak": peak,
+                "digests": sorted(filter(None, digests)),
+            }
+        )
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

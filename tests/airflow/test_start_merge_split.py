@@ -1,0 +1,193 @@
+"""Merges and splits as tasks: start, wait and download, on the same records as conversions."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msoffcrypto
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+from hostile import Answer, Hostile
+from pptx import Presentation
+from stage import SECRET, Store, connect, context, wait
+
+from airflow_provider_docconv.hooks.docconv import DocConvHook
+from airflow_provider_docconv.operators.docconv import (
+    ConvertDocumentsOperator,
+    DownloadResultOperator,
+    MergeDocumentsOperator,
+    SplitDocumentOperator,
+)
+from airflow_provider_docconv.sandbox import Sandbox
+from airflow_provider_docconv.services.documents import Document
+from airflow_provider_docconv.services.errors import InvalidOptions, SourceNotFound, StartReplyLost
+
+PASSWORD = "the password of the deck"
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    with Sandbox(
+        engine="wheels", client_id="my-client", client_secret=SECRET, storages=("Main", "My Store")
+    ) as running:
+        connect(monkeypatch, running.url)
+        yield running
+
+
+@pytest.fixture
+def secret_deck(deck_bytes: bytes, tmp_path: Path) -> str:
+    path = tmp_path / "secret.pptx"
+    with path.open("wb") as target:
+        msoffcrypto.OfficeFile(io.BytesIO(deck_bytes)).encrypt(PASSWORD, target)
+    return f"file://{path}"
+
+
+def merging(*sources: Any, **values: Any) -> MergeDocumentsOperator:
+    return MergeDocumentsOperator(**{"task_id": "t", "sources": list(sources), "conn_id": "docs", **values})
+
+
+def splitting(source: str, **values: Any) -> SplitDocumentOperator:
+    return SplitDocumentOperator(
+        **{"task_id": "t", "source": source, "target_format": "png", "conn_id": "docs", **values}
+    )
+
+
+def upload(path: str, content: bytes, storage: str | None = None) -> None:
+    document = Document(path.rpartition("/")[2], lambda: io.BytesIO(content), len(content))
+    DocConvHook.for_connection("docs").upload(document, path, storage)
+
+
+def download(operation_id: str, destination: str) -> list[Path]:
+    done = wait({"operation_id": operation_id}, deferrable=False)
+    results = DownloadResultOperator(task_id="t", conn_id="docs", operation_id=done, destination=destination).execute(
+        context()
+    )
+    return [Path(result["uri"].removeprefix("file://")) for result in results]
+
+
+def test_a_merge_is_started_waited_for_and_downloaded(
+    service: Sandbox, deck: str, secret_deck: str, deck_bytes: bytes, tmp_path: Path
+) -> None:
+    upload("in dir/stored.pptx", deck_bytes, "My Store")
+    sources = [
+        {"source": deck, "slides": [2]},
+        {"source": secret_deck, "password": PASSWORD},
+        "aspose-slides://My%20Store/in%20dir/stored.pptx",
+    ]
+    operation_id = merging(*sources).execute(context(Store()))
+    [merged] = download(operation_id, f"file://{tmp_path}/merged.pptx")
+    titles = [slide.shapes.title.text for slide in Presentation(merged).slides]
+    assert titles == ["Slide 2", "Slide 1", "Slide 2", "Slide 1", "Slide 2"]
+
+
+def test_a_split_is_started_waited_for_and_downloaded(service: Sandbox, deck: str, tmp_path: Path) -> None:
+    operation_id = splitting(deck, options={"from": "2", "width": 200}).execute(context(Store()))
+    [archive] = download(operation_id, f"file://{tmp_path}/slides.zip")
+    assert zipfile.ZipFile(archive).namelist() == ["slide_2.png"]
+
+
+def test_results_in_the_vendors_storage_are_fetched_and_deleted(service: Sandbox, deck: str, deck_bytes: bytes) -> None:
+    hook = DocConvHook.for_connection("docs")
+    merge = merging(deck, deck, options={"outPath": "out/all.pptx", "storage": "My Store"}).execute(context(Store()))
+    split = splitting(deck, options={"destFolder": "out/slides", "storage": "My Store"}).execute(context(Store()))
+    for operation_id in (merge, split):
+        wait({"operation_id": operation_id}, deferrable=False)
+    with hook.open_result(hook.get_stored("out/all.pptx", "My Store")) as (_, chunks):
+        assert len(Presentation(io.BytesIO(b"".join(chunks))).slides) == 4
+    assert hook.is_stored("out/slides", "My Store")
+    assert not hook.is_stored("out/all.pptx")
+    hook.delete_stored("out/all.pptx", "My Store")
+    assert not hook.is_stored("out/all.pptx", "My Store")
+    hook.delete_stored("out/", "My Store")
+    hook.delete_stored("out/", "My Store")
+    assert not hook.is_stored("out/slides", "My Store")
+    with pytest.raises(InvalidOptions, match="names nothing"):
+        hook.delete_stored("/", "My Store")
+
+
+def test_the_formats_are_known_before_the_upload(service: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, service.url, "groupdocs_conversion")
+    hook = DocConvHook.for_connection("docs")
+    assert "pdf" in hook.get_supported_formats("docx")["docx"]
+    assert hook.get_supported_formats("exe") == {}
+    assert set(hook.get_supported_formats(path="in dir/letter.docx")) == {"docx"}
+
+
+def test_a_retry_goes_on_with_the_merge_that_was_started(
+    deck: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [Answer(b"op-1"), Answer({"status": "Started"}), Answer({"status": "Started"}), Answer(b"op-2")]
+    with Hostile(*answers) as server:
+        connect(monkeypatch, server.url)
+        store = Store()
+        for password in ("one", "two"):
+            source = {"source": deck, "password": password}
+            assert merging(source, deck).execute(context(store)) == "op-1"
+        assert "one" not in json.dumps(store.rows)
+        merging(deck, deck).execute(context(store))
+        merging({"source": deck, "slides": [1]}, deck).execute(context(store))
+    assert [call.method for call in server.calls] == ["POST", "GET", "GET", "POST"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "kind", "words"),
+    [
+        ([], InvalidOptions, "two documents or more"),
+        (["file:///nowhere/a.pptx", "file:///nowhere/b.pptx"], SourceNotFound, "nowhere/a.pptx"),
+        ([{"slides": [1]}], InvalidOptions, "names no source"),
+        ([{"source": "file:///a", "slide": [1]}], InvalidOptions, r"no option 'sources\[0\]\.slide', only "),
+        ([{"source": "file:///a", "slides": "all"}], InvalidOptions, r"sources\[0\]\.slides must be a list"),
+    ],
+)
+def test_a_merge_that_cannot_be_sends_nothing(
+    sources: list[Any], kind: type[Exception], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(Answer(b"op-1")) as server:
+        connect(monkeypatch, server.url)
+        with pytest.raises(kind, match=words) as raised:
+            merging(*sources).execute(context(Store()))
+        assert isinstance(raised.value, AirflowFailException)
+        assert not server.calls
+
+
+def test_a_password_that_the_service_repeats_is_hidden(
+    deck: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Hostile(Answer({"message": f"{PASSWORD} is wrong"}, 400)) as server:
+        connect(monkeypatch, server.url)
+        with pytest.raises(AirflowFailException, match="is wrong") as raised:
+            merging({"source": deck, "password": PASSWORD}, deck).execute(context(Store()))
+    assert PASSWORD not in str(raised.value) + caplog.text
+
+
+def test_a_lost_reply_to_a_split_is_not_repeated(deck: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Hostile(Answer(b"", 500)) as server:
+        connect(monkeypatch, server.url)
+        store = Store()
+        for _ in range(2):
+            with pytest.raises(StartReplyLost):
+                splitting(deck).execute(context(store))
+        assert len(server.calls) == 1
+
+
+def test_a_batch_does_not_save_all_of_its_results_under_one_name(
+    deck: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(Answer(b"op-1")) as server:
+        connect(monkeypatch, server.url)
+        batch = ConvertDocumentsOperator(
+            task_id="t",
+            source=deck,
+            target_format="pdf",
+            conn_id="docs",
+            destination=f"file://{tmp_path}/out/",
+            options={"outPath": "out/all.pdf"},
+        )
+        with pytest.raises(InvalidOptions, match="outPath would save all results of a batch under one name"):
+            batch.execute(context(Store()))
+        assert not server.calls

@@ -1,0 +1,108 @@
+"""The vendors' storages: paths, failed uploads, and what is not there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flows import document, play, reply, requests_of
+
+from airflow_provider_docconv.services import SERVICES
+from airflow_provider_docconv.services.documents import StoredDocument
+from airflow_provider_docconv.services.errors import (
+    AccessDenied,
+    DocConvError,
+    DocumentRejected,
+    InvalidOptions,
+    UnexpectedReply,
+)
+
+SLIDES, GROUPDOCS, OCR = (SERVICES[name]() for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr"))
+STORES = [SLIDES.vendor_storage(), GROUPDOCS.vendor_storage()]
+FILE = StoredDocument("in/my déck.pptx", "S 1")
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        ({"uploaded": [], "errors": [{"message": "No space."}]}, DocumentRejected, "No space"),
+        ({"uploaded": ["a"], "errors": [{"message": "Half of it."}]}, DocumentRejected, "Half of it"),
+        ({"Uploaded": [], "Errors": [{"Message": "Full."}]}, DocumentRejected, "Full"),
+        ({}, DocumentRejected, "did not store"),
+        ([], UnexpectedReply, "JSON was due"),
+    ],
+)
+@pytest.mark.parametrize("store", STORES, ids=["slides", "groupdocs"])
+def test_an_upload_that_failed_with_http_200(store: Any, answer: Any, kind: type[DocConvError], words: str) -> None:
+    flow = store.upload(document(), FILE, "file")
+    next(flow)
+    with pytest.raises(kind, match=words):
+        flow.send(reply(answer))
+
+
+def test_an_upload_returns_where_it_lies() -> None:
+    (request,), lies = play(STORES[0].upload(document(), FILE, "file"), reply({"Uploaded": ["x"], "Errors": []}))
+    assert lies == FILE
+    assert (request.method, request.repeatable, dict(request.query)) == ("PUT", True, {"storageName": "S 1"})
+
+
+@pytest.mark.parametrize(
+    ("store", "path"), [(STORES[0], "in/my%20d%C3%A9ck.pptx"), (STORES[1], "in%2Fmy%20d%C3%A9ck.pptx")]
+)
+def test_paths_are_encoded_as_the_sdks_do(store: Any, path: str) -> None:
+    assert requests_of(store.delete_file(FILE))[0].path.endswith(f"/storage/file/{path}")
+    assert requests_of(store.delete_folder(FILE))[0].path.endswith(f"/storage/folder/{path}")
+    assert requests_of(store.exists(FILE))[0].path.endswith(f"/storage/exist/{path}")
+
+
+@pytest.mark.parametrize("path", ["a/../b", "..", "./x"])
+def test_a_path_never_leaves_its_storage(path: str) -> None:
+    with pytest.raises(UnexpectedReply):
+        next(STORES[0].delete_file(StoredDocument(path)))
+
+
+@pytest.mark.parametrize("store", STORES, ids=["slides", "groupdocs"])
+def test_what_is_not_there_is_deleted_already(store: Any) -> None:
+    play(store.delete_file(FILE), reply({"error": {"message": "no such key"}}, 404))
+    play(store.delete_folder(FILE), reply(b"", 200))
+    flow = store.delete_file(FILE)
+    next(flow)
+    with pytest.raises(AccessDenied):
+        flow.send(reply(b"", 403))
+
+
+@pytest.mark.parametrize(
+    ("answer", "exists"), [({"exists": True}, True), ({"Exists": True}, True), ({"exists": False}, False), ({}, False)]
+)
+def test_whether_something_is_stored(answer: Any, exists: bool) -> None:
+    assert play(STORES[0].exists(FILE), reply(answer))[1] is exists
+
+
+def test_ocr_has_no_storage() -> None:
+    with pytest.raises(InvalidOptions, match=r"Aspose\.OCR Cloud has no storage"):
+        OCR.vendor_storage()
+
+
+def test_results_of_groupdocs_say_where_they_are_stored() -> None:
+    value = {"method": "ConvertAndSave", "status": "Finished", "result": [{"path": "/out/a.pdf", "name": "a.pdf"}]}
+    [file] = play(GROUPDOCS.results("op-1"), reply(value))[1]
+    assert (file.stored, file.operation_id, file.name) == (StoredDocument("out/a.pdf"), "op-1", "a.pdf")
+    [file] = play(GROUPDOCS.results("op-1"), reply({"method": "Convert", "status": "Finished"}))[1]
+    assert file.stored is None
+
+
+def test_formats_by_source() -> None:
+    listed = [
+        {"sourceFormat": "DOCX", "targetFormats": ["Pdf", "html"]},
+        {"SourceFormat": "djvu", "TargetFormats": ["pdf", 1]},
+        {"sourceFormat": "odd"},
+        "x",
+    ]
+    (request,), formats = play(GROUPDOCS.supported_formats("docx"), reply(listed))
+    assert (request.path, dict(request.query)) == ("/v2.0/conversion/formats", {"format": "docx"})
+    assert formats == {"docx": ["html", "pdf"], "djvu": ["pdf"]}
+    with pytest.raises(UnexpectedReply, match="JSON was due"):
+        play(GROUPDOCS.supported_formats(), reply({}))
+    for service in (SLIDES, OCR):
+        with pytest.raises(InvalidOptions, match="has no list of formats"):
+            service.supported_formats()
