@@ -43,7 +43,7 @@ class Order:
     :param operations: the operation ids
     :param interval: the shortest time between two polls, in seconds
     :param longest: the longest one
-    :param begin: when to begin to measure, in seconds after the start of the waits
+    :param begin: when to begin to measure, in seconds after the start of the last wait
     :param seconds: how long to measure
     :param patience: how long to wait after that for the end of all operations, in seconds
     """
@@ -101,9 +101,10 @@ async def measure(order: Order, turns: Turns, waits: list[Coroutine[Any, Any, No
     :param waits: the waits
     :param sent: how many polls were sent so far
     """
-    tasks = []
-    for each in waits:
-        await asyncio.sleep(0)  # as the triggerer does, so that a start of many does not block it
+    tasks, began = [], time.monotonic()
+    for number, each in enumerate(waits):
+        # Spread over an interval: a thousand waits that are due in one moment would only show who queues worst.
+        await asyncio.sleep(max(0.0, began + order.interval * number / len(waits) - time.monotonic()))
         tasks.append(asyncio.create_task(each))
     await asyncio.sleep(order.begin)
     turns.clear()

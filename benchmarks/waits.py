@@ -116,7 +116,7 @@ def wait(
     :param service: the options of the service
     :param interval: the shortest time between two polls, in seconds
     :param longest: the longest one
-    :param begin: when to begin to measure, in seconds after the start of the waits
+    :param begin: when to begin to measure, in seconds after the start of the last wait
     :param seconds: how long to measure
     """
     home.mkdir()
@@ -210,12 +210,12 @@ def describe(costs: Costs) -> str:
     few = ["", "polls of an operation, median", "end noticed after, median, s", "mean, s"]
     return f"""## Waits
 
-{COUNT:,} operations of 25 to 35 s, polled every {INTERVAL:.0f} s over TLS at a stand-in for the service; each pattern
-in a process of its own that has loaded what a triggerer has, at log level ERROR. The processor time (of all threads),
-the polls and the turns of the loop are those of {costs.ours.seconds:.0f} s in which all of them wait. A turn of the
-loop is what it does between two looks at its sockets and timers: for as long nobody else in it gets on. All else is
-from the service's account. The peers get a token to start with. How many waits a whole core could have is computed:
-{INTERVAL:.0f} s divided by the processor time of a poll.
+{COUNT:,} operations of 25 to 35 s, polled every {INTERVAL:.0f} s over TLS at a stand-in for the service. Their waits
+begin spread over one such interval, for each pattern in a process of its own that has loaded what a triggerer has, at
+log level ERROR. The processor time (of all threads), the polls and the turns of the loop are those of
+{costs.ours.seconds:.0f} s in which all of them wait. A turn of the loop is what it does between two looks at its sockets
+and timers: for as long nobody else in it gets on. All else is from the service's account. The peers get a token to start
+with. How many waits a whole core could have is computed: {INTERVAL:.0f} s divided by the processor time of a poll.
 
 {table(heads, beside, right=heads[1:])}
 
