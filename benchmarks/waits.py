@@ -213,8 +213,8 @@ def describe(costs: Costs) -> str:
 {COUNT:,} operations of 25 to 35 s, polled every {INTERVAL:.0f} s over TLS at a stand-in for the service. Their waits
 begin spread over one such interval, for each pattern in a process of its own that has loaded what a triggerer has, at
 log level ERROR. The processor time (of all threads), the polls and the turns of the loop are those of
-{costs.ours.seconds:.0f} s in which all of them wait. A turn of the loop is what it does between two looks at its sockets
-and timers: for as long nobody else in it gets on. All else is from the service's account. The peers get a token to start
+{costs.ours.seconds:.0f} s in which all of them wait. A turn of the loop is what it does between two looks at sockets
+and timers: for as long nobody else gets on. All else is from the service's account. The peers get a token to start
 with. How many waits a whole core could have is computed: {INTERVAL:.0f} s divided by the processor time of a poll.
 
 {table(heads, beside, right=heads[1:])}
