@@ -100,11 +100,11 @@ class DownloadResultOperator(BaseOperator):
             destination = kind(str(self.destination), hook.fields.label, stem)
             files = hook.get_results(operation_id, _read_stored(self.stored, hook))
             uploaded = _read_stored(self.uploaded, hook)
+            uploads = [hook.get_stored(uploaded.path, uploaded.storage)] if uploaded else []
             results = deliver(hook, files, destination, self.log)
             for result in results:
                 self.log.info("Stored %s (%d bytes, SHA-256 %s)", result["uri"], result["size"], result["sha256"])
             if self.cleanup:
-                uploads = [hook.get_stored(uploaded.path, uploaded.storage)] if uploaded else []
                 clean_up(hook, operation_id, [*files, *uploads], self.log)
             return results
 

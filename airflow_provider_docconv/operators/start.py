@@ -70,10 +70,9 @@ class StartOperator(BaseOperator, Generic[Opened]):
             hook = DocConvHook.for_connection(self.conn_id)
             self.service_url = hook.service_url
             opened = self.open(hook)
-            records, wanted = StartRecords(task_state(context)), self._record(context, opened)
+            records, wanted = StartRecords(task_state(context)), self._record(context, hook, opened)
             earlier = self._earlier(hook, records, wanted)
             if earlier is None:
-                wanted = replace(wanted, uploaded=self.uploaded(hook, opened))
                 records.write(wanted)
                 operation_id = self._start(hook, opened, records)
                 record = replace(wanted, operation_id=operation_id, source_sha256=getattr(opened, "sha256", None))
@@ -117,13 +116,13 @@ class StartOperator(BaseOperator, Generic[Opened]):
         """
         return None
 
-    def _record(self, context: Context, opened: Opened) -> StartRecord:
+    def _record(self, context: Context, hook: DocConvHook, opened: Opened) -> StartRecord:
         from airflow_provider_docconv.decisions import fingerprint, without_passwords
         from airflow_provider_docconv.records import StartRecord
         from airflow_provider_docconv.task_state import max_tries
 
         found = fingerprint(**self.identify(opened), conn_id=self.conn_id, options=without_passwords(self.options))
-        return StartRecord(found, max_tries(context))
+        return StartRecord(found, max_tries(context), uploaded=self.uploaded(hook, opened))
 
     def _earlier(self, hook: DocConvHook, records: StartRecords, wanted: StartRecord) -> StartRecord | None:
         """Return the record of an earlier try if this one goes on with its operation."""

@@ -56,6 +56,7 @@ class GroupDocsConversion(ConversionService):
     label = "GroupDocs.Conversion Cloud"
     default_host = "https://api.groupdocs.cloud"
     options_type = GroupDocsOptions
+    saving_option = "outputPath"
 
     def start(self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]) -> Flow[str]:
         """Start with ``PUT`` and the bytes, or upload them and start with ``POST`` where options need that."""
@@ -165,12 +166,10 @@ class GroupDocsConversion(ConversionService):
         if password := given.get("password"):
             load["Password"] = password
         convert |= {key[:1].upper() + key[1:]: _page(key, given[key]) for key in sorted(_DIRECT & set(given))}
-        storage, output = None, None
-        if isinstance(source, StoredDocument):
-            storage = source.storage
-        else:
-            stem = source.name.rpartition(".")[0] or source.name
-            output = f"{own_folder(source)}/{stem}.{target_format.lower()}"
+        stem = source.name.rpartition(".")[0] or source.name
+        # That a result without a path is kept for a download is documented of the direct start only.
+        output = f"{own_folder(source)}/{stem}.{target_format.lower()}"
+        storage = source.storage if isinstance(source, StoredDocument) else None
         settings = {
             "StorageName": storage or given.get("storageName") or self.storage,
             "Format": target_format,

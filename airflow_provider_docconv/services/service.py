@@ -41,7 +41,7 @@ class ConversionService(ABC):
     #: The target formats in lower case; empty if only the service knows.
     target_formats: ClassVar[frozenset[str]] = frozenset()
     can_cancel: ClassVar[bool] = False
-    #: The option that saves a result under one name in the vendor's storage, so that there is nothing to download.
+    #: The option that says where in the vendor's storage a result is saved: at one place, however many there are.
     saving_option: ClassVar[str | None] = None
 
     def __init__(self, storage: str | None = None) -> None:
@@ -203,8 +203,8 @@ class ConversionService(ABC):
         return read_options(self.label, {key: value for key, value in options.items() if value != ""}, schema)
 
 
-def own_folder(document: Document) -> str:
-    """Name the folder of the vendor's storage in which a document of ours lies while it is converted."""
+def own_folder(document: Document | StoredDocument) -> str:
+    """Name the folder of the vendor's storage in which a document, or what is made of it, lies meanwhile."""
     return f"docconv/{document.key}"
 
 
