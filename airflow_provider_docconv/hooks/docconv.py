@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseHook
@@ -19,7 +17,6 @@ from airflow_provider_docconv.services.errors import DocConvError
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
-    from airflow_provider_docconv.client.asynchronous import AsyncClient
     from airflow_provider_docconv.client.blocking import Client
     from airflow_provider_docconv.services.operations import Operation
 
@@ -200,19 +197,3 @@ class AsposeOcrHook(DocConvHook):
 _HOOKS: dict[str, type[DocConvHook]] = {
     hook.conn_type: hook for hook in (AsposeSlidesHook, GroupDocsConversionHook, AsposeOcrHook)
 }
-
-
-@asynccontextmanager
-async def async_client(conn_id: str) -> AsyncIterator[AsyncClient]:
-    """
-    Lend the client that all users of a connection in this event loop share.
-
-    :param conn_id: the connection
-    :raises InvalidOptions: if it is not a connection to a conversion service
-    """
-    from airflow.providers.common.compat.connection import get_async_connection
-
-    from airflow_provider_docconv.client.asynchronous import shared_async_client
-
-    async with shared_async_client(read_settings(await get_async_connection(conn_id))) as client:
-        yield client
