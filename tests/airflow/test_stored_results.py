@@ -212,6 +212,7 @@ def test_a_batch_finds_its_results_in_another_storage(
         options={} if lies_there else {"storageName": "My Store"},
         destination=f"file://{tmp_path}/got/",
         poll_interval=0.1,
+        timeout=30,  # A result that is not found is looked for again.
     )
     batch.execute(context(Store()))
     [result] = (tmp_path / "got").glob("*.pdf")
