@@ -42,7 +42,7 @@ def clean_up(hook: DocConvHook, operation_id: str, files: Sequence[ResultFile], 
 
     :param hook: the hook of the connection that started the operation
     :param operation_id: the operation, whose results are delivered
-    :param files: what it has made
+    :param files: what it has made, and what was uploaded for it
     :param log: gets a line about it
     """
     try:

@@ -21,12 +21,14 @@ class StartRecord:
     :param max_tries: the task's, which a person's Clear raises and a retry does not
     :param operation_id: the operation, or None if the start was sent and its reply has not come
     :param source_sha256: the SHA-256 of what was sent, in hexadecimal, if it was
+    :param uploaded: the address in the vendor's storage to which the document was sent, if it was sent there
     """
 
     fingerprint: str
     max_tries: int
     operation_id: str | None = None
     source_sha256: str | None = None
+    uploaded: str | None = None
 
     def decide(self, before: StartRecord | None) -> Decision:
         """
@@ -61,6 +63,7 @@ class StartRecords:
             int(value.get("max_tries") or 0),
             value.get("operation_id"),
             value.get("source_sha256"),
+            value.get("uploaded"),
         )
 
     def write(self, record: StartRecord) -> None:

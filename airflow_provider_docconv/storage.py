@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
 from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from airflow_provider_docconv.addresses import is_addressable
 from airflow_provider_docconv.client.failures import explain
@@ -29,6 +29,7 @@ from airflow_provider_docconv.services.signatures import (
     kind_of,
     looks_like,
 )
+from airflow_provider_docconv.stored_addresses import read_stored
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -59,12 +60,10 @@ def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
     :raises SourceNotFound: if there is no such document
     :raises InvalidOptions: if no store's driver would reach a document of that name
     """
-    scheme, found, rest = uri.partition("://")
-    if found and scheme == service.name.replace("_", "-"):
-        storage, _, path = rest.partition("/")
-        if not path.strip("/"):
+    if stored := read_stored(uri, service):
+        if not stored.name:
             raise InvalidOptions(f"{uri!r} names no document in the vendor's storage")
-        return StoredDocument(unquote(path).strip("/"), unquote(storage) or None)
+        return stored
     require_addressable(uri)
     try:
         file = to_path(uri)

@@ -20,6 +20,7 @@ from airflow_provider_docconv.services.errors import (
     StartReplyLost,
 )
 from airflow_provider_docconv.storage import Destination, open_source
+from airflow_provider_docconv.stored_addresses import read_stored
 from airflow_provider_docconv.waiting import require_succeeded
 
 if TYPE_CHECKING:
@@ -138,7 +139,10 @@ class Conversion:
         """Fetch and store the results, and write that down; runs in a thread."""
         pipeline, hook = self._pipeline, self._pipeline.hook
         destination = Destination(self.wanted.destination, pipeline.label, None)
-        results = deliver(hook, hook.get_results(str(self.entry.operation_id)), destination, pipeline.log)
+        options = pipeline.items[self.wanted.item].options
+        where = hook.storage_of_results(read_stored(self.wanted.source, hook.fields), options)
+        files = hook.get_results(str(self.entry.operation_id), where)
+        results = deliver(hook, files, destination, pipeline.log)
         done = replace(
             self.entry, **pipeline.signature, progress=Progress.DELIVERED, results=[dict(each) for each in results]
         )

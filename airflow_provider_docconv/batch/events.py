@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from airflow_provider_docconv.batch.entries import Entry
 from airflow_provider_docconv.exceptions import DocConvError, deserialize, serialize
 from airflow_provider_docconv.services.operations import Operation, OperationState
+
+if TYPE_CHECKING:
+    from airflow_provider_docconv.batch.entries import Entry
 
 #: The most that a trigger's row, or its event, holds of operations, in bytes.
 MOST = 48 << 10

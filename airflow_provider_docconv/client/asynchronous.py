@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import copy
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
-from functools import cache
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakValueDictionary
 
 import aiohttp
-import certifi
 from yarl import URL
 
 from airflow_provider_docconv.client.account import account_of
 from airflow_provider_docconv.client.conversation import MAX_REPLY, converse
 from airflow_provider_docconv.client.failures import explain, scrub
+from airflow_provider_docconv.client.promises import in_thread, kept
 from airflow_provider_docconv.client.retries import Failure, Fault
 from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.client.steps import Await, Send, Sleep, Talk
-from airflow_provider_docconv.services.errors import DocConvError, TLSFailed, UnexpectedReply
+from airflow_provider_docconv.client.trust import tls_context
+from airflow_provider_docconv.services.errors import DocConvError, UnexpectedReply
 from airflow_provider_docconv.services.messages import Flow, Reply
 
 T = TypeVar("T")
@@ -36,18 +37,31 @@ class AsyncClient:
     It carries small requests only: documents and results pass through the worker, and so do logins through a thread.
 
     :param settings: the connection
-    :param session: the session to use
     """
 
-    def __init__(self, settings: Settings, session: aiohttp.ClientSession) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.service = settings.service()
         self._account = account_of(settings)
-        self._session = session
+        self._tls = in_thread(partial(tls_context, settings), "docconv-tls")
+        self._proxy = _proxy(settings.base_url)
+        self._session: aiohttp.ClientSession | None = None
         # Kept as long as this client, so that no other loop gets its id meanwhile.
         self._loop = asyncio.get_running_loop()
         #: How many share it now.
         self.users = 0
+
+    async def open(self) -> None:
+        """
+        Open the session, if nobody has yet.
+
+        :raises TLSFailed: if the file of trusted authorities can't be read
+        """
+        try:
+            tls = await kept(self._tls)
+        except DocConvError as error:
+            raise copy.copy(error) from error  # Each who waited adds the operation of its own.
+        self._session = self._session or _new_session(self.settings, tls)
 
     async def run(self, flow: Flow[T]) -> T:
         """
@@ -59,7 +73,8 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close the session."""
-        await self._session.close()
+        if self._session:
+            await self._session.close()
 
     async def _drive(self, talk: Talk[T]) -> T:
         outcome: Any = None
@@ -79,27 +94,27 @@ class AsyncClient:
             await asyncio.sleep(step.seconds)
             return None
         if isinstance(step, Await):
-            return await asyncio.wrap_future(step.promise)
+            return await kept(step.promise)
         try:
             return await self._send(step)
         except (aiohttp.ClientError, TimeoutError) as error:
             return Failure(_fault(error), explain(error))
 
     async def _send(self, step: Send) -> Reply:
+        assert self._session  # noqa: S101 - whoever lends the client has opened it
         request = step.request
         self._account.count(step.kind)
-        data = b"".join(request.body.chunks()) if request.body else None
-        url = URL(step.url, encoded=True).update_query(dict(request.query))
+        url = URL(step.url, encoded=True)
         async with self._session.request(
             request.method,
-            url,
-            headers=dict(step.headers),
-            data=data,
+            url.update_query(dict(request.query)) if request.query else url,
+            headers=step.headers,
+            data=b"".join(request.body.chunks()) if request.body else None,
             allow_redirects=False,
-            proxy=_proxy(str(url.origin())),
+            proxy=self._proxy,
         ) as response:
             body = bytearray()
-            async for chunk in response.content.iter_chunked(65536):
+            while chunk := await response.content.readany():
                 body += chunk
                 if len(body) > MAX_REPLY:
                     raise UnexpectedReply(f"{self.settings.label} answered with more than {MAX_REPLY >> 20} MiB")
@@ -113,11 +128,17 @@ _shared: WeakValueDictionary[tuple[int, Settings], AsyncClient] = WeakValueDicti
 
 @asynccontextmanager
 async def shared_async_client(settings: Settings) -> AsyncIterator[AsyncClient]:
-    """Share one client among all users of a connection in this event loop; the last one closes its session."""
+    """
+    Share one client among all users of a connection in this event loop; the last one closes its session.
+
+    :param settings: the connection
+    :raises TLSFailed: if the file of trusted authorities can't be read
+    """
     key = id(asyncio.get_running_loop()), settings
-    client = _shared.get(key) or _shared.setdefault(key, AsyncClient(settings, _new_session(settings)))
+    client = _shared.get(key) or _shared.setdefault(key, AsyncClient(settings))
     client.users += 1
     try:
+        await client.open()
         yield client
     finally:
         client.users -= 1
@@ -126,15 +147,8 @@ async def shared_async_client(settings: Settings) -> AsyncIterator[AsyncClient]:
             await client.close()
 
 
-def _new_session(settings: Settings) -> aiohttp.ClientSession:
+def _new_session(settings: Settings, tls: ssl.SSLContext | bool) -> aiohttp.ClientSession:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout, sock_read=settings.read_timeout)
-    tls: ssl.SSLContext | bool = False
-    if settings.verify:
-        authorities = settings.verify if isinstance(settings.verify, str) else _trusted()
-        try:
-            tls = ssl.create_default_context(cafile=authorities)
-        except OSError as error:
-            raise TLSFailed(f"the file {authorities!r} of trusted authorities can't be read ({error})") from error
     connector = aiohttp.TCPConnector(ssl=tls, limit=settings.max_concurrent_calls)
     session = aiohttp.ClientSession(timeout=timeout, connector=connector)
     # Otherwise aiohttp repeats a PUT on its own when a reused connection breaks, and GroupDocs starts with a PUT.
@@ -142,15 +156,9 @@ def _new_session(settings: Settings) -> aiohttp.ClientSession:
     return session
 
 
-def _trusted() -> str:
-    # As requests does, so that both clients trust the same authorities.
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
-
-
-@cache
-def _proxy(origin: str) -> str | None:
+def _proxy(address: str) -> str | None:
     # Not aiohttp's trust_env, which would also put a .netrc password in the place of the token.
-    parts = urlsplit(origin)
+    parts = urlsplit(address)
     return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 

@@ -35,7 +35,7 @@ def hide(reply: Reply, secret: str) -> Reply:
     body = reply.body
     for form in (secret, quote_plus(secret)):
         body = body.replace(form.encode(), b"***")
-    return replace(reply, body=body)
+    return reply if body == reply.body else replace(reply, body=body)
 
 
 def scrub(error: DocConvError, *secrets: str | None) -> None:

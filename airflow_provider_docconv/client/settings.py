@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from airflow_provider_docconv.services import SERVICES
@@ -65,6 +66,8 @@ class Settings:
         return _address(self.auth_url) if self.auth_url else self.base_url + TOKEN_PATH
 
 
+# Every poll asks for it, and the check takes longer than what else is ours of a poll.
+@lru_cache(maxsize=256)
 def _address(text: str) -> str:
     address = text.strip().rstrip("/")
     if "://" not in address:

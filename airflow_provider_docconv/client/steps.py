@@ -67,10 +67,3 @@ class Await:
 
 
 Talk: TypeAlias = Generator[Send | Sleep | Await, Any, T]
-
-
-def promise() -> Future[Any]:
-    """Make a promise that threads and event loops can wait for, and that none of them can cancel for the others."""
-    made: Future[Any] = Future()
-    made.set_running_or_notify_cancel()
-    return made

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from time import monotonic
 from typing import TypeAlias
 
-from airflow_provider_docconv.client.steps import promise
+from airflow_provider_docconv.client.promises import promise
 from airflow_provider_docconv.services.auth import Token
 from airflow_provider_docconv.services.errors import AuthenticationFailed
 

@@ -11,7 +11,8 @@ from time import monotonic
 from typing import Any
 
 from airflow_provider_docconv.client.budget import Budget
-from airflow_provider_docconv.client.steps import Await, Sleep, Talk, promise
+from airflow_provider_docconv.client.promises import promise
+from airflow_provider_docconv.client.steps import Await, Sleep, Talk
 
 
 class Turns:
@@ -46,16 +47,13 @@ class Turns:
     def advance(self, turn: Turn) -> Sleep | Await | None:
         """Return what a turn has to do before it asks again, or None when its call may be sent."""
         with self._lock:
-            # Made before anything is looked at, so that it is rung for whatever happens from here on.
-            turn.bell = promise()
-            if self._head() is not turn:
-                return Await(turn.bell)
-            now = monotonic()
-            seconds = self._budget.wait(now)
-            if seconds:
-                return Await(turn.bell) if seconds == inf else Sleep(seconds)
+            if self._wait(turn):
+                bell = turn.bell = promise()
+                # Looked at again: garbage that was collected meanwhile may have ended calls, and found no bell to ring.
+                if seconds := self._wait(turn):
+                    return Await(bell) if seconds == inf else Sleep(seconds)
             self._queue.popleft()
-            self._budget.begin(now)
+            self._budget.begin(monotonic())
             turn.under_way = True
             self._ring()
             return None
@@ -68,6 +66,9 @@ class Turns:
             else:
                 self._queue = deque(each for each in self._queue if each() is not turn)
             self._ring()
+
+    def _wait(self, turn: Turn) -> float:
+        return self._budget.wait(monotonic()) if self._head() is turn else inf
 
     def _head(self) -> Turn | None:
         while self._queue:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_docconv.hooks.connections import connection_type, read_settings
 from airflow_provider_docconv.hooks.fields import ASPOSE_OCR, ASPOSE_SLIDES, GROUPDOCS_CONVERSION, ConnectionType
+from airflow_provider_docconv.hooks.results import ResultMethods
+from airflow_provider_docconv.hooks.starts import StartMethods
 from airflow_provider_docconv.hooks.storage import StorageMethods
-from airflow_provider_docconv.services.documents import Document, PresentationToMerge, StoredDocument
+from airflow_provider_docconv.services.documents import StoredDocument
 from airflow_provider_docconv.services.errors import DocConvError
-from airflow_provider_docconv.services.options import secrets_in
-from airflow_provider_docconv.services.signatures import require_convertible
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
-    from airflow_provider_docconv.client.asynchronous import AsyncClient
     from airflow_provider_docconv.client.blocking import Client
-    from airflow_provider_docconv.client.results import ResultStream
-    from airflow_provider_docconv.services.messages import Flow
     from airflow_provider_docconv.services.operations import Operation
-    from airflow_provider_docconv.services.results import ResultFile
 
 
-class DocConvHook(StorageMethods, BaseHook):
+class DocConvHook(StartMethods, ResultMethods, StorageMethods, BaseHook):
     """
     Talks to the conversion service that a connection names.
 
@@ -69,49 +63,6 @@ class DocConvHook(StorageMethods, BaseHook):
             connection = self._connection or self.get_connection(self.conn_id)
             self._client = shared_client(read_settings(connection), mask_secret)
         return self._client
-
-    def start(
-        self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any] | None = None
-    ) -> str:
-        """
-        Start a conversion and return the operation id.
-
-        :param source: the document
-        :param target_format: the format to convert to, as the vendor names it
-        :param options: options by the vendor's parameter names
-        :raises DocConvError: of the type that says what to do
-        """
-        self._require_convertible(source, self.get_conn().service.password(options or {}))
-        return self._send(self.get_conn().service.start(source, target_format, options or {}), options)
-
-    def start_merge(
-        self, presentations: Sequence[PresentationToMerge], options: Mapping[str, Any] | None = None
-    ) -> str:
-        """
-        Start merging documents into one and return the operation id.
-
-        :param presentations: what to merge, in this order
-        :param options: options by the vendor's parameter names
-        :raises DocConvError: of the type that says what to do
-        """
-        for each in presentations:
-            self._require_convertible(each.document, each.password)
-        given = {**(options or {}), "presentations": [{"password": each.password} for each in presentations]}
-        return self._send(self.get_conn().service.start_merge(presentations, options or {}), given)
-
-    def start_split(
-        self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any] | None = None
-    ) -> str:
-        """
-        Start splitting a document into a file per page and return the operation id.
-
-        :param source: the document
-        :param target_format: the format of the files, as the vendor names it
-        :param options: options by the vendor's parameter names
-        :raises DocConvError: of the type that says what to do
-        """
-        self._require_convertible(source, self.get_conn().service.password(options or {}))
-        return self._send(self.get_conn().service.start_split(source, target_format, options or {}), options)
 
     def get_operation(self, operation_id: str) -> Operation:
         """
@@ -157,28 +108,6 @@ class DocConvHook(StorageMethods, BaseHook):
         client = self.get_conn()
         return self.fields.dashboard if client.settings.base_url == self.fields.host else client.settings.base_url
 
-    def get_results(self, operation_id: str) -> list[ResultFile]:
-        """
-        List the files that a successful operation made.
-
-        :param operation_id: the operation
-        :raises DocConvError: if the service did not answer that
-        """
-        client = self.get_conn()
-        return client.run(client.service.results(operation_id))
-
-    def clean_up(self, operation_id: str, files: Sequence[ResultFile]) -> bool:
-        """
-        Delete what a successful operation has left at the service or in its storage, where that can be done.
-
-        :param operation_id: the operation
-        :param files: what :meth:`get_results` returned
-        :return: whether there was anything to delete
-        :raises DocConvError: if the service did not delete it
-        """
-        client = self.get_conn()
-        return client.run(client.service.clean_up(operation_id, files))
-
     def get_supported_formats(
         self, source_format: str | None = None, *, path: str | None = None, storage: str | None = None
     ) -> dict[str, list[str]]:
@@ -195,17 +124,6 @@ class DocConvHook(StorageMethods, BaseHook):
         stored = StoredDocument(path, storage) if path else None
         return client.run(client.service.supported_formats(source_format, stored))
 
-    @contextmanager
-    def open_result(self, file: ResultFile) -> Iterator[tuple[ResultStream, Iterator[bytes]]]:
-        """
-        Open a result: what is known of it, and its bytes in pieces of at most 1 MiB.
-
-        :param file: one of :meth:`get_results`
-        :raises DocConvError: if the service refuses, or the result breaks off while it is read
-        """
-        with self.get_conn().open_result(file) as opened:
-            yield opened
-
     def test_connection(self) -> tuple[bool, str]:
         """Log in, and say in one sentence whether that worked and, if not, what is wrong."""
         try:
@@ -214,25 +132,6 @@ class DocConvHook(StorageMethods, BaseHook):
         except DocConvError as error:
             return False, str(error)
         return True, f"Logged in to {client.settings.label} at {client.settings.base_url}."
-
-    def _require_convertible(self, source: Document | StoredDocument, password: str | None) -> None:
-        if isinstance(source, Document):
-            require_convertible(source, self.fields.label, has_password=password is not None)
-
-    def _send(self, start: Flow[str], options: object) -> str:
-        """Run a start, and keep the passwords in its options out of logs and errors."""
-        from airflow.providers.common.compat.sdk import mask_secret
-
-        from airflow_provider_docconv.client.failures import scrub
-
-        passwords = list(secrets_in(options))
-        for password in passwords:
-            mask_secret(password)
-        try:
-            return self.get_conn().run(start)
-        except DocConvError as error:
-            scrub(error, *passwords)  # A service may repeat what it was sent.
-            raise
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -298,19 +197,3 @@ class AsposeOcrHook(DocConvHook):
 _HOOKS: dict[str, type[DocConvHook]] = {
     hook.conn_type: hook for hook in (AsposeSlidesHook, GroupDocsConversionHook, AsposeOcrHook)
 }
-
-
-@asynccontextmanager
-async def async_client(conn_id: str) -> AsyncIterator[AsyncClient]:
-    """
-    Lend the client that all users of a connection in this event loop share.
-
-    :param conn_id: the connection
-    :raises InvalidOptions: if it is not a connection to a conversion service
-    """
-    from airflow.providers.common.compat.connection import get_async_connection
-
-    from airflow_provider_docconv.client.asynchronous import shared_async_client
-
-    async with shared_async_client(read_settings(await get_async_connection(conn_id))) as client:
-        yield client

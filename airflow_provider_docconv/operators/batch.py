@@ -155,7 +155,7 @@ class ConvertDocumentsOperator(BaseOperator):
         for item in items:
             if service.saving_option in service.check(item.target_format, item.options):
                 raise InvalidOptions(
-                    f"{service.saving_option} would save all results of a batch under one name at {service.label}",
+                    f"{service.saving_option} would have the results of a batch replace each other at {service.label}",
                     remedy="leave it out, or start such documents one by one with StartConversionOperator",
                 )
         return Batch(

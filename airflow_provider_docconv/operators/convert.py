@@ -21,7 +21,8 @@ class StartConversionOperator(StartOperator["Document | StoredDocument"]):
     The operation id is written down before anything else happens: a retry goes on with the operation of the try
     before. Clearing the task after it has succeeded starts a new conversion.
 
-    The SHA-256 of a document that was sent, in hexadecimal, is the XCom ``source_sha256``.
+    The SHA-256 of a document that was sent, in hexadecimal, is the XCom ``source_sha256``. Where it was sent to the
+    vendor's storage, because the options want it there, ``uploaded`` is its address.
 
     :param source: the document: anything that ``ObjectStoragePath`` takes, or ``aspose-slides://storage/path`` and
         ``groupdocs-conversion://storage/path`` for one in the vendor's storage (templated)
@@ -75,3 +76,15 @@ class StartConversionOperator(StartOperator["Document | StoredDocument"]):
         :raises DocConvError: if it could not be started
         """
         return hook.start(opened, self.target_format, self.options)
+
+    def uploaded(self, hook: DocConvHook, opened: Document | StoredDocument) -> str | None:
+        """
+        Give the address in the vendor's storage to which the source is sent, None if it is not.
+
+        :raises InvalidOptions: if the service has no such option
+        """
+        from airflow_provider_docconv.services.documents import Document
+        from airflow_provider_docconv.stored_addresses import write_stored
+
+        stored = hook.upload_of(opened, self.options) if isinstance(opened, Document) else None
+        return write_stored(stored, hook.fields) if stored else None

@@ -16,6 +16,8 @@ from airflow_provider_docconv.operators.split import SplitDocumentOperator
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
+    from airflow_provider_docconv.hooks.docconv import DocConvHook
+    from airflow_provider_docconv.services.documents import StoredDocument
     from airflow_provider_docconv.storage import StoredResult
 
 __all__ = [
@@ -35,6 +37,9 @@ class DownloadResultOperator(BaseOperator):
     appended to its name, or is unpacked.
 
     :param operation_id: the operation, which has ended (templated)
+    :param stored: where the start's options have the result saved in the vendor's storage, where the service does not
+        say that (templated): ``aspose-slides://storage/path``, as a source; if it ends with ``/``, a folder, for all
+        files in it. ``groupdocs-conversion://storage`` names just the storage
     :param conn_id: the connection it was started with (templated)
     :param destination: anything that ``ObjectStoragePath`` takes: a folder if it ends with ``/``, else the file
         (templated). Several results are numbered
@@ -42,10 +47,13 @@ class DownloadResultOperator(BaseOperator):
     :param unpack: unpack a ZIP of page images, or of other single pages, into the destination, which is a folder then:
         all of its files appear there, or none
     :param cleanup: delete afterwards what the operation has left: the result at Aspose.OCR Cloud, or the results in
-        GroupDocs' storage with the upload beside them. That this fails is a warning. The task can't be cleared then
+        GroupDocs' storage with the upload beside them, or what ``stored`` names. That this fails is a warning. The task
+        can't be cleared then
+    :param uploaded: the start task's XCom ``uploaded``: ``cleanup`` deletes the upload, too, if ``outputPath`` has
+        GroupDocs save the result elsewhere (templated)
     """
 
-    template_fields: Sequence[str] = ("operation_id", "conn_id", "destination", "source")
+    template_fields: Sequence[str] = ("operation_id", "conn_id", "destination", "source", "stored", "uploaded")
     ui_color = "#d5f0e3"
 
     def __init__(
@@ -57,6 +65,8 @@ class DownloadResultOperator(BaseOperator):
         source: str | None = None,
         unpack: bool = False,
         cleanup: bool = False,
+        stored: str | None = None,
+        uploaded: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -66,6 +76,8 @@ class DownloadResultOperator(BaseOperator):
         self.source = source
         self.unpack = unpack
         self.cleanup = cleanup
+        self.stored = stored
+        self.uploaded = uploaded
 
     def execute(self, context: Context) -> list[StoredResult]:
         """
@@ -86,10 +98,26 @@ class DownloadResultOperator(BaseOperator):
             stem = PurePosixPath(self.source).stem if self.source else None
             kind = UnpackingDestination if self.unpack else Destination
             destination = kind(str(self.destination), hook.fields.label, stem)
-            files = hook.get_results(operation_id)
+            files = hook.get_results(operation_id, _read_stored(self.stored, hook))
+            uploaded = _read_stored(self.uploaded, hook)
+            uploads = [hook.get_stored(uploaded.path, uploaded.storage)] if uploaded else []
             results = deliver(hook, files, destination, self.log)
             for result in results:
                 self.log.info("Stored %s (%d bytes, SHA-256 %s)", result["uri"], result["size"], result["sha256"])
             if self.cleanup:
-                clean_up(hook, operation_id, files, self.log)
+                clean_up(hook, operation_id, [*files, *uploads], self.log)
             return results
+
+
+def _read_stored(uri: str | None, hook: DocConvHook) -> StoredDocument | None:
+    from airflow_provider_docconv.services.errors import InvalidOptions
+    from airflow_provider_docconv.stored_addresses import read_stored
+
+    if not uri:
+        return None
+    if stored := read_stored(uri, hook.fields):
+        return stored
+    raise InvalidOptions(
+        f"{uri!r} is no address in the storage of {hook.fields.label}",
+        remedy=f"give {hook.fields.name.replace('_', '-')}://storage/path",
+    )

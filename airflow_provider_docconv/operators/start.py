@@ -28,7 +28,8 @@ class StartOperator(BaseOperator, Generic[Opened]):
     The operation id is written down before anything else happens: a retry goes on with the operation of the try
     before. Clearing the task after it has succeeded starts a new operation.
 
-    The SHA-256 of a single document that was sent, in hexadecimal, is the XCom ``source_sha256``.
+    The SHA-256 of a single document that was sent, in hexadecimal, is the XCom ``source_sha256``. Where it was sent to
+    the vendor's storage, ``uploaded`` is its address there.
 
     :param conn_id: connection to the service (templated)
     :param options: options by the vendor's parameter names, see the service's page in the docs (templated)
@@ -69,17 +70,19 @@ class StartOperator(BaseOperator, Generic[Opened]):
             hook = DocConvHook.for_connection(self.conn_id)
             self.service_url = hook.service_url
             opened = self.open(hook)
-            records, wanted = StartRecords(task_state(context)), self._record(context, opened)
+            records, wanted = StartRecords(task_state(context)), self._record(context, hook, opened)
             earlier = self._earlier(hook, records, wanted)
             if earlier is None:
                 records.write(wanted)
-                operation_id, digest = self._start(hook, opened, records), getattr(opened, "sha256", None)
+                operation_id = self._start(hook, opened, records)
+                record = replace(wanted, operation_id=operation_id, source_sha256=getattr(opened, "sha256", None))
             else:
-                operation_id, digest = str(earlier.operation_id), earlier.source_sha256
-            records.write(replace(wanted, operation_id=operation_id, source_sha256=digest))
-            if digest:
-                context["ti"].xcom_push(key="source_sha256", value=digest)
-            return operation_id
+                record = replace(earlier, max_tries=wanted.max_tries)
+            records.write(record)
+            for key in ("source_sha256", "uploaded"):
+                if value := getattr(record, key):
+                    context["ti"].xcom_push(key=key, value=value)
+            return str(record.operation_id)
 
     @abstractmethod
     def subject(self) -> str:
@@ -105,13 +108,21 @@ class StartOperator(BaseOperator, Generic[Opened]):
         :raises DocConvError: if it could not be started
         """
 
-    def _record(self, context: Context, opened: Opened) -> StartRecord:
+    def uploaded(self, hook: DocConvHook, opened: Opened) -> str | None:
+        """
+        Give the address in the vendor's storage to which a start sends the document, None if it sends none there.
+
+        :raises InvalidOptions: if the service has no such option
+        """
+        return None
+
+    def _record(self, context: Context, hook: DocConvHook, opened: Opened) -> StartRecord:
         from airflow_provider_docconv.decisions import fingerprint, without_passwords
         from airflow_provider_docconv.records import StartRecord
         from airflow_provider_docconv.task_state import max_tries
 
         found = fingerprint(**self.identify(opened), conn_id=self.conn_id, options=without_passwords(self.options))
-        return StartRecord(found, max_tries(context))
+        return StartRecord(found, max_tries(context), uploaded=self.uploaded(hook, opened))
 
     def _earlier(self, hook: DocConvHook, records: StartRecords, wanted: StartRecord) -> StartRecord | None:
         """Return the record of an earlier try if this one goes on with its operation."""

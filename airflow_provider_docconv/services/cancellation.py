@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_provider_docconv.services.messages import Flow
 from airflow_provider_docconv.services.operations import OperationState
-from airflow_provider_docconv.services.service import ConversionService
+
+if TYPE_CHECKING:
+    from airflow_provider_docconv.services.messages import Flow
+    from airflow_provider_docconv.services.service import ConversionService
 
 
 class Farewell(NamedTuple):

@@ -83,10 +83,12 @@ class StoredDocument:
 
     :param path: its path there, without a leading slash
     :param storage: the storage's name, or None for the account's default one
+    :param key: as a document's, for what is made of it
     """
 
     path: str
     storage: str | None = None
+    key: str = field(default_factory=lambda: secrets.token_hex(8), compare=False, repr=False)
 
     @property
     def name(self) -> str:

@@ -116,6 +116,12 @@ class OperationNotFound(DocConvError):
     )
 
 
+class ResultNotFound(DocConvError):
+    """There is no result where it was said to lie in the vendor's storage."""
+
+    default_remedy = "correct stored: it is where the start's options say that the result is saved"
+
+
 class AuthenticationFailed(DocConvError):
     """The service refused the client id and secret, or locked them for a while."""
 

@@ -31,7 +31,7 @@ from airflow_provider_docconv.services.operations import (
 )
 from airflow_provider_docconv.services.replies import read_started_id, require_success
 from airflow_provider_docconv.services.results import ResultFile
-from airflow_provider_docconv.services.service import ConversionService
+from airflow_provider_docconv.services.service import ConversionService, own_folder
 from airflow_provider_docconv.services.vendor_storage import VendorStorage
 
 _ROOT = "/v2.0/conversion"
@@ -56,11 +56,17 @@ class GroupDocsConversion(ConversionService):
     label = "GroupDocs.Conversion Cloud"
     default_host = "https://api.groupdocs.cloud"
     options_type = GroupDocsOptions
+    saving_option = "outputPath"
 
     def start(self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]) -> Flow[str]:
         """Start with ``PUT`` and the bytes, or upload them and start with ``POST`` where options need that."""
         given = self.check(target_format, options)
-        if isinstance(source, Document) and set(given) <= _DIRECT:
+        settings = self._settings(source, target_format, given)
+        if isinstance(source, StoredDocument):
+            stored = source
+        elif upload := self.upload_of(source, options):
+            stored = yield from self.vendor_storage().upload(source, upload, source.name)
+        else:
             reply = yield Request(
                 "PUT",
                 _ASYNC,
@@ -70,11 +76,7 @@ class GroupDocsConversion(ConversionService):
                 repeatable=False,
             )
             return read_started_id(reply, self.label)
-        settings = self._settings(source, target_format, given)
-        if isinstance(source, Document):
-            upload = StoredDocument(f"docconv/{source.key}/{source.name}", settings.get("StorageName"))
-            source = yield from self.vendor_storage().upload(source, upload, source.name)
-        settings["FilePath"] = source.path
+        settings["FilePath"] = stored.path
         reply = yield Request("POST", _ASYNC, {}, _JSON, json_body(settings), repeatable=False)
         return read_started_id(reply, self.label)
 
@@ -86,15 +88,35 @@ class GroupDocsConversion(ConversionService):
         word = status_word(value.get("status"), self.label)
         return Operation(operation_id, state_of(word, _STATES), word, words(find_message(value.get("error"))))
 
+    def upload_of(self, source: Document, options: Mapping[str, Any]) -> StoredDocument | None:
+        """Name a folder of ours, where there are options that a start from bytes can't carry."""
+        given = self.read_options(options, self.options_type)
+        if set(given) <= _DIRECT:
+            return None
+        return StoredDocument(f"{own_folder(source)}/{source.name}", given.get("storageName") or self.storage)
+
+    def storage_of_results(self, source: StoredDocument | None, options: Mapping[str, Any]) -> str | None:
+        """Return the one ``StorageName`` of a start."""
+        return (source.storage if source else None) or options.get("storageName") or None
+
+    def stored_results(self, operation_id: str, stored: StoredDocument) -> Flow[list[ResultFile]]:
+        """Name the files at that address, or with an empty path those of ``result[]`` in that storage."""
+        if stored.path.strip("/"):
+            return (yield from super().stored_results(operation_id, stored))
+        return (yield from self._results(operation_id, stored.storage))
+
     def results(self, operation_id: str) -> Flow[list[ResultFile]]:
         """Name the files of ``result[]`` in the vendor's storage, or the one of ``GET /result``."""
+        return (yield from self._results(operation_id, None))
+
+    def _results(self, operation_id: str, storage: str | None) -> Flow[list[ResultFile]]:
         value = yield from self._operation(operation_id)
         if value is None:
             raise OperationNotFound(f"{self.label} does not know the operation", operation_id=operation_id)
         stored = value.get("result")
         if value.get("method") == "ConvertAndSave":
             items = stored if isinstance(stored, list) else []
-            files = [self._stored_file(operation_id, item) for item in items if isinstance(item, dict)]
+            files = [self._stored_file(operation_id, item, storage) for item in items if isinstance(item, dict)]
             if not files:
                 raise ConversionFailed(f"{self.label} lists no result", operation_id=operation_id)
             return files
@@ -144,12 +166,10 @@ class GroupDocsConversion(ConversionService):
         if password := given.get("password"):
             load["Password"] = password
         convert |= {key[:1].upper() + key[1:]: _page(key, given[key]) for key in sorted(_DIRECT & set(given))}
-        storage, output = None, None
-        if isinstance(source, StoredDocument):
-            storage = source.storage
-        else:
-            stem = source.name.rpartition(".")[0] or source.name
-            output = f"docconv/{source.key}/{stem}.{target_format.lower()}"
+        stem = source.name.rpartition(".")[0] or source.name
+        # That a result without a path is kept for a download is documented of the direct start only.
+        output = f"{own_folder(source)}/{stem}.{target_format.lower()}"
+        storage = source.storage if isinstance(source, StoredDocument) else None
         settings = {
             "StorageName": storage or given.get("storageName") or self.storage,
             "Format": target_format,
@@ -160,7 +180,7 @@ class GroupDocsConversion(ConversionService):
         }
         return {key: value for key, value in settings.items() if value}
 
-    def _stored_file(self, operation_id: str, item: Mapping[str, Any]) -> ResultFile:
+    def _stored_file(self, operation_id: str, item: Mapping[str, Any], storage: str | None) -> ResultFile:
         lower = {str(key).lower(): value for key, value in item.items()}
         # Only the path is taken from the URL: the token must not go to a host that a reply names.
         try:
@@ -172,10 +192,9 @@ class GroupDocsConversion(ConversionService):
         if not path:
             raise UnexpectedReply(f"{self.label} lists a result without a path", operation_id=operation_id)
         named = parse_qs(url.query).get("storageName")
-        storage = named[0] if named else self.storage
         name = lower.get("name")
         return self.vendor_storage().file(
-            StoredDocument(path, storage),
+            StoredDocument(path, named[0] if named else storage or self.storage),
             operation_id,
             name if isinstance(name, str) else None,
             whole_number(lower.get("size")) or None,

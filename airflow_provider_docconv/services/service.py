@@ -15,7 +15,7 @@ from airflow_provider_docconv.services.options import read_options
 from airflow_provider_docconv.services.results import ResultFile
 from airflow_provider_docconv.services.vendor_storage import VendorStorage
 
-__all__ = ["ConversionService", "ResultFile", "require_format"]
+__all__ = ["ConversionService", "ResultFile", "own_folder", "require_format"]
 
 # What an upload of ours lies in, by Document.key.
 _OWN_FOLDER = re.compile(r"docconv/[0-9a-f]{16}(?=/)")
@@ -41,7 +41,7 @@ class ConversionService(ABC):
     #: The target formats in lower case; empty if only the service knows.
     target_formats: ClassVar[frozenset[str]] = frozenset()
     can_cancel: ClassVar[bool] = False
-    #: The option that saves a result under one name in the vendor's storage, so that there is nothing to download.
+    #: The option that says where in the vendor's storage a result is saved: at one place, however many there are.
     saving_option: ClassVar[str | None] = None
 
     def __init__(self, storage: str | None = None) -> None:
@@ -101,6 +101,39 @@ class ConversionService(ABC):
         :raises DocConvError: if the service did not answer that
         """
 
+    def stored_results(self, operation_id: str, stored: StoredDocument) -> Flow[list[ResultFile]]:
+        """
+        List the files that a successful operation has saved in the vendor's storage.
+
+        :param operation_id: the operation
+        :param stored: where they lie: a file, or a folder if the path ends with ``/``. Where the service tells the
+            paths, but not the storage, the path may be empty
+        :raises InvalidOptions: if there is no storage, or the path is empty and the service does not tell it
+        :raises ResultNotFound: if there is nothing
+        :raises DocConvError: if the service did not answer that
+        """
+        storage = self.vendor_storage()
+        if not stored.path.strip("/"):
+            raise InvalidOptions(f"{self.label} does not say where it has saved a result, so stored must name the file")
+        return (yield from storage.find(StoredDocument(stored.path, stored.storage or self.storage), operation_id))
+
+    def storage_of_results(self, source: StoredDocument | None, options: Mapping[str, Any]) -> str | None:
+        """
+        Name the storage in which results lie that the service lists without it, None for the connection's.
+
+        :param source: the document, if it lies in the vendor's storage
+        :param options: the options of the conversion
+        """
+        return None
+
+    def upload_of(self, source: Document, options: Mapping[str, Any]) -> StoredDocument | None:
+        """
+        Say where a document is uploaded to before a conversion is started, None if it is sent with the start.
+
+        :raises InvalidOptions: if the service has no such option
+        """
+        return None
+
     def cancel(self, operation_id: str) -> Flow[bool]:
         """Cancel an operation where the service can; return whether it was asked to."""
         return False
@@ -111,17 +144,19 @@ class ConversionService(ABC):
         Delete what a successful operation has left at the service or in its storage, where that can be done.
 
         :param operation_id: the operation
-        :param files: what :meth:`results` returned
+        :param files: what :meth:`results` or :meth:`stored_results` returned, and the upload if it is known
         :return: whether there was anything to delete
         :raises DocConvError: if the service did not delete it
         """
         stored = [file.stored for file in files if file.stored]
-        for each in stored:
-            if own := _OWN_FOLDER.match(each.path):
-                # With the upload, which lies beside the result.
-                yield from self.vendor_storage().delete_folder(StoredDocument(own[0], each.storage))
-            else:
+        owns = [_OWN_FOLDER.match(each.path) for each in stored]
+        # A folder of ours holds the upload, and the result if nobody said where else to save it.
+        folders = {StoredDocument(own[0], each.storage) for each, own in zip(stored, owns, strict=True) if own}
+        for each, own in zip(stored, owns, strict=True):
+            if not own:
                 yield from self.vendor_storage().delete_file(each)
+        for folder in sorted(folders, key=lambda folder: folder.path):
+            yield from self.vendor_storage().delete_folder(folder)
         return bool(stored)
 
     def supported_formats(
@@ -166,6 +201,11 @@ class ConversionService(ABC):
         :raises InvalidOptions: if the service has no such thing
         """
         return read_options(self.label, {key: value for key, value in options.items() if value != ""}, schema)
+
+
+def own_folder(document: Document | StoredDocument) -> str:
+    """Name the folder of the vendor's storage in which a document, or what is made of it, lies meanwhile."""
+    return f"docconv/{document.key}"
 
 
 def require_format(service: str, target_format: str, known: Collection[str]) -> None:

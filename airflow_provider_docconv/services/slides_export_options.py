@@ -9,87 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypedDict
 
-# One value a line would hide the options.
-# fmt: off
-_Handout = Literal[
-    "Handouts1", "Handouts2", "Handouts3", "Handouts4Horizontal", "Handouts4Vertical", "Handouts6Horizontal",
-    "Handouts6Vertical", "Handouts9Horizontal", "Handouts9Vertical",
-]
-_Compliance = Literal[
-    "Pdf15", "Pdf16", "Pdf17", "PdfA1b", "PdfA1a", "PdfA2b", "PdfA2a", "PdfA3b", "PdfA3a", "PdfUa", "PdfA2u",
-]
-_CompressionLevel = Literal[
-    "None", "Level1", "Level2", "Level3", "Level4", "Level5", "Level6", "Level7", "Level8", "Level9",
-]
-_Flavor = Literal[
-    "Github", "Gruber", "MultiMarkdown", "CommonMark", "MarkdownExtra", "Pandoc", "Kramdown", "Markua", "Maruku",
-    "Markdown2", "Remarkable", "Showdown", "Ghost", "GitLab", "Haroopad", "IaWriter", "Redcarpet",
-    "ScholarlyMarkdown", "Taiga", "Trello", "S9ETextFormatter", "XWiki", "StackOverflow", "Default",
-]
-_TransitionType = Literal[
-    "None", "Fade", "Distance", "Slidedown", "Slideright", "Slideleft", "Slideup", "Smoothleft", "Smoothright",
-    "Smoothup", "Smoothdown", "Rectcrop", "Circlecrop", "Circleclose", "Circleopen", "Horzclose", "Horzopen",
-    "Vertclose", "Vertopen", "Diagbl", "Diagbr", "Diagtl", "Diagtr", "Hlslice", "Hrslice", "Vuslice", "Vdslice",
-    "Dissolve", "Pixelize", "Radial",
-]
-_PixelFormat = Literal[
-    "Format1bppIndexed", "Format4bppIndexed", "Format8bppIndexed", "Format24bppRgb", "Format32bppArgb",
-]
-_BwConversionMode = Literal[
-    "Default", "Dithering", "DitheringFloydSteinberg", "Auto", "AutoOtsu", "Threshold25", "Threshold50",
-    "Threshold75",
-]
-# fmt: on
-
-
-class FontFallbackRule(TypedDict, total=False):
-    """Fonts for a range of characters."""
-
-    rangeStartIndex: int
-    rangeEndIndex: int
-    fallbackFontList: Sequence[str]
-
-
-class FontSubstRule(TypedDict, total=False):
-    """A font in the place of another."""
-
-    sourceFont: str
-    targetFont: str
-    notFoundOnly: bool
-
-
-class NotesCommentsLayoutingOptions(TypedDict, total=False):
-    """Slides with their notes and comments; ``layoutType`` tells it from the other layout."""
-
-    layoutType: Literal["NotesComments"]
-    notesPosition: Literal["None", "BottomFull", "BottomTruncated"]
-    commentsPosition: Literal["None", "Bottom", "Right"]
-    commentsAreaWidth: int
-    commentsAreaColor: str
-    showCommentsByNoAuthor: bool
-
-
-class HandoutLayoutingOptions(TypedDict, total=False):
-    """Several slides on a page; ``layoutType`` tells it from the other layout."""
-
-    layoutType: Literal["Handout"]
-    handout: _Handout
-    printSlideNumbers: bool
-    printComments: bool
-    printFrameSlide: bool
-
-
-class AccessPermissions(TypedDict, total=False):
-    """What a reader may do with a PDF."""
-
-    printDocument: bool
-    modifyContent: bool
-    copyTextAndGraphics: bool
-    addOrModifyFields: bool
-    fillExistingFields: bool
-    extractTextAndGraphics: bool
-    assembleDocument: bool
-    highQualityPrint: bool
+from airflow_provider_docconv.services.slides_export_parts import (
+    AccessPermissions,
+    BwConversionMode,
+    Compliance,
+    CompressionLevel,
+    Flavor,
+    FontFallbackRule,
+    FontSubstRule,
+    HandoutLayoutingOptions,
+    NotesCommentsLayoutingOptions,
+    PixelFormat,
+    TransitionType,
+)
 
 
 class ExportOptions(TypedDict, total=False):
@@ -109,7 +41,7 @@ class PdfExportOptions(ExportOptions, total=False):
 
     textCompression: Literal["None", "Flate"]
     embedFullFonts: bool
-    compliance: _Compliance
+    compliance: Compliance
     sufficientResolution: float
     jpegQuality: int
     drawSlidesFrame: bool
@@ -141,7 +73,7 @@ class PptxExportOptions(ExportOptions, total=False):
 
     conformance: Literal["Ecma376", "Iso29500Transitional", "Iso29500Strict"]
     zip64Mode: Literal["Never", "IfNecessary", "Always"]
-    compressionLevel: _CompressionLevel
+    compressionLevel: CompressionLevel
     refreshThumbnail: bool
 
 
@@ -174,7 +106,7 @@ class MarkdownExportOptions(ExportOptions, total=False):
     """For md."""
 
     exportType: Literal["Sequential", "TextOnly", "Visual"]
-    flavor: _Flavor
+    flavor: Flavor
     newLineType: Literal["Windows", "Unix", "Mac"]
     imagesSaveFolderName: str
     showSlideNumber: bool
@@ -233,7 +165,7 @@ class VideoExportOptions(ExportOptions, total=False):
     """For mpeg4."""
 
     slidesTransitionDuration: int
-    transitionType: _TransitionType
+    transitionType: TransitionType
     transitionDuration: int
     videoResolutionType: Literal["FullHD", "SD", "HD", "QHD"]
 
@@ -267,6 +199,6 @@ class TiffExportOptions(ImageExportOptionsBase, total=False):
     dpiX: int
     dpiY: int
     showHiddenSlides: bool
-    pixelFormat: _PixelFormat
+    pixelFormat: PixelFormat
     slidesLayoutOptions: NotesCommentsLayoutingOptions | HandoutLayoutingOptions
-    bwConversionMode: _BwConversionMode
+    bwConversionMode: BwConversionMode

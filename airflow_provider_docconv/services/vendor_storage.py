@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from airflow_provider_docconv.services.bodies import FilePart, MultipartBody
 from airflow_provider_docconv.services.documents import Document, StoredDocument
-from airflow_provider_docconv.services.errors import DocumentRejected
+from airflow_provider_docconv.services.errors import DocumentRejected, ResultNotFound, UnexpectedReply
 from airflow_provider_docconv.services.messages import Flow, Request, find_message, query
+from airflow_provider_docconv.services.operations import whole_number
 from airflow_provider_docconv.services.replies import require_success
 from airflow_provider_docconv.services.results import ResultFile
 
@@ -85,8 +87,63 @@ class VendorStorage:
 
         :raises DocConvError: if the service did not answer that
         """
+        return (yield from self._look(stored)).get("exists") is True
+
+    def find(self, stored: StoredDocument, operation_id: str | None = None) -> Flow[list[ResultFile]]:
+        """
+        Find what an operation has saved: a file, or all files of a folder if the path ends with ``/``.
+
+        Where there is no such file, it is looked for with ``.zip`` at its end: Aspose.Slides Cloud appends that where
+        a format has a file per slide (documentation).
+
+        :param stored: where it lies
+        :param operation_id: the operation that made it, if it is known
+        :raises ResultNotFound: if there is nothing
+        :raises DocConvError: if the service did not answer that
+        """
+        if stored.path.endswith("/"):
+            files = yield from self._list(stored, operation_id)
+        else:
+            files = yield from self._find_file(stored, operation_id)
+        if files:
+            return files
+        raise ResultNotFound(
+            f"{self.label} has no {'files in' if stored.path.endswith('/') else 'file'} {stored.path!r} "
+            f"in its {stored.storage or 'default'} storage",
+            operation_id=operation_id,
+        )
+
+    def _find_file(self, stored: StoredDocument, operation_id: str | None) -> Flow[list[ResultFile]]:
+        for path in (stored.path, f"{stored.path}.zip"):
+            candidate = StoredDocument(path, stored.storage)
+            found = yield from self._look(candidate)
+            if found.get("exists") is True and not found.get("isFolder"):
+                return [self.file(candidate, operation_id, candidate.name)]
+        return []
+
+    def _list(self, stored: StoredDocument, operation_id: str | None) -> Flow[list[ResultFile]]:
+        folder = StoredDocument(stored.path.rstrip("/"), stored.storage)
+        reply = yield Request("GET", self._path(self.root, "folder", folder), self._named(folder), _JSON)
+        if reply.status == 404:
+            return []
+        listed = require_success(reply, self.label).json_object(self.label).get("value")
+        files = []
+        for entry in listed if isinstance(listed, list) else []:
+            lower = {str(key).lower(): value for key, value in entry.items()} if isinstance(entry, dict) else {}
+            name = lower.get("name")
+            if lower.get("isfolder") or not name:
+                continue
+            if not isinstance(name, str) or name in (".", "..") or "/" in name or "\\" in name:
+                # A cleanup deletes what is listed here.
+                raise UnexpectedReply(f"{self.label} lists a file whose name leads out of its folder")
+            file = StoredDocument(f"{folder.path}/{name}", folder.storage)
+            files.append(self.file(file, operation_id, name, whole_number(lower.get("size")) or None))
+        # So that the second slide comes before the tenth.
+        return sorted(files, key=lambda file: (len(file.name or ""), file.name or ""))
+
+    def _look(self, stored: StoredDocument) -> Flow[dict[str, Any]]:
         reply = yield Request("GET", self._path(self.root, "exist", stored), self._named(stored), _JSON)
-        return require_success(reply, self.label).json_object(self.label).get("exists") is True
+        return require_success(reply, self.label).json_object(self.label)
 
     def _delete(self, request: Request) -> Flow[None]:
         reply = yield request

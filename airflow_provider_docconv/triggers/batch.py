@@ -11,7 +11,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_docconv.batch.events import Watched
 from airflow_provider_docconv.exceptions import DeadlineExceeded, DocConvError
-from airflow_provider_docconv.hooks.docconv import async_client
+from airflow_provider_docconv.hooks.asynchronous import async_client
 from airflow_provider_docconv.services.operations import Operation
 from airflow_provider_docconv.waiting import FAULT_TOLERANCE, Pace, Wait
 from airflow_provider_docconv.watching import watch

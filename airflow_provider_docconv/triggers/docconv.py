@@ -12,7 +12,7 @@ from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from airflow_provider_docconv.exceptions import DocConvError, serialize
-from airflow_provider_docconv.hooks.docconv import async_client
+from airflow_provider_docconv.hooks.asynchronous import async_client
 from airflow_provider_docconv.intervention import was_ended
 from airflow_provider_docconv.services.cancellation import give_up
 from airflow_provider_docconv.services.operations import Operation, OperationState, given_operation_id

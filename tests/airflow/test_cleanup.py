@@ -121,6 +121,13 @@ def test_whether_there_is_anything_to_delete(name: str, there: bool) -> None:
     assert [(each.method, each.query) for each in requests] == ([("DELETE", {"id": "op-1"})] if there else [])
 
 
+def test_a_folder_of_ours_is_deleted_once() -> None:
+    service = SERVICES["groupdocs_conversion"]()
+    _, files = play(service.results("op-1"), reply(stored(f"docconv/{KEY}/a.pdf", f"docconv/{KEY}/b.pdf", "out/c.pdf")))
+    requests, _ = play(service.clean_up("op-1", files), reply(), reply())
+    assert [each.path.partition("/storage/")[2] for each in requests] == ["file/out%2Fc.pdf", f"folder/docconv%2F{KEY}"]
+
+
 @pytest.mark.parametrize(("status", "fails"), [(200, False), (204, False), (404, False), (500, True), (403, True)])
 def test_what_is_gone_already_is_deleted(status: int, fails: bool) -> None:
     service = SERVICES["groupdocs_conversion"]()

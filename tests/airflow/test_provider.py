@@ -134,3 +134,15 @@ def test_a_dag_file_loads_next_to_nothing(module: str) -> None:
     strangers = {name.partition(".")[0] for name in new} - {"airflow_provider_docconv", "airflow"}
     assert not strangers & {"requests", "aiohttp", "urllib3", "fsspec", "s3fs", "botocore", "sqlalchemy", "pendulum"}
     assert not any(".client" in name or ".services" in name or ".sandbox" in name for name in new)
+
+
+def test_a_triggers_module_loads_next_to_nothing_in_the_triggerers_loop() -> None:
+    new = loaded(
+        "airflow.triggers.base, airflow.providers.common.compat.sdk", "airflow_provider_docconv.triggers.docconv"
+    )
+    strangers = {name.partition(".")[0] for name in new} - {"airflow_provider_docconv", "airflow"}
+    assert not strangers & {"requests", "aiohttp", "urllib3", "ssl", "fsspec", "sqlalchemy", "pendulum"}
+    inner = {
+        name.removeprefix("airflow_provider_docconv.") for name in new if ".client." in name or ".services." in name
+    }
+    assert inner == {"client.promises", "services.cancellation", "services.errors", "services.operations"}

@@ -175,19 +175,20 @@ def test_a_lost_reply_to_a_split_is_not_repeated(deck: str, monkeypatch: pytest.
         assert len(server.calls) == 1
 
 
-def test_a_batch_does_not_save_all_of_its_results_under_one_name(
-    deck: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("service", "option"), [("aspose_slides", "outPath"), ("groupdocs_conversion", "outputPath")])
+def test_a_batch_does_not_have_its_results_replace_each_other(
+    service: str, option: str, deck: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Hostile(Answer(b"op-1")) as server:
-        connect(monkeypatch, server.url)
+        connect(monkeypatch, server.url, service)
         batch = ConvertDocumentsOperator(
             task_id="t",
             source=deck,
             target_format="pdf",
             conn_id="docs",
             destination=f"file://{tmp_path}/out/",
-            options={"outPath": "out/all.pdf"},
+            options={option: "out/"},
         )
-        with pytest.raises(InvalidOptions, match="outPath would save all results of a batch under one name"):
+        with pytest.raises(InvalidOptions, match=f"{option} would have the results of a batch replace each other"):
             batch.execute(context(Store()))
         assert not server.calls

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import os
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,7 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hostile import Answer, Hostile
 
+from airflow_provider_docconv.client.asynchronous import shared_async_client
 from airflow_provider_docconv.client.blocking import Client
+from airflow_provider_docconv.client.trust import tls_context
 from airflow_provider_docconv.services.errors import TLSFailed
 
 RUNNING = Answer({"status": "Started"})
@@ -121,3 +125,45 @@ def test_both_clients_trust_the_authorities_of_the_environment(
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
     assert carrier(server.url).status().word == "Started"
+
+
+def test_connections_share_the_context_of_a_file_until_it_is_replaced(authority: Path) -> None:
+    one, other = (settings_for(f"https://{host}", verify=str(authority)) for host in ("one.test", "other.test"))
+    context = tls_context(one)
+    assert tls_context(other) is context
+    os.utime(authority, ns=(0, 0))
+    assert tls_context(one) is not context
+
+
+def test_each_who_waits_for_a_file_that_is_no_use_gets_an_error_of_its_own(tmp_path: Path) -> None:
+    settings = settings_for("https://one.test", verify=str(tmp_path / "missing.pem"))
+
+    async def enter() -> object:
+        try:
+            async with shared_async_client(settings):
+                return None
+        except TLSFailed as error:
+            return error
+
+    async def all_of_them() -> list[object]:
+        return await asyncio.gather(*(enter() for _ in range(3)))
+
+    errors = asyncio.run(all_of_them())
+    assert {type(error) for error in errors} == {TLSFailed}
+    assert len({id(error) for error in errors}) == 3
+
+
+def test_who_gives_up_while_the_context_is_made_takes_nobody_along(server: Hostile, authority: Path) -> None:
+    settings = settings_for(server.url, verify=str(authority))
+
+    async def ask() -> str:
+        async with shared_async_client(settings) as client:
+            return (await client.run(client.service.status("op-1"))).word
+
+    async def first_gives_up() -> str:
+        first, second = asyncio.create_task(ask()), asyncio.create_task(ask())
+        await asyncio.sleep(0)
+        first.cancel()
+        return await second
+
+    assert asyncio.run(first_gives_up()) == "Started"

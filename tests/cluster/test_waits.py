@@ -100,7 +100,9 @@ def waits(airflow: LocalAirflow, standin: StandIn, tmp_path_factory: pytest.Temp
     canceled = [wait for wait in found.values() if "canceled" in wait.cell.promise]
     wait_until(lambda: all(wait.told(standin)["canceled"] for wait in canceled), "Cancelling", 180, pause=2)
     for wait in found.values():
-        if wait.cell.event == "cleared":
+        if wait.cell.promise != "waits on":
+            wait.run.wait(timeout=180)
+        elif wait.cell.event == "cleared":
             wait.run.wait_for("wait", "running" if wait.cell.way == "plain" else "deferred", timeout=120)
     standin.finish()
     for wait in found.values():

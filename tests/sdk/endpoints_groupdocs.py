@@ -112,6 +112,12 @@ GROUPDOCS: Cases = {
             stored("delete_folder", StoredDocument("in dir/old", "MyStorage")),
         )
     ],
+    "GET /v2.0/conversion/storage/folder/{path}": [
+        (
+            lambda api: api.folders.get_files_list(groupdocs.GetFilesListRequest("in dir/old", "MyStorage")),
+            stored("find", StoredDocument("in dir/old/", "MyStorage")),
+        )
+    ],
     "GET /v2.0/conversion/storage/exist/{path}": [
         (
             lambda api: api.storage.object_exists(groupdocs.ObjectExistsRequest("in dir/letter.docx", "MyStorage")),

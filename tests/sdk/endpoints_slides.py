@@ -178,6 +178,12 @@ SLIDES: Cases = {
             stored("delete_folder", StoredDocument("in/my dir", "MyStore")),
         )
     ],
+    "GET /v3.0/slides/storage/folder/{path}": [
+        (
+            lambda api: SlidesApi(api.api_client.configuration).get_files_list("in/my dir", "MyStore"),
+            stored("find", StoredDocument("in/my dir/", "MyStore")),
+        )
+    ],
     "GET /v3.0/slides/storage/exist/{path}": [
         (
             lambda api: SlidesApi(api.api_client.configuration).object_exists("in/dir/My Pres.pptx", "MyStore"),

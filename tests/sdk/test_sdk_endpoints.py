@@ -55,7 +55,7 @@ def answer(seen: Seen) -> Answer:
         {
             **{"id": ID, "status": "Finished", "method": "Convert"},
             **{"taskStatus": "Completed", "responseStatusCode": "Ok", "results": results},
-            **{"uploaded": ["x"], "errors": [], "exists": True, "isFolder": False},
+            **{"uploaded": ["x"], "errors": [], "exists": True, "isFolder": False, "value": [{"name": "a.pdf"}]},
         }
     )
 

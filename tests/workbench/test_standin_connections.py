@@ -22,28 +22,36 @@ from workbench.standin import StandIn
 from workbench.standin.tokens import new_token
 
 
-@pytest.mark.parametrize("latency", ["0", "0.3"])
-def test_a_client_that_is_gone_has_lost_the_reply(latency: str, tmp_path: Path) -> None:
-    with standing_in(tmp_path, "--latency", latency) as standin:
+@pytest.fixture(params=["http", "https"])
+def tls(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
+    return tmp_path / "tls" if request.param == "https" else None
+
+
+# Under TLS a client that closes just before the reply counts as one that has heard it: so only after a pause.
+@pytest.mark.parametrize(("secure", "latency"), [(False, "0"), (False, "0.3"), (True, "0.3")])
+def test_a_client_that_is_gone_has_lost_the_reply(secure: bool, latency: str, tmp_path: Path) -> None:
+    with standing_in(tmp_path, "--latency", latency, tls=tmp_path / "tls" if secure else None) as standin:
         with open_socket(standin) as connection:
             connection.sendall(request_of(DECK))
         operations = wait_for_silence(standin)["operations"]
         assert (operations["created"], operations["lost"], operations["lost_by_client"]) == (1, 1, 1)
 
 
-def test_a_client_that_ends_with_the_reply_unread_has_lost_it(standin: StandIn) -> None:
-    with open_socket(standin) as connection:
-        connection.sendall(request_of(DECK))
-        select.select([connection], [], [], 60)
-    assert wait_for_silence(standin)["operations"]["lost_by_client"] == 1
+def test_a_client_that_ends_with_the_reply_unread_has_lost_it(tls: Path | None, tmp_path: Path) -> None:
+    with standing_in(tmp_path, tls=tls) as standin:
+        with open_socket(standin) as connection:
+            connection.sendall(request_of(DECK))
+            select.select([connection], [], [], 60)
+        assert wait_for_silence(standin)["operations"]["lost_by_client"] == 1
 
 
-def test_a_client_that_reads_the_reply_has_heard_it(standin: StandIn) -> None:
-    with open_socket(standin) as connection:
-        connection.sendall(request_of(DECK))
-        assert connection.recv(65536).startswith(b"HTTP/1.1 201")
-    operations = wait_for_silence(standin)["operations"]
-    assert (operations["created"], operations["lost"]) == (1, 0)
+def test_a_client_that_reads_the_reply_has_heard_it(tls: Path | None, tmp_path: Path) -> None:
+    with standing_in(tmp_path, tls=tls) as standin:
+        with open_socket(standin) as connection:
+            connection.sendall(request_of(DECK))
+            assert connection.recv(65536).startswith(b"HTTP/1.1 201")
+        operations = wait_for_silence(standin)["operations"]
+        assert (operations["created"], operations["lost"]) == (1, 0)
 
 
 def test_a_start_that_never_comes_whole_creates_nothing(standin: StandIn) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import select
 import ssl
 import stat
 from collections.abc import Iterator
@@ -17,8 +16,6 @@ from standin_calls import (
     DECK,
     SCAN,
     ask,
-    open_socket,
-    request_of,
     sha256,
     standing_in,
     start,
@@ -124,26 +121,3 @@ def test_a_fault_resets_the_connection(tmp_path: Path) -> None:
     options = ("--faults", "1", "--fault-kinds", "reset")
     with standing_in(tmp_path, *options, tls=tmp_path / "tls") as standin, pytest.raises(ConnectionResetError):
         ask(standin, "POST", "/connect/token", b"")
-
-
-def test_a_client_that_is_gone_has_lost_the_reply(tmp_path: Path) -> None:
-    with standing_in(tmp_path, "--latency", "0.3", tls=tmp_path / "tls") as standin:
-        with open_socket(standin) as connection:
-            connection.sendall(request_of(DECK))
-        operations = wait_for_silence(standin)["operations"]
-        assert (operations["created"], operations["lost"], operations["lost_by_client"]) == (1, 1, 1)
-
-
-def test_a_client_that_ends_with_the_reply_unread_has_lost_it(standin: StandIn) -> None:
-    with open_socket(standin) as connection:
-        connection.sendall(request_of(DECK))
-        select.select([connection], [], [], 60)
-    assert wait_for_silence(standin)["operations"]["lost_by_client"] == 1
-
-
-def test_a_client_that_reads_the_reply_has_heard_it(standin: StandIn) -> None:
-    with open_socket(standin) as connection:
-        connection.sendall(request_of(DECK))
-        assert connection.recv(65536).startswith(b"HTTP/1.1 201")
-    operations = wait_for_silence(standin)["operations"]
-    assert (operations["created"], operations["lost"]) == (1, 0)

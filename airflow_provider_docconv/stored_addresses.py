@@ -1,0 +1,38 @@
+"""Addresses in the storages of the conversion services: ``aspose-slides://storage/path``."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, unquote
+
+from airflow_provider_docconv.hooks.fields import ConnectionType
+from airflow_provider_docconv.services.documents import StoredDocument
+
+
+def read_stored(uri: str, service: ConnectionType) -> StoredDocument | None:
+    """
+    Read an address in a service's storage; None if it is one of something else.
+
+    The path may be empty, and ends with ``/`` for a folder.
+
+    :param uri: the address; no storage name is the default one
+    :param service: the type of the connection to the service
+    """
+    scheme, found, rest = uri.partition("://")
+    if not found or scheme != _scheme(service):
+        return None
+    storage, _, path = rest.partition("/")
+    return StoredDocument(unquote(path).lstrip("/"), unquote(storage) or None)
+
+
+def write_stored(stored: StoredDocument, service: ConnectionType) -> str:
+    """
+    Write the address that :func:`read_stored` reads.
+
+    :param stored: where it lies
+    :param service: the type of the connection to the service
+    """
+    return f"{_scheme(service)}://{quote(stored.storage or '', safe='')}/{quote(stored.path)}"
+
+
+def _scheme(service: ConnectionType) -> str:
+    return service.name.replace("_", "-")

@@ -1,0 +1,95 @@
+"""
+Nothing blocks the triggerer's loop, from the first import to the last event.
+
+A loop lags for as long as one of its turns takes. By the clock that says little on a machine that others use, too. So
+each turn's processor time is measured, which is what a turn takes where nobody disturbs it; and what waits without
+using the processor is found by what it does: it sleeps, looks up a name, or reads from a socket until something comes.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flows import document
+
+from airflow_provider_docconv.client.blocking import Client
+from airflow_provider_docconv.client.settings import Settings
+from workbench.environment import ROOT, program_environment
+from workbench.standin import StandIn
+
+PROGRAM = Path(__file__).with_name("waiting_program.py")
+LONGEST = 0.02
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[StandIn]:
+    options = ("--seconds", "5", "--spread", "0.5")
+    with StandIn(tmp_path / "standin.log", *options, tls=tmp_path / "tls") as standin:
+        standin.wait_until_healthy()
+        yield standin
+
+
+@pytest.fixture
+def wait(service: StandIn, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Wait for so many operations in a process of its own, and return what was found."""
+
+    def run(count: int, *fault: str) -> dict[str, Any]:
+        operations, found = tmp_path / "operations.json", tmp_path / "found.json"
+        operations.write_text(json.dumps(start(service, count)))
+        extra = {"verify": str(service.authority)}
+        login = {"login": "standin", "password": "of-the-stand-in"}
+        connection = {"conn_type": "aspose_slides", "host": service.url, "extra": extra, **login}
+        environment = program_environment(
+            PYTHONPATH=str(ROOT),
+            AIRFLOW_HOME=str(tmp_path / "airflow"),
+            AIRFLOW_CONN_DOCS=json.dumps(connection),
+            STANDIN=f"{service.url}/standin/health",
+            TMPDIR=str(tmp_path),
+        )
+        # As pip does with what it installs: Airflow imports a trigger's module in its loop.
+        compiling = [sys.executable, "-m", "compileall", "-q", str(ROOT / "airflow_provider_docconv")]
+        subprocess.run(compiling, env=environment, check=True)
+        with (tmp_path / "log").open("w") as log:
+            command = [sys.executable, str(PROGRAM), str(operations), str(found), *fault]
+            subprocess.run(command, env=environment, stdout=log, stderr=log, check=True, timeout=300)
+        told: dict[str, Any] = json.loads(found.read_text())
+        return told
+
+    return run
+
+
+def start(service: StandIn, count: int) -> list[str]:
+    client = Client(Settings("aspose_slides", "standin", "of-the-stand-in", service.url, verify=str(service.authority)))
+
+    def one(_: int) -> str:
+        return client.run(client.service.start(document(), "pdf", {}))
+
+    with ThreadPoolExecutor(8) as threads:
+        return list(threads.map(one, range(count)))
+
+
+def test_a_thousand_waits_never_block_the_loop(wait: Callable[..., dict[str, Any]], service: StandIn) -> None:
+    found = wait(1000)
+    assert found["ended"] == {"succeeded": 1000}
+    assert found["blocking"] == {}
+    assert found["longest"] <= LONGEST
+    account = service.stats(sources=False)
+    # One login is the test's own.
+    assert account["calls"]["token"] == 2
+    assert account["polls"]["total"] >= 1000
+
+
+@pytest.mark.parametrize(
+    ("fault", "event"), [("sleep", "time.sleep"), ("requests", "socket.readinto"), ("computation", None)]
+)
+def test_what_blocks_the_loop_is_found(wait: Callable[..., dict[str, Any]], fault: str, event: str | None) -> None:
+    found = wait(3, fault)
+    assert found["ended"] == {"succeeded": 3}
+    assert (event in found["blocking"]) if event else (found["longest"] > LONGEST)
