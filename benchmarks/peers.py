@@ -59,7 +59,22 @@ async def one_httpx_client(authority: str, headers: dict[str, str]) -> AsyncIter
         yield ask
 
 
+@asynccontextmanager
+async def one_session(authority: str, headers: dict[str, str]) -> AsyncIterator[Ask]:
+    """Share one session of aiohttp among all, and do nothing else: the floor of what this provider can come to."""
+    tls = ssl.create_default_context(cafile=authority)
+    connector = aiohttp.TCPConnector(ssl=tls, limit=20)
+    async with aiohttp.ClientSession(headers=headers, connector=connector) as session:
+
+        async def ask(url: str) -> str:
+            async with session.get(url) as response:
+                return str((await response.json())["status"])
+
+        yield ask
+
+
 PEERS = {
+    "aiohttp, one bare session": one_session,
     "aiohttp, a session per poll": session_per_poll,
     "requests in threads": requests_in_threads,
     "one httpx.AsyncClient": one_httpx_client,
