@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG
 from hostile import Answer, Hostile
 from pptx import Presentation
 from stage import SECRET, Store, connect, context, wait
