@@ -61,7 +61,7 @@ async def listings(folder: str, destination: str, poll_interval: float) -> Async
 def _list(folder: str, destination: str) -> Listing:
     try:
         return {found.relative: f"{found.size} {found.version}" for found in list_folder(folder, destination)}
-    except Exception:
+    except Exception:  # Raised again; the stores' drivers raise errors of their own kinds.
         # A connection that was wrong may have been corrected since.
         forget_store(folder)
         raise

@@ -71,7 +71,9 @@ def test_a_file_that_was_cut_off(content: bytes, share: float) -> None:
 
 @pytest.mark.parametrize("content", [b"plain text", b"GIF89a", b"II*\0", b"{\\rtf1", b"<p>", b"\xd0\xcf\x11\xe0", b""])
 def test_of_other_kinds_no_end_is_known(content: bytes) -> None:
-    inspect(content).require_whole()
+    inspection = inspect(content)
+    inspection.require_whole()
+    assert inspection.size == len(content)
 
 
 def test_a_djvu_file_that_ends_in_its_header() -> None:

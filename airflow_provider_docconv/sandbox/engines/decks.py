@@ -30,8 +30,7 @@ def open_deck(document: Path) -> Presentation:
         raise ConversionError(Cause.UNSUPPORTED, f"Merging and splitting need python-pptx ({remedy}).") from error
     try:
         return pptx.Presentation(str(document))
-    except Exception as error:
-        # It reads hostile archives and XML without checks: whatever it trips over, it is this.
+    except Exception as error:  # It reads hostile archives and XML without checks: whatever it trips over, it is this.
         raise ConversionError(Cause.DAMAGED, f"The document is damaged: {error}") from error
 
 

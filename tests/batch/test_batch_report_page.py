@@ -1,0 +1,153 @@
+"""What a report's page says of the documents and of the night."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pages import PLAIN, STATES, SUMMARY, page
+
+
+def test_an_error_of_several_lines_is_one() -> None:
+    assert (
+        page(replace(PLAIN, state="failed", error="one\n  two\tthree"))
+        .body_rows("to-do")[0][2]
+        .startswith("One two three")
+    )
+
+
+def test_a_text_without_end_is_shortened_but_keeps_its_end() -> None:
+    (cells,) = page(replace(PLAIN, source="s3://b/" + "x" * 100_000 + ".pptx")).body_rows("delivered")
+    assert cells[0].startswith("s3://b/xxx")
+    assert ".pptx" in cells[0]
+    assert len(cells[0]) < 2000
+
+
+def test_each_document_is_in_its_table() -> None:
+    seen = page(*(replace(PLAIN, state=state, source=f"s3://bucket/{state}.pptx") for state in reversed(STATES)))
+    names = {section: [cells[0].split(" ")[0] for cells in seen.body_rows(section)] for section in seen.rows}
+    assert names == {
+        "lost-replies": [],
+        "to-do": [f"s3://bucket/{state}.pptx" for state in ("rejected", "failed", "unfinished")],
+        "delivered": ["s3://bucket/delivered.pptx"],
+        "skipped": ["s3://bucket/skipped.pptx"],
+    }
+    assert seen.body_rows("to-do")[0][1:] == [
+        "rejected",
+        "The service refused the document DocumentRejected",
+        "Repair it",
+    ]
+    assert seen.body_rows("delivered")[0][1:] == ["s3://bucket/pdf/quarter.pdf", "1.2 MB", "1 min 03 s", "0123456789ab"]
+    assert ("code", "title", "0123456789abcdef" * 4) in seen.attributes
+    assert "1 document needs a person, the next try or night converts 2 more." in seen.text
+    assert ("details", "open", "") not in seen.attributes
+
+
+def test_the_operation_of_a_document_to_do_is_named() -> None:
+    assert "operation operation-1" in page(replace(PLAIN, state="failed")).body_rows("to-do")[0][0]
+
+
+@pytest.mark.parametrize(("operation_id", "said"), [("7", "Still at the service when"), (None, "Not begun when")])
+def test_an_unfinished_document_says_how_far_it_came(operation_id: str | None, said: str) -> None:
+    line = replace(PLAIN, state="unfinished", operation_id=operation_id, error=None, error_type=None, remedy=None)
+    assert page(line).body_rows("to-do")[0][2].startswith(said)
+
+
+def test_a_state_of_a_later_version_is_not_lost() -> None:
+    assert [cells[1] for cells in page(replace(PLAIN, state="parked")).body_rows("to-do")] == ["parked"]
+
+
+def test_each_of_several_results_has_a_row() -> None:
+    results = [{"uri": f"s3://bucket/page-{number}.png", "size": number, "sha256": "ab"} for number in (2, 3, 4)]
+    rows = page(replace(PLAIN, results=results)).body_rows("delivered")
+    assert [cells[1:3] for cells in rows] == [
+        [f"s3://bucket/page-{number}.png", f"{number} bytes"] for number in (2, 3, 4)
+    ]
+    assert [bool(cells[0]) for cells in rows] == [True, False, False]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_lost_reply_is_noticed_in_every_state(state: str) -> None:
+    lost = replace(PLAIN, state=state, source="s3://bucket/lost.pptx")
+    seen = page(replace(PLAIN, lost_replies=0), lost)
+    assert "lost-replies" in seen.rows
+    assert "may have been paid twice" in seen.text
+    notice = seen.text.partition("The reply to one start never came")[2].partition("To do")[0]
+    assert "s3://bucket/lost.pptx" in notice
+    assert "quarter.pptx" not in notice
+
+
+def test_without_a_lost_reply_there_is_no_notice() -> None:
+    seen = page(*(replace(PLAIN, state=state, lost_replies=0) for state in STATES))
+    assert "lost-replies" not in seen.rows
+    assert "paid twice" not in seen.text
+
+
+def test_the_top_sums_up_the_night() -> None:
+    text = page(PLAIN).text
+    for words in (
+        "Began 2026-11-24 02:00:00 UTC, took 5 min 12 s",
+        "Nothing is left to do.",
+        "1.5 GB",
+        "1.0 MB",
+        "1,807 197 start, 1,610 status",
+        "This report: s3://bucket/pdf/report.html",
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize("key", [*SUMMARY, None])
+def test_any_key_of_the_summary_may_be_missing(key: str | None) -> None:
+    assert len(page(PLAIN, summary={k: v for k, v in SUMMARY.items() if key and k != key}).body_rows("delivered")) == 1
+
+
+@pytest.mark.parametrize("odd", [None, math.nan, math.inf, -1, "<b>", [], {}, 10**400])
+def test_an_odd_summary_breaks_nothing(odd: Any) -> None:
+    for summary in (dict.fromkeys(SUMMARY, odd), {**SUMMARY, "calls": {"start": odd}}):
+        seen = page(PLAIN, summary=summary)
+        assert ("b",) in seen.skeleton
+        assert not re.search(r"nan|inf\b", seen.text, re.IGNORECASE)
+
+
+def test_an_empty_batch_is_said_to_be_one() -> None:
+    seen = page(summary={})
+    assert "There were no documents." in seen.text
+    assert not any(seen.rows.values())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "0.0 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (59.6, "1 min 00 s"),
+        (3725, "1 h 02 min"),
+        (math.nan, "–"),
+        (None, "–"),
+    ],
+)
+def test_durations_are_short(seconds: float | None, shown: str) -> None:
+    assert page(replace(PLAIN, seconds_at_service=seconds)).body_rows("delivered")[0][3] == shown
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999_499, "999 kB"),
+        (999_500, "1.0 MB"),
+        (2**59, "576 PB"),
+        (999, "999 bytes"),
+        (1000, "1.0 kB"),
+        (10_000, "10 kB"),
+        (2_345_678, "2.3 MB"),
+        (None, "–"),
+    ],
+)
+def test_sizes_are_short(size: int | None, shown: str) -> None:
+    assert page(replace(PLAIN, results=[{"uri": "u", "size": size}])).body_rows("delivered")[0][2] == shown
