@@ -14,8 +14,10 @@ import requests
 
 from tests.dags.planted import CLIENT_SECRET, DOCUMENT_PASSWORD
 from workbench import authoring
-from workbench.airflow import Airflow
+from workbench.cluster import LocalAirflow, migrated
+from workbench.debian import NotInstalled
 from workbench.environment import DAGS, ROOT
+from workbench.postgres import Postgres
 from workbench.run import Run
 from workbench.sandbox import CONNECTIONS, Sandbox
 from workbench.table import table
@@ -39,12 +41,23 @@ def sandbox(home: Path) -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def airflow(home: Path, sandbox: Sandbox) -> Iterator[Airflow]:
+def postgres(home: Path) -> Iterator[Postgres]:
+    # SQLite turns a write away when another one came first, which on a busy machine happens to a Clear, too.
+    try:
+        server = Postgres(home.parent / "postgres", migrated())
+    except NotInstalled as error:
+        pytest.skip(str(error))
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def airflow(home: Path, sandbox: Sandbox, postgres: Postgres) -> Iterator[LocalAirflow]:
     folder = home.parent / "dags"
     folder.mkdir()
     for file in (*DAGS.glob("*.py"), *(Path(__file__).parent / "dag_files").glob("*.py")):
         (folder / file.name).write_text(file.read_text())
-    with Airflow(home, folder) as airflow:
+    with LocalAirflow(home, folder, postgres, parallelism=8) as airflow:
         for conn_id, conn_type in CONNECTIONS.items():
             airflow.connect(conn_id, conn_type, host=sandbox.url, login="sandbox", password=CLIENT_SECRET)
         airflow.connect("document_password", "generic", password=DOCUMENT_PASSWORD)
@@ -83,7 +96,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def convert(airflow: Airflow, documents: Path, tmp_path: Path) -> Callable[..., Run]:
+def convert(airflow: LocalAirflow, documents: Path, tmp_path: Path) -> Callable[..., Run]:
     """Run one of the Dags for one document, and return the run when it has ended."""
 
     def run(dag_id: str, name: str, conn_id: str = "aspose_slides_default") -> Run:

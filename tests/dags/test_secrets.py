@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import re
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from tests.dags.planted import CLIENT_SECRET, DOCUMENT_PASSWORD
 from workbench.airflow import Airflow
+from workbench.postgres import Postgres
 from workbench.run import Run
 
 JWT = re.compile(rb"eyJ[\w-]{10,}\.(eyJ[\w-]{10,})\.[\w-]{10,}")
@@ -24,23 +25,29 @@ def trigger_rows() -> list[bytes]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def run(airflow: Airflow, documents: Path, tmp_path_factory: pytest.TempPathFactory, trigger_rows: list[bytes]) -> Run:
+def run(
+    airflow: Airflow,
+    postgres: Postgres,
+    documents: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    trigger_rows: list[bytes],
+) -> Run:
     """Convert an encrypted deck, and look at the trigger's row meanwhile; then let a wrong document fail."""
     outbox = tmp_path_factory.mktemp("secret")
     conf = {"source": f"file://{documents}/encrypted.pptx", "destination": f"file://{outbox}/"}
     run = airflow.run("encrypted", conf)
     run.wait_for("wait", "deferred")
-    trigger_rows += read_trigger_rows(airflow.home)
+    trigger_rows += read_trigger_rows(postgres, run)
     assert run.wait() == "success"
     failed = airflow.run("encrypted", {**conf, "source": f"file://{documents}/damaged.pptx"})
     assert failed.wait() == "failed"
     return run
 
 
-def read_trigger_rows(home: Path) -> list[bytes]:
-    with sqlite3.connect(home / "airflow.db") as database:
-        rows = database.execute("select classpath, kwargs from trigger").fetchall()
-    return [str(kwargs).encode() for classpath, kwargs in rows if "docconv" in classpath]
+def read_trigger_rows(postgres: Postgres, run: Run) -> list[bytes]:
+    query = "select kwargs from trigger join task_instance on trigger.id = trigger_id where run_id = :run_id"
+    with sqlalchemy.create_engine(postgres.url).connect() as database:
+        return [str(kwargs).encode() for (kwargs,) in database.execute(sqlalchemy.text(query), {"run_id": run.run_id})]
 
 
 def test_the_trigger_row_holds_the_operation_and_no_secret(trigger_rows: list[bytes], run: Run) -> None:
@@ -54,9 +61,14 @@ def test_the_rendered_fields_mask_the_password(run: Run) -> None:
     assert fields["options"] == {"password": "***"}
 
 
-def test_logs_database_and_results_hold_no_secret(airflow: Airflow, run: Run) -> None:
+def test_the_database_holds_no_secret(postgres: Postgres, run: Run) -> None:
+    dump = postgres.dump()
+    assert run.xcom("start").encode() in dump
+    assert_clean(dump, "the database")
+
+
+def test_logs_and_results_hold_no_secret(airflow: Airflow, run: Run) -> None:
     files = [file for file in left_behind(airflow.home) if file.name != "airflow.cfg"]
-    assert any(file.name == "airflow.db" for file in files)
     assert any("task_id=wait" in str(file) for file in files)
     for file in files:
         assert_clean(file.read_bytes(), str(file))
