@@ -109,20 +109,19 @@ class OperationSensor(BaseSensorOperator):
 
     def _timed_out(self) -> AirflowTaskTimeout:
         """Return the error of a wait that has met ``execution_timeout``, and give up what no retry waits on for."""
-        error = self._too_late()
-        error.what += " within execution_timeout"
+        error = self._too_late("within execution_timeout")
         error.remedy = "a retry goes on waiting for it"
         if self._ti.try_number > self._ti.max_tries:
             error.remedy = "raise execution_timeout and clear this task to go on waiting for it"
             self._give_up(error)
         return AirflowTaskTimeout(str(error))
 
-    def _too_late(self) -> DeadlineExceeded:
+    def _too_late(self, limit: str = "in time") -> DeadlineExceeded:
         from airflow_provider_docconv.exceptions import DeadlineExceeded
 
         label = self._hook.fields.label
         return DeadlineExceeded(
-            f"{label} has not ended the conversion in time", operation_id=self.operation_id, document=self.source
+            f"{label} has not ended the conversion {limit}", operation_id=self.operation_id, document=self.source
         )
 
     def _records(self, context: Context) -> WaitRecords | None:
