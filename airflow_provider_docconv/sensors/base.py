@@ -67,8 +67,11 @@ class OperationSensor(BaseSensorOperator):
         from airflow_provider_docconv.intervention import was_ended
         from airflow_provider_docconv.task_state import task_key
 
-        if was_ended(*task_key(self._ti)):
-            self._hook.give_up(self.operation_id)
+        try:
+            if was_ended(*task_key(self._ti)):
+                self._hook.give_up(self.operation_id)
+        except Exception as error:  # Whatever it is, the task ends; the log is the only place to tell it.
+            self.log.warning("Operation %s may go on, because it could not be cancelled: %s", self.operation_id, error)
 
     @contextmanager
     def _ends(self, context: Context) -> Iterator[None]:
