@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowSensorTimeout, PokeReturnValue, conf
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    PokeReturnValue,
+    conf,
+)
 
 from airflow_provider_docconv.links.docconv import ServiceLink
 from airflow_provider_docconv.sensors.base import OperationSensor
@@ -94,6 +100,7 @@ class ConversionSensor(OperationSensor):
             leave_out_workers(self, start=start_from_trigger)
         self._deadline = float("inf")
         self._poller: Poller | None = None
+        self._delay: float | None = None
 
     @classmethod
     def partial(cls, **kwargs: Any) -> OperatorPartial:
@@ -124,7 +131,8 @@ class ConversionSensor(OperationSensor):
         from airflow_provider_docconv.exceptions import task_errors
 
         with task_errors(self.source):
-            return PokeReturnValue(is_done=self._poll() is None, xcom_value=self.operation_id)
+            self._delay = self._poll()
+            return PokeReturnValue(is_done=self._delay is None, xcom_value=self.operation_id)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> str:
         """
@@ -162,11 +170,18 @@ class ConversionSensor(OperationSensor):
 
         try:
             result: str = super().execute(context)
-        except AirflowSensorTimeout as error:
-            if isinstance(error, DocConvError):
-                raise
-            raise self._too_late() from error
-        return result
+            return result
+        except AirflowSkipException as skip:
+            # What was to be skipped: before that happens, the operation is given up.
+            end = skip.__cause__
+        except AirflowSensorTimeout as timeout:
+            end = timeout if isinstance(timeout, DocConvError) else None
+        # Not while the other one is handled: each would be the other's cause, and Airflow's log goes round for ever.
+        raise end or self._too_late()
+
+    def _get_next_poke_interval(self, *_: object) -> float:
+        """Return the seconds until the next poll, where Airflow asks for them: in the reschedule mode."""
+        return self._delay or 0.0
 
     def _execute_deferrable(self, context: Context) -> str:
         began = self._begin(context)

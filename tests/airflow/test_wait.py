@@ -6,12 +6,11 @@ import importlib.util
 import json
 import re
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
@@ -170,15 +169,22 @@ def test_tolerance_is_a_span_of_time() -> None:
 
 @pytest.mark.parametrize("how", ["soft_fail", "never_fail"])
 @pytest.mark.parametrize(
-    "end",
-    [Answer({"status": "Failed"}), GONE, running("aspose_slides"), Answer(b"", 503)],
+    ("end", "words"),
+    [
+        (Answer({"status": "Failed"}), "could not convert"),
+        (GONE, "does not know"),
+        (running("aspose_slides"), "in time"),
+        (Answer(b"", 503), "HTTP 503"),
+    ],
     ids=["failed", "gone", "late", "unavailable"],
 )
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_failures_can_be_skips(how: str, end: Answer, deferrable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_can_be_skips_that_say_why(
+    how: str, end: Answer, words: str, deferrable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Hostile(running("aspose_slides"), end) as server:
         connect(monkeypatch, server.url)
-        with pytest.raises(AirflowSkipException):
+        with pytest.raises(AirflowSkipException, match=words):
             wait({"operation_id": "op-1", "timeout": 0.1, "fault_tolerance": 0.05, how: True}, deferrable=deferrable)
 
 
@@ -278,21 +284,6 @@ def test_an_event_that_nobody_knows(event: Any, monkeypatch: pytest.MonkeyPatch)
     sensor = ConversionSensor(task_id="t", conn_id="docs", operation_id="op-1")
     with pytest.raises(AirflowException, match="an event that nobody knows"):
         sensor.execute_complete(context(), event)
-
-
-def test_the_reschedule_mode(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("airflow.sdk", reason="Airflow before 3 asks its database for the first reschedule")
-
-    def first(_: object) -> datetime | None:
-        return None
-
-    with Hostile(running("aspose_slides"), Answer(b"", 502), Answer({"status": "Finished"})) as server:
-        connect(monkeypatch, server.url)
-        given = context(get_first_reschedule_date=first)
-        values = {"task_id": "t", "conn_id": "docs", "operation_id": "op-1", "mode": "reschedule"}
-        with pytest.raises(AirflowRescheduleException):
-            ConversionSensor(**values).execute(given)
-        assert ConversionSensor(**values).execute(given) == "op-1"
 
 
 @pytest.fixture
