@@ -56,7 +56,8 @@ class ConversionSensor(OperationSensor):
     :param deferrable: wait in the triggerer, without holding a worker
     :param start_from_trigger: wait in the triggerer from the beginning, without any worker (Airflow 3.3; before it, the
         same as ``deferrable``)
-    :param end_from_trigger: end a successful wait in the triggerer, without going back to a worker (Airflow 3.3)
+    :param end_from_trigger: end a successful wait in the triggerer, without going back to a worker (Airflow 3.3; before
+        it, the same as ``deferrable``)
     """
 
     template_fields: Sequence[str] = ("operation_id", "conn_id", "source")
@@ -72,8 +73,8 @@ class ConversionSensor(OperationSensor):
         poke_interval: timedelta | float = 2.0,
         max_wait: timedelta | float = 300.0,
         timeout: timedelta | float = _TIMEOUT,
-        fault_tolerance: float = 900.0,
-        grace: float = 3.0,
+        fault_tolerance: timedelta | float = 900.0,
+        grace: timedelta | float = 3.0,
         cancel_on_kill: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         start_from_trigger: bool = False,
@@ -90,9 +91,9 @@ class ConversionSensor(OperationSensor):
             timeout=timeout,
             **kwargs,
         )
-        self.fault_tolerance = fault_tolerance
-        self.grace = grace
-        self.deferrable = deferrable or start_from_trigger
+        self.fault_tolerance = _seconds(fault_tolerance)
+        self.grace = _seconds(grace)
+        self.deferrable = deferrable or start_from_trigger or end_from_trigger
         self.end_from_trigger = end_from_trigger
         if start_from_trigger or end_from_trigger:
             from airflow_provider_docconv.sensors.workerless import leave_out_workers
@@ -107,7 +108,7 @@ class ConversionSensor(OperationSensor):
         """
         Map the sensor.
 
-        :raises ValueError: if it is to start in the triggerer
+        :raises ValueError: if it is to start in the triggerer, or to end there and can't
         """
         if kwargs.get("start_from_trigger"):
             raise ValueError(
@@ -115,6 +116,10 @@ class ConversionSensor(OperationSensor):
                 "leave start_from_trigger out, or put the sensor into a mapped task group"
             )
         partial: OperatorPartial = super().partial(**kwargs)
+        if kwargs.get("end_from_trigger"):
+            from airflow_provider_docconv.sensors.workerless import refuse_worker
+
+            refuse_worker(kwargs["task_id"], "end_from_trigger", partial.kwargs)
         return partial
 
     def execute(self, context: Context) -> str:
@@ -263,4 +268,8 @@ class ConversionSensor(OperationSensor):
         """The longest time between two polls, in seconds."""
         # Older Airflows keep what they are given.
         longest: Any = self.max_wait
-        return longest.total_seconds() if isinstance(longest, timedelta) else float(longest)
+        return _seconds(longest)
+
+
+def _seconds(value: timedelta | float) -> float:
+    return value.total_seconds() if isinstance(value, timedelta) else float(value)
