@@ -261,7 +261,11 @@ class ConversionSensor(OperationSensor):
         return self._poller.poll()
 
     def _show(self, value: dict[str, Any]) -> None:
-        self._ti.xcom_push(key="progress", value=value)
+        try:
+            self._ti.xcom_push(key="progress", value=value)
+        except Exception as error:
+            # The wait is worth more than its picture.
+            self.log.warning("The XCom 'progress' could not be written: %s", error)
 
     @property
     def longest_interval(self) -> float:

@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     TaskDeferred,
 )
-from hostile import HTML, Answer, Hostile
+from hostile import HTML, Answer, Hostile, Seen, token
 from stage import SECRET, connect, context, fire, wait
 
 from airflow_provider_docconv import exceptions
@@ -276,6 +276,29 @@ def test_a_connection_that_was_deleted_meanwhile(monkeypatch: pytest.MonkeyPatch
     event = fire(ConversionTrigger(operation_id="op-1", conn_id="docs"))
     with pytest.raises(exceptions.ConnectionNotFound, match=r"^s3://b/a.pptx: Airflow finds no connection 'docs'"):
         sensor.execute_complete(context(), event)
+
+
+SECRETS = {"renewed": ("another-secret", None), "only revoked": (SECRET, exceptions.AuthenticationFailed)}
+
+
+@pytest.mark.parametrize(("secret", "error"), SECRETS.values(), ids=list(SECRETS))
+def test_a_secret_that_is_refused_meanwhile(
+    secret: str, error: type[Exception] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(seen: Seen) -> Answer:
+        if len(server.calls) == 1:
+            return running("aspose_slides")
+        if seen.headers["authorization"] == "Bearer token-1":
+            connect(monkeypatch, server.url, password=secret)
+            return Answer(b"", 401)
+        return Answer({"status": "Finished"})
+
+    logins = [token(1), Answer({"error": "invalid_client"}, 400), token(2)]
+    with Hostile(answer=answer, logins=logins) as server:
+        connect(monkeypatch, server.url)
+        event = fire(ConversionTrigger(operation_id="op-1", conn_id="docs", poll_interval=0.01))
+    assert len(server.logins) == (2 if error else 3)
+    assert event["error"]["type"] == error.__name__ if error else event["report"]["polls"] >= 2
 
 
 @pytest.mark.parametrize("event", [None, {}, {"status": "success"}])

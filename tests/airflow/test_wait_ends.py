@@ -198,6 +198,16 @@ def test_the_progress_ends_with_the_report(
     assert 0 <= progress["lost"] <= progress["seconds"]
 
 
+def test_a_wait_outlives_its_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(**_: object) -> None:
+        raise OSError("the bucket of the XComs is away")
+
+    given = context(Store(), xcom_push=away)
+    with Hostile(Answer(RUNNING), Answer(DONE)) as server:
+        connect(monkeypatch, server.url)
+        assert wait_to_the_end(given, deferrable=False) == "op-1"
+
+
 @pytest.fixture
 def trigger(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ConversionTrigger]:
     def make(**values: Any) -> ConversionTrigger:
