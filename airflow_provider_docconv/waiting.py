@@ -157,6 +157,11 @@ class Wait:
         """Return the seconds until the next poll, which is not after the deadline."""
         return max(0.0, min(self._pace.after(max(0.0, now - self._started), self._done), self._deadline - now))
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether the last poll was answered."""
+        return self.polls > 0 and self._failing_since is None
+
     def report(self, operation: Operation, now: float) -> WaitReport:
         """
         Tell what the wait came to.
