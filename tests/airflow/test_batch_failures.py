@@ -13,7 +13,7 @@ from hostile import Answer, Hostile, Seen, dead_url, token
 from nights import Night, calls
 from stage import connect
 
-from airflow_provider_docconv import exceptions
+from airflow_provider_docconv import exceptions, waiting
 from airflow_provider_docconv.batch import conversion
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 from airflow_provider_docconv.services import SERVICES
@@ -184,7 +184,8 @@ def test_a_secret_that_is_renewed_meanwhile_stops_no_night(night: Night, monkeyp
 def test_expired_operations_are_started_again(
     any_night: Night, service: Callable[..., StandIn], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversion, "_YOUNG", 0.5)
+    for module in (conversion, waiting):
+        monkeypatch.setattr(module, "YOUNG", 0.5)
     standin = service("--seconds", "600")
     any_night.put("a.pptx", "b.pptx")
     with pytest.raises(exceptions.DeadlineExceeded) as raised:

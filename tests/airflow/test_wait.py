@@ -21,7 +21,7 @@ from airflow.providers.common.compat.sdk import (
 from hostile import HTML, Answer, Hostile, Seen, token
 from stage import SECRET, connect, context, fire, wait
 
-from airflow_provider_docconv import exceptions
+from airflow_provider_docconv import exceptions, waiting
 from airflow_provider_docconv.sensors import docconv as sensors
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from airflow_provider_docconv.services.operations import Operation, OperationState
@@ -34,6 +34,12 @@ RUNNING = {"aspose_slides": "Started", "groupdocs_conversion": "Started", "aspos
 DONE = {"aspose_slides": "Finished", "groupdocs_conversion": "Finished", "aspose_ocr": "Completed"}
 GONE = Answer({"error": {"message": "Operation does not exist"}}, 404)
 SAID = {"error": {"message": "Slide 7 is broken."}}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_young(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no operation be young, unless a test says so."""
+    monkeypatch.setattr(waiting, "YOUNG", 0.0)
 
 
 def outcome(values: dict[str, Any], *, deferrable: bool) -> tuple[Any, ...]:
@@ -128,6 +134,13 @@ def test_the_deadline_tells_what_the_service_said_last(
             wait({"operation_id": "op-1", "timeout": 0.1}, deferrable=deferrable)
 
 
+@pytest.mark.parametrize("end", [GONE, Answer({"status": "Finished"})], ids=["it has vanished", "it is known"])
+def test_an_operation_that_was_started_just_now_may_be_unknown(end: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "YOUNG", 0.3)
+    found = both(monkeypatch, GONE, GONE, end)
+    assert found == ("op-1",) if end is not GONE else found[0][0] == "OperationNotFound"
+
+
 FAULTS = {
     "unavailable": Answer(b"", 503),
     "closed": Answer(fault="close"),
@@ -196,7 +209,7 @@ def test_a_skip_at_the_first_poll(deferrable: bool, monkeypatch: pytest.MonkeyPa
             wait({"operation_id": "op-1", "soft_fail": True}, deferrable=deferrable)
 
 
-@pytest.mark.parametrize("operation_id", ["", None, "a b", "<html>", {"id": 1}])
+@pytest.mark.parametrize("operation_id", ["", None, "None", "a b", "<html>", {"id": 1}])
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_what_is_no_operation_id(operation_id: Any, deferrable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     with Hostile(GONE) as server:

@@ -176,7 +176,9 @@ def test_a_wait_shows_how_far_it_is(cell: Cell, waits: dict[Cell, Wait], standin
 
 @pytest.mark.parametrize("cell", [cell for cell in RUNNING_CELLS if cell.event == "killed"], ids=str)
 def test_the_worker_was_killed(cell: Cell, waits: dict[Cell, Wait]) -> None:
-    assert waits[cell].run.task("wait").try_number == 2
+    run = waits[cell].run
+    assert run.task("wait").try_number == 2
+    assert any("terminated by signal" in line["event"] for line in run.log("wait", try_number=1))
 
 
 @pytest.mark.parametrize("cell", [cell for cell in RUNNING_CELLS if cell.event == "execution_timeout"], ids=str)

@@ -46,8 +46,9 @@ class KilledSensor(ConversionSensor):
     def execute(self, context: Any) -> Any:
         if self.kill and not self.deferrable and context["ti"].try_number == 1:
             self.grace = 2.0
-            self._begin(context)
-            self._ended_within_grace()
+            with self._ends(context):
+                self._begin(context)
+                self._ended_within_grace()
             os.kill(os.getpid(), signal.SIGKILL)
         return super().execute(context)
 
