@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
 from itertools import chain
-from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, NotRequired, TypedDict, cast
 from urllib.parse import urlsplit
 
 from airflow_provider_docconv.addresses import is_addressable
@@ -43,11 +43,16 @@ _VERSIONS = ("ETag", "etag", "md5Hash", "content_settings", "mtime", "LastModifi
 
 
 class StoredResult(TypedDict):
-    """A result at its destination: its address, its length in bytes, and its SHA-256 in hexadecimal."""
+    """
+    A result at its destination: its address, its length in bytes, and its SHA-256 in hexadecimal.
+
+    ``source_sha256`` is that of the document it was made from, where the Dag hands it on.
+    """
 
     uri: str
     size: int
     sha256: str
+    source_sha256: NotRequired[str]
 
 
 def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
