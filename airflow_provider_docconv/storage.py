@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -262,7 +263,8 @@ def _writing_local(path: ObjectStoragePath) -> Iterator[BinaryIO]:
     try:
         with part.open("wb") as file:
             yield cast("BinaryIO", file)
-        part.replace(path)
+        # The path's own replace() moves a file into a folder of that name.
+        os.replace(part.path, path.path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise

@@ -251,6 +251,15 @@ def test_an_unwritable_destination(
     assert destination in str(raised.value)
 
 
+def test_a_folder_is_no_file_to_be_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.joinpath("results").mkdir()
+    with Hostile(Answer(PDF)) as server:
+        connect(monkeypatch, server.url)
+        with pytest.raises(exceptions.DestinationUnwritable, match="Is a directory"):
+            download(f"file://{tmp_path}/results")
+    assert not list(tmp_path.joinpath("results").iterdir())
+
+
 @pytest.mark.parametrize("operation_id", ["", "a b", None, {"id": 1}])
 def test_what_is_no_operation_id(operation_id: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Hostile() as server:
