@@ -11,19 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
+from airflow_provider_docconv.destination import Destination, StoredResult, peek, safe_name
 from airflow_provider_docconv.services.errors import InvalidOptions, ResultRejected
 from airflow_provider_docconv.services.inspection import Inspection
 from airflow_provider_docconv.services.signatures import extension, fits_result, looks_like
-from airflow_provider_docconv.storage import (
-    Destination,
-    StoredResult,
-    peek,
-    require_addressable,
-    safe_name,
-    store_errors,
-    to_path,
-    writing,
-)
+from airflow_provider_docconv.storage import require_addressable, store_errors, to_path, writing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath

@@ -14,7 +14,8 @@ from place import Place
 from ranges import CONTENT, Ranges
 from stage import Store, connect, context, wait
 
-from airflow_provider_docconv import exceptions, storage
+from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.destination import Destination
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
 from airflow_provider_docconv.sandbox import Sandbox
 
@@ -188,7 +189,7 @@ def test_what_goes_wrong_midway_leaves_nothing(size: int, place: Place) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        storage.Destination(f"{place.uri}/out.pdf", "X", None).store(chunks(), None, None)
+        Destination(f"{place.uri}/out.pdf", "X", None).store(chunks(), None, None)
     assert place.files() == {}
 
 
@@ -199,7 +200,7 @@ def test_a_large_result_appears_whole(size: int, place: Place) -> None:
             assert "out.pdf" not in place.files()
             yield b"%PDF-1.7".ljust(min(1 << 20, size - at) - 5, b"x") + b"%%EOF"
 
-    [result] = storage.Destination(f"{place.uri}/out.pdf", "X", None).store(chunks(), None, None)
+    [result] = Destination(f"{place.uri}/out.pdf", "X", None).store(chunks(), None, None)
     assert {name: len(content) for name, content in place.files().items()} == {"out.pdf": size}
     assert (result["size"], result["sha256"]) == (size, hashlib.sha256(place.files()["out.pdf"]).hexdigest())
 
