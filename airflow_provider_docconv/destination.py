@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import TypedDict
 
+from airflow_provider_docconv.names import folded, numbered, safe_name
 from airflow_provider_docconv.services.errors import ResultRejected
 from airflow_provider_docconv.services.inspection import Inspection
 from airflow_provider_docconv.services.signatures import (
@@ -18,7 +19,6 @@ from airflow_provider_docconv.services.signatures import (
 from airflow_provider_docconv.storage import require_addressable, store_errors, to_path, writing
 
 _HEAD = 1024
-_MAX_NAME = 200
 
 
 class StoredResult(TypedDict):
@@ -31,7 +31,7 @@ class StoredResult(TypedDict):
 
 class Destination:
     """
-    Where the results of an operation go.
+    Where the results of one operation go.
 
     :param uri: a folder if it ends with ``/``, else the file
     :param service: the service's name, for messages
@@ -42,6 +42,7 @@ class Destination:
         self._uri = uri
         self._service = service
         self._stem = stem
+        self._taken: set[str] = set()
 
     def store(self, chunks: Iterator[bytes], offered_name: str | None, number: int | None) -> list[StoredResult]:
         """
@@ -62,6 +63,7 @@ class Destination:
                 inspection.feed(chunk)  # Before it is written, because it hashes beside.
                 file.write(chunk)
             inspection.require_whole()
+        self._taken.add(folded(uri))
         return [{"uri": uri, "size": inspection.size, "sha256": inspection.sha256}]
 
     def _unwritable(self, uri: str) -> str:
@@ -71,15 +73,17 @@ class Destination:
         folder, slash, name = self._uri.rpartition("/")
         if not name:
             name = self._name_in_folder(offered_name, number, head)
-        elif number is not None:
-            stem, dot, end = name.rpartition(".")
-            name = f"{stem}-{number}.{end}" if dot else f"{name}-{number}"
+        elif number:
+            name = numbered(name, number)
         if is_image_archive(name, head):
             name += ".zip"
         if not fits_result(extension(name), head):
             raise ResultRejected(f"the result of {self._service} is no .{extension(name)} file ({looks_like(head)})")
-        require_addressable(f"{folder}{slash}{name}")
-        return f"{folder}{slash}{name}"
+        uri = f"{folder}{slash}{name}"
+        while number and folded(uri) in self._taken:  # The results of one operation must not replace each other.
+            uri = numbered(uri, number)
+        require_addressable(uri)
+        return uri
 
     def _name_in_folder(self, offered_name: str | None, number: int | None, head: bytes) -> str:
         offered = safe_name(offered_name, self._service) if offered_name else ""
@@ -97,18 +101,3 @@ def peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     while sum(map(len, first)) < _HEAD and (chunk := next(chunks, b"")):
         first.append(chunk)
     return b"".join(first), chain(first, chunks)
-
-
-def safe_name(name: str, service: str) -> str:
-    """
-    Return a file name from a service as it is.
-
-    :raises ResultRejected: if it is none that is safe
-    """
-    unsafe = not name.isprintable() or {"/", "\\", "\0"} & set(name) or name.strip(". ") == ""
-    if unsafe or len(name.encode()) > _MAX_NAME:
-        raise ResultRejected(
-            f"{service} calls its result {name[:_MAX_NAME]!r}, which is no safe file name",
-            remedy="nothing was stored; give destination as a file instead of a folder if you trust the service",
-        )
-    return name

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
@@ -115,6 +116,27 @@ def test_several_results(
     assert [result["uri"] for result in results] == [f"{place.uri}/{name}" for name in names]
 
 
+@pytest.mark.parametrize(
+    ("offered", "names"),
+    [
+        (["page.pdf", "page.pdf", "page.pdf"], ["page.pdf", "page-2.pdf", "page-3.pdf"]),
+        (["page-3.pdf", "page.pdf", "page.pdf"], ["page-3.pdf", "page.pdf", "page-3-3.pdf"]),
+        (["e\u0301.pdf", "\u00e9.pdf", "\u00c9.PDF"], ["e\u0301.pdf", "\u00e9-2.pdf", "\u00c9-3.PDF"]),
+    ],
+)
+def test_results_of_one_name_do_not_replace_each_other(
+    offered: list[str], names: list[str], place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = [{"name": name, "path": f"{number}/{name}"} for number, name in enumerate(offered)]
+    listed = Answer({"method": "ConvertAndSave", "status": "Finished", "result": result})
+    contents = [b"%PDF-1.7 " + bytes([number]) + b"%%EOF" for number in range(3)]
+    with Hostile(listed, *map(Answer, contents)) as server:
+        connect(monkeypatch, server.url, "groupdocs_conversion")
+        results = download(f"{place.uri}/")
+    assert [result["uri"] for result in results] == [f"{place.uri}/{name}" for name in names]
+    assert place.files() == dict(zip(names, contents, strict=True))
+
+
 def test_a_truncated_result_is_fetched_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     cut = Answer(PDF[:-1], length=len(PDF))
     with Hostile(cut, cut, Answer(PDF)) as server:
@@ -215,6 +237,7 @@ UNSAFE = [
     ". .",
     "%0A.pdf",
     "%E2%80%AEfdp.exe",
+    "%E2%80%A8.pdf",
     "x" * 300,
 ]
 
@@ -228,6 +251,29 @@ def test_a_hostile_name_is_refused(name: str, place: Place, monkeypatch: pytest.
                 download(f"{place.uri}/sub/", source=source)
             assert isinstance(raised.value, AirflowFailException)
     assert place.files() == {}
+
+
+NAMES_OF_PEOPLE = [
+    "Screen Shot 9.41\u202fAM.pdf",
+    "Angebot\u00a0Nr.\u00a07.pdf",
+    "見積書\u3000最終.pdf",
+    "می\u200cخواهم.pdf",
+    "שלום\u200f.pdf",
+    "e\u0301.pdf",
+    ".hidden.pdf",
+    "100% #1?.pdf",
+    "x" * 251 + ".pdf",
+]
+
+
+@pytest.mark.parametrize("name", NAMES_OF_PEOPLE)
+def test_a_name_that_people_give_is_kept(name: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    disposition = f"attachment; filename*=UTF-8''{quote(name)}"
+    with Hostile(Answer(PDF, headers={"Content-Disposition": disposition})) as server:
+        connect(monkeypatch, server.url)
+        [result] = download(f"{place.uri}/")
+    assert result["uri"] == f"{place.uri}/{name}"
+    assert place.files() == {name: PDF}
 
 
 @pytest.mark.parametrize(
