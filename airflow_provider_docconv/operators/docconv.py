@@ -16,9 +16,9 @@ from airflow_provider_docconv.operators.split import SplitDocumentOperator
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
+    from airflow_provider_docconv.destination import StoredResult
     from airflow_provider_docconv.hooks.docconv import DocConvHook
     from airflow_provider_docconv.services.documents import StoredDocument
-    from airflow_provider_docconv.storage import StoredResult
 
 __all__ = [
     "ConvertDocumentsOperator",
@@ -97,10 +97,10 @@ class DownloadResultOperator(BaseOperator):
         :raises DocConvError: if one could not be fetched or stored, of the type that says what to do
         """
         from airflow_provider_docconv.delivery import clean_up, deliver
+        from airflow_provider_docconv.destination import Destination
         from airflow_provider_docconv.exceptions import task_errors
         from airflow_provider_docconv.hooks.docconv import DocConvHook
         from airflow_provider_docconv.services.operations import given_operation_id
-        from airflow_provider_docconv.storage import Destination
         from airflow_provider_docconv.unpacking import UnpackingDestination
 
         with task_errors(self.source):

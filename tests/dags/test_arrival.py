@@ -14,7 +14,7 @@ import botocore.session
 import pytest
 
 from airflow_provider_docconv.hooks.docconv import DocConvHook
-from airflow_provider_docconv.storage import open_source
+from airflow_provider_docconv.source import open_source
 from tests.airflow.objectstore import object_store
 from workbench.airflow import Airflow
 from workbench.processes import wait_until
