@@ -7,12 +7,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
-<<<<<<< HEAD
-from itertools import chain
-from typing import TYPE_CHECKING, Any, BinaryIO, NotRequired, TypedDict, cast
-=======
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
->>>>>>> 0a7da3956e8c988a94ae933e8f54a3c55b0b57d2
 from urllib.parse import urlsplit
 
 from airflow_provider_docconv.addresses import is_addressable
@@ -28,55 +23,6 @@ _BLOCK = 8 << 20
 _VERSIONS = ("ETag", "etag", "md5Hash", "content_settings", "mtime", "LastModified", "updated")
 
 
-<<<<<<< HEAD
-class StoredResult(TypedDict):
-    """
-    A result at its destination: its address, its length in bytes, and its SHA-256 in hexadecimal.
-
-    ``source_sha256`` is that of the document it was made from, where the Dag hands it on.
-    """
-
-    uri: str
-    size: int
-    sha256: str
-    source_sha256: NotRequired[str]
-
-
-def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
-    """
-    Find a source document.
-
-    :param uri: its address: anything that ``ObjectStoragePath`` takes, or ``aspose-slides://storage/path`` and
-        ``groupdocs-conversion://storage/path`` for a document in the vendor's storage (no storage name: the default)
-    :param service: the type of the connection that will convert it
-    :raises SourceNotFound: if there is no such document
-    :raises InvalidOptions: if no store's driver would reach a document of that name
-    """
-    if stored := read_stored(uri, service):
-        if not stored.name:
-            raise InvalidOptions(f"{uri!r} names no document in the vendor's storage")
-        return stored
-    require_addressable(uri)
-    try:
-        file = to_path(uri)
-        info = file.fs.info(file.path)
-    except FileNotFoundError as error:
-        raise SourceNotFound(
-            f"the source does not exist, so nothing was sent to {service.label}", document=uri
-        ) from error
-    except Exception as error:  # The stores' drivers raise errors of their own kinds.
-        raise SourceNotFound(
-            f"the source can't be read ({explain(error)}), so nothing was sent to {service.label}", document=uri
-        ) from error
-    if info.get("type") == "directory":
-        raise SourceNotFound(
-            f"the source is a folder, so nothing was sent to {service.label}", document=uri, remedy="name one document"
-        )
-    return Document(file.name, lambda: _open_for_reading(file), info.get("size"), version_of(info))
-
-
-=======
->>>>>>> 0a7da3956e8c988a94ae933e8f54a3c55b0b57d2
 def version_of(info: Mapping[str, Any]) -> str:
     """Return what tells this content of a file from an earlier one, as far as its store's listing says."""
     # Some drivers keep the quotes of the header in one place and drop them in another.
