@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
+from airflow_provider_docconv.addresses import require_addressable
 from airflow_provider_docconv.destination import Destination, StoredResult, peek
 from airflow_provider_docconv.names import folded, safe_name
 from airflow_provider_docconv.services.errors import InvalidOptions, ResultRejected
 from airflow_provider_docconv.services.inspection import Inspection
 from airflow_provider_docconv.services.signatures import extension, fits_result, looks_like
-from airflow_provider_docconv.storage import require_addressable, store_errors, to_path, writing
+from airflow_provider_docconv.storage import store_errors, to_path, writing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -49,10 +50,10 @@ class UnpackingDestination(Destination):
     :raises InvalidOptions: if it is no folder
     """
 
-    def __init__(self, uri: str, service: str, stem: str | None) -> None:
-        if not uri.endswith("/"):
-            raise InvalidOptions(f"unpack=True needs a folder, but {uri!r} is a file", remedy="end destination with /")
+    def __init__(self, uri: str | ObjectStoragePath, service: str, stem: str | None) -> None:
         super().__init__(uri, service, stem)
+        if not self._uri.endswith("/"):
+            raise InvalidOptions(f"unpack=True needs a folder, but {uri} is a file", remedy="end destination with /")
 
     def store(self, chunks: Iterator[bytes], offered_name: str | None, number: int | None) -> list[StoredResult]:
         """

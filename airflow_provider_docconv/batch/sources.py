@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_docconv.addresses import address_of
 from airflow_provider_docconv.services.errors import InvalidOptions, SourceNotFound
 
 if TYPE_CHECKING:
@@ -70,12 +70,12 @@ def read_items(source: object, target_format: str, options: Mapping[str, Any] | 
 
 def _item(value: object, target_format: str, options: Mapping[str, Any]) -> Item:
     if not isinstance(value, Mapping):
-        if not (text := _address(value)):
+        if not (text := address_of(value)):
             raise InvalidOptions(
                 "the source is not understood", remedy="give a path, a folder, a glob or a list of them"
             )
         return Item(text, None, target_format, options)
-    named, documents = _address(value.get("source", value.get("folder"))), value.get("documents", ())
+    named, documents = address_of(value.get("source", value.get("folder"))), value.get("documents", ())
     own_format = value.get("target_format") or target_format
     own_options = options if value.get("options") is None else value["options"]
     shaped = ("source" in value, "folder" in value, "documents" in value) in ((1, 0, 0), (0, 1, 1))
@@ -88,11 +88,6 @@ def _item(value: object, target_format: str, options: Mapping[str, Any]) -> Item
             remedy="give 'source', or 'folder' and 'documents', and if need be 'target_format' and 'options'",
         )
     return Item(named, documents if "documents" in value else None, own_format, own_options)
-
-
-def _address(value: object) -> str:
-    # An ObjectStoragePath is no PurePath.
-    return str(value) if isinstance(value, str | PurePath) or hasattr(value, "protocol") else ""
 
 
 def _is_list(value: object) -> bool:

@@ -139,7 +139,7 @@ def test_a_retry_goes_on_with_the_merge_that_was_started(
     [
         ([], InvalidOptions, "two documents or more"),
         (["file:///nowhere/a.pptx", "file:///nowhere/b.pptx"], SourceNotFound, "nowhere/a.pptx"),
-        ([{"slides": [1]}], InvalidOptions, "names no source"),
+        ([{"slides": [1]}], InvalidOptions, r"sources\[0\]\.source is None, which is no address"),
         ([{"source": "file:///a", "slide": [1]}], InvalidOptions, r"no option 'sources\[0\]\.slide', only "),
         ([{"source": "file:///a", "slides": "all"}], InvalidOptions, r"sources\[0\]\.slides must be a list"),
     ],
