@@ -107,7 +107,13 @@ class _Careful:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+        self.tell, self.seekable = file.tell, file.seekable
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        # The error of the system could as well be one of the disk.
+        if whence == 0 and offset < 0:
+            raise ValueError("a file lies before its beginning")
+        return self._file.seek(offset, whence)
 
     def read(self, length: int = -1) -> bytes:
         # Without a length it reads from the archive's end record on, or from where that would be at the earliest.
@@ -119,7 +125,8 @@ class _Careful:
 
 def _members(archive: zipfile.ZipFile, size: int, service: str) -> list[zipfile.ZipInfo]:
     """Return the files in an archive if all of them can be unpacked."""
-    members = [member for member in archive.infolist() if not member.is_dir()]
+    # Some versions of is_dir() don't expect a file without a name.
+    members = [member for member in archive.infolist() if not member.filename.endswith("/")]
     total = sum(member.file_size for member in members)
     if not members:
         raise ResultRejected(f"the archive from {service} is empty")
