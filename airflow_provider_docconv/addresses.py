@@ -6,8 +6,8 @@ from pathlib import PurePath
 
 from airflow_provider_docconv.services.errors import InvalidOptions
 
-# fsspec reads a chain of stores, s3fs and adlfs read a version.
-_SIGNS = ("::", "?versionId=", "?versionid=")
+# fsspec reads a chain of stores, s3fs and adlfs read a version, Python's urlsplit() drops control characters.
+_SIGNS = ("::", "?versionId=", "?versionid=", "\t", "\r", "\n")
 # Airflow drops these at the end.
 _ENDS = ("#", "?")
 # What str() and Jinja make of an XCom that is not there.
@@ -51,6 +51,6 @@ def require_addressable(uri: str) -> None:
     """
     if not is_addressable(uri):
         raise InvalidOptions(
-            f"{uri!r} is no address of a document: a name can't end with # or ?, nor hold :: or ?versionId=",
+            f"{uri!r} is no document's address: names can't end with # or ?, nor hold ::, ?versionId= or a line break",
             remedy="give it another name",
         )
