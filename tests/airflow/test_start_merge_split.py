@@ -91,6 +91,13 @@ def test_a_split_is_started_waited_for_and_downloaded(service: Sandbox, deck: st
     assert zipfile.ZipFile(archive).namelist() == ["slide_2.png"]
 
 
+def test_an_archive_of_decks_is_not_called_a_deck(service: Sandbox, deck: str, tmp_path: Path) -> None:
+    operation_id = splitting(deck, target_format="pptx").execute(context(Store()))
+    [archive] = download(operation_id, f"file://{tmp_path}/slides.pptx")
+    assert archive.name == "slides.pptx.zip"
+    assert zipfile.ZipFile(archive).namelist() == ["slide_1.pptx", "slide_2.pptx"]
+
+
 def test_results_in_the_vendors_storage_are_fetched_and_deleted(service: Sandbox, deck: str, deck_bytes: bytes) -> None:
     hook = DocConvHook.for_connection("docs")
     merge = merging(deck, deck, options={"outPath": "out/all.pptx", "storage": "My Store"}).execute(context(Store()))

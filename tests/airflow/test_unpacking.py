@@ -89,6 +89,11 @@ def test_an_office_document_is_not_unpacked(place: Place, monkeypatch: pytest.Mo
     assert place.files() == {"a.pptx": content}
 
 
+def test_an_office_document_without_a_name_is_not_unpacked(deck_bytes: bytes, unpacked: Any, place: Place) -> None:
+    unpacked(deck_bytes, source="s3://b/deck.odp")
+    assert place.files() == {"pages/deck.pptx": deck_bytes}
+
+
 def test_several_archives_do_not_mix(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = {"method": "ConvertAndSave", "status": "Finished", "result": [{"path": "a"}, {"path": "b"}]}
     with Hostile(Answer(listed), Answer(packed({"1.png": PNG})), Answer(packed({"1.png": PNG + b"b"}))) as server:
