@@ -23,19 +23,19 @@ def read_stored(uri: str, service: ConnectionType) -> StoredDocument | None:
     if not found or scheme != _scheme(service):
         return None
     storage, _, path = rest.partition("/")
-    return StoredDocument(read_stored_path(unquote(path).lstrip("/")), unquote(storage) or None)
+    return StoredDocument(read_stored_path(unquote(path)), unquote(storage) or None)
 
 
 def read_stored_path(given: str) -> str:
     """
-    Return a path in a service's storage that a person has given.
+    Return a path in a service's storage that a person has given, without a leading slash.
 
-    :param given: the path, without a leading slash
+    :param given: the path
     :raises InvalidOptions: if it leads out of a folder: a service may refuse that, and HTTP clients shorten it
     """
     if {".", ".."} & set(given.split("/")):
         raise InvalidOptions(f"{given!r} is no path in the vendor's storage", remedy="write it without . and ..")
-    return given
+    return given.lstrip("/")
 
 
 def write_stored(stored: StoredDocument, service: ConnectionType) -> str:

@@ -107,6 +107,7 @@ def test_results_in_the_vendors_storage_are_fetched_and_deleted(service: Sandbox
     with hook.open_result(hook.get_stored("out/all.pptx", "My Store")) as (_, chunks):
         assert len(Presentation(io.BytesIO(b"".join(chunks))).slides) == 4
     assert hook.is_stored("out/slides", "My Store")
+    assert hook.is_stored("/out/slides", "My Store")
     assert not hook.is_stored("out/all.pptx")
     hook.delete_stored("out/all.pptx", "My Store")
     assert not hook.is_stored("out/all.pptx", "My Store")

@@ -83,6 +83,14 @@ def test_ocr_has_no_storage() -> None:
         OCR.vendor_storage()
 
 
+def test_the_size_of_a_large_result_is_believed() -> None:
+    size = 5 << 30
+    files = [{"name": "a.pdf", "path": "out/a.pdf", "size": size}]
+    [saved] = play(GROUPDOCS.results("op-1"), reply({"method": "ConvertAndSave", "result": files}))[1]
+    [listed] = play(STORES[0].find(StoredDocument("out/")), reply({"value": files}))[1]
+    assert (saved.size, listed.size) == (size, size)
+
+
 def test_results_of_groupdocs_say_where_they_are_stored() -> None:
     value = {"method": "ConvertAndSave", "status": "Finished", "result": [{"path": "/out/a.pdf", "name": "a.pdf"}]}
     [file] = play(GROUPDOCS.results("op-1"), reply(value))[1]
