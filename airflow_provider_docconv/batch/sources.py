@@ -6,6 +6,7 @@ import errno
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from airflow_provider_docconv.addresses import address_of
 from airflow_provider_docconv.services.errors import InvalidOptions, SourceNotFound
@@ -125,9 +126,10 @@ def find(item: Item, destination: str, vendor_scheme: str) -> Iterator[Found]:
 def _in_vendors_storage(item: Item) -> Iterator[Found]:
     """Take the addresses as they are: the service will say if there is nothing."""
     if item.documents is None:
-        yield Found(item.source, item.source.rpartition("/")[2])
+        yield Found(item.source, unquote(item.source.rpartition("/")[2]))
     for relative in item.documents or ():
-        yield Found(f"{item.source.rstrip('/')}/{relative}", relative)
+        # An address there may be percent-encoded; a path is not.
+        yield Found(f"{item.source.rstrip('/')}/{relative.replace('%', '%25')}", relative)
 
 
 def _search(source: str, destination: str) -> Iterator[Found]:
