@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from airflow_provider_docconv.addresses import read_address, require_addressable
 from airflow_provider_docconv.names import folded, numbered, safe_name
@@ -26,11 +26,16 @@ _HEAD = 1024
 
 
 class StoredResult(TypedDict):
-    """A result at its destination: its address, its length in bytes, and its SHA-256 in hexadecimal."""
+    """
+    A result at its destination: its address, its length in bytes, and its SHA-256 in hexadecimal.
+
+    ``source_sha256`` is that of the document it was made from, where the Dag hands it on.
+    """
 
     uri: str
     size: int
     sha256: str
+    source_sha256: NotRequired[str]
 
 
 class Destination:

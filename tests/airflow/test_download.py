@@ -45,13 +45,20 @@ def test_from_a_document_to_its_result(
     connect(monkeypatch, sandbox.url, conn_type, **account)
     source = SCAN if conn_type == "aspose_ocr" else deck
     start = StartConversionOperator(task_id="s", source=source, target_format="pdf", conn_id="docs")
-    operation_id = wait({"operation_id": start.execute(context(Store())), "poke_interval": 0.1}, deferrable=False)
-    [result] = download(f"{place.uri}/new/out.pdf", operation_id=operation_id)
+    given = context(Store())
+    operation_id = wait({"operation_id": start.execute(given), "poke_interval": 0.1}, deferrable=False)
+    sent = given["ti"].xcoms["source_sha256"]
+    [result] = download(f"{place.uri}/new/out.pdf", operation_id=operation_id, source_sha256=sent)
     [(name, content)] = place.files().items()
     assert name == "new/out.pdf"
     assert content.startswith(b"%PDF-")
     digest = hashlib.sha256(content).hexdigest()
-    assert result == {"uri": f"{place.uri}/new/out.pdf", "size": len(content), "sha256": digest}
+    assert result == {
+        "uri": f"{place.uri}/new/out.pdf",
+        "size": len(content),
+        "sha256": digest,
+        "source_sha256": hashlib.sha256(Path(source.removeprefix("file://")).read_bytes()).hexdigest(),
+    }
 
 
 NAMES: list[tuple[str, str, dict[str, Any], bytes, str]] = [
