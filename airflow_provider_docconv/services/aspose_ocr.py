@@ -106,7 +106,7 @@ class AsposeOcr(ConversionService):
     def cancel(self, operation_id: str) -> Flow[bool]:
         """Cancel with ``DELETE``; an operation that is gone already is no error."""
         reply = yield Request("DELETE", _DJVU, {"id": operation_id})
-        if reply.status != 404:
+        if not reply.is_not_found:
             require_success(reply, self.label, operation_id)
         return True
 

@@ -14,6 +14,7 @@ from airflow_provider_docconv.services.errors import (
     DocConvError,
     DocumentRejected,
     InvalidOptions,
+    ResultNotFound,
     UnexpectedReply,
 )
 
@@ -69,6 +70,13 @@ def test_what_is_not_there_is_deleted_already(store: Any) -> None:
     next(flow)
     with pytest.raises(AccessDenied):
         flow.send(reply(b"", 403))
+
+
+def test_a_proxys_page_does_not_say_that_something_is_gone() -> None:
+    for flow in (STORES[0].delete_file(FILE), STORES[0].find(StoredDocument("out/")), OCR.cancel("op-1")):
+        with pytest.raises(DocConvError) as raised:
+            play(flow, reply(b"<html><title>No such site</title></html>", 404))
+        assert not isinstance(raised.value, ResultNotFound)
 
 
 @pytest.mark.parametrize(
