@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from airflow_provider_docconv.addresses import address_of
+from airflow_provider_docconv.batch.items import Item
 from airflow_provider_docconv.services.errors import InvalidOptions, SourceNotFound
 
 if TYPE_CHECKING:
@@ -17,26 +17,8 @@ if TYPE_CHECKING:
 #: The folder beside the results for what the batch keeps for itself.
 OWN_FOLDER = ".docconv"
 _MAGIC = frozenset("*?[")
-_KEYS = frozenset({"source", "folder", "documents", "target_format", "options"})
 # Fewer documents of a folder than this are asked for one by one instead of listing the folder.
 _FEW = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """
-    One item of an operator's ``source``.
-
-    :param source: a path, a folder or a glob; a folder if ``documents`` are given
-    :param documents: the paths of some documents below the folder, or None
-    :param target_format: the format to convert to
-    :param options: the service's options, which may hold passwords
-    """
-
-    source: str
-    documents: Sequence[str] | None
-    target_format: str
-    options: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,45 +36,6 @@ class Found:
     relative: str
     size: int | None = None
     version: str = ""
-
-
-def read_items(source: object, target_format: str, options: Mapping[str, Any] | None) -> list[Item]:
-    """
-    Read an operator's ``source``: a string or a path, a mapping, or a list of these.
-
-    :param source: the source
-    :param target_format: the format where an item has none of its own
-    :param options: the options where an item has none of its own
-    :raises InvalidOptions: if it is something else
-    """
-    values: Any = source if _is_list(source) else [source]
-    return [_item(value, target_format, options or {}) for value in values]
-
-
-def _item(value: object, target_format: str, options: Mapping[str, Any]) -> Item:
-    if not isinstance(value, Mapping):
-        if not (text := address_of(value)):
-            raise InvalidOptions(
-                "the source is not understood", remedy="give a path, a folder, a glob or a list of them"
-            )
-        return Item(text, None, target_format, options)
-    named, documents = address_of(value.get("source", value.get("folder"))), value.get("documents", ())
-    own_format = value.get("target_format") or target_format
-    own_options = options if value.get("options") is None else value["options"]
-    shaped = ("source" in value, "folder" in value, "documents" in value) in ((1, 0, 0), (0, 1, 1))
-    texts: list[Any] = [named, own_format, *documents] if _is_list(documents) else [None]
-    sound = all(isinstance(text, str) and text for text in texts) and isinstance(own_options, Mapping)
-    if not shaped or set(value) - _KEYS or not sound:
-        # Only the names: the options may hold passwords.
-        raise InvalidOptions(
-            f"a source with {', '.join(sorted(map(str, value)))[:200] or 'nothing in it'} is not understood",
-            remedy="give 'source', or 'folder' and 'documents', and if need be 'target_format' and 'options'",
-        )
-    return Item(named, documents if "documents" in value else None, own_format, own_options)
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def find(item: Item, destination: str, vendor_scheme: str) -> Iterator[Found]:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_docconv.batch.sources import Found, Item, chunk_documents, find, read_items
+from airflow_provider_docconv.batch.items import Item, read_items
+from airflow_provider_docconv.batch.sources import Found, chunk_documents, find
 from airflow_provider_docconv.exceptions import InvalidOptions, SourceNotFound
 from airflow_provider_docconv.hooks.fields import ASPOSE_SLIDES
 from airflow_provider_docconv.services.documents import StoredDocument
