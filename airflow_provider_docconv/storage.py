@@ -10,10 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
-from airflow_provider_docconv.addresses import is_addressable
 from airflow_provider_docconv.client.failures import explain
 from airflow_provider_docconv.object_file import BLOCK, ObjectFile
-from airflow_provider_docconv.services.errors import DestinationUnwritable, DocConvError, InvalidOptions
+from airflow_provider_docconv.services.errors import DestinationUnwritable, DocConvError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -44,15 +43,6 @@ def forget_store(uri: str) -> None:
     address = urlsplit(uri)
     with suppress(AttributeError):
         del attach(address.scheme or "file", address.netloc.rpartition("@")[0] or None).fs
-
-
-def require_addressable(uri: str) -> None:
-    """Refuse an address that would reach another object than it says."""
-    if not is_addressable(uri):
-        raise InvalidOptions(
-            f"{uri!r} is no address of a document: a name can't end with # or ?, nor hold :: or ?versionId=",
-            remedy="give it another name",
-        )
 
 
 def open_for_reading(path: ObjectStoragePath) -> BinaryIO:

@@ -82,6 +82,8 @@ class Ocr(Service):
                 raise ApiError(400, "The Image field is required.")
             if not isinstance(rest.get("settings", {}), dict | None):
                 raise ApiError(400, "The Settings field is not an object.")
+            if (rest.get("settings") or {}).get("resultType", "Pdf") != "Pdf":
+                raise ApiError(400, "The sandbox makes results of the type Pdf only.")
         except BaseException:
             shutil.rmtree(operation.folder, ignore_errors=True)
             raise

@@ -25,7 +25,7 @@ from workbench.standin import StandIn, expected_result
 
 RESULT = 2048
 NAMES = ("a b", "naïve ☃ 日本", "a#b", "a#1", "what?b", "50%", "a%20b", "a+b", "a&b=c", "q[1]", "a;b,c", "a'b", "a@b:c")
-UNADDRESSABLE = ("a.pdf#", "a.pdf?", "a::b.pdf", "a?versionId=1.pdf", "a?versionid=1.pdf")
+UNADDRESSABLE = ("a.pdf#", "a.pdf?", "a::b.pdf", "a?versionId=1.pdf", "a?versionid=1.pdf", "a.\npdf", "a\t.pdf")
 Service = Callable[..., StandIn]
 
 
@@ -173,9 +173,9 @@ def test_an_address_that_would_reach_another_document(name: str, place: Place, s
     standin = service()
     for decoy in ("a", "a.pdf"):
         place.put(decoy, deck(decoy))
-    with pytest.raises(exceptions.InvalidOptions, match="is no address of a document"):
+    with pytest.raises(exceptions.InvalidOptions, match="is no document's address"):
         start(f"{place.root}/{name}")
     assert standin.stats(sources=False)["calls"].get("start", 0) == 0
-    with pytest.raises(exceptions.InvalidOptions, match="is no address of a document"):
+    with pytest.raises(exceptions.InvalidOptions, match="is no document's address"):
         Destination(f"{place.root}/{name}", "X", None).store(iter([b"%PDF-1.7"]), None, None)
     assert place.objects() == {decoy: deck(decoy) for decoy in ("a", "a.pdf")}
