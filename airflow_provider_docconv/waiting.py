@@ -18,6 +18,8 @@ from airflow_provider_docconv.services.operations import Operation, OperationSta
 
 #: How long polls may fail before the wait does, in seconds: a failed poll is not a failed conversion.
 FAULT_TOLERANCE = 900.0
+#: An operation this young, in seconds, has not expired: if a server of the service does not know it, another one may.
+YOUNG = 60.0
 
 
 class Pace:
@@ -138,7 +140,8 @@ class Wait:
         if isinstance(outcome, Operation):
             self._failing_since = None
             self._done = outcome.done
-            if outcome.state.is_terminal:
+            unknown_yet = outcome.state is OperationState.NOT_FOUND and 0 <= now - self._started < YOUNG
+            if outcome.state.is_terminal and not unknown_yet:
                 return outcome
             self._last_seen = now
         else:
@@ -157,6 +160,11 @@ class Wait:
         """Return the seconds until the next poll, which is not after the deadline."""
         return max(0.0, min(self._pace.after(max(0.0, now - self._started), self._done), self._deadline - now))
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether the last poll was answered."""
+        return self.polls > 0 and self._failing_since is None
+
     def report(self, operation: Operation, now: float) -> WaitReport:
         """
         Tell what the wait came to.
@@ -174,12 +182,9 @@ class Wait:
         return {**known, "percent": round(100 * operation.done), "polls": self.polls}
 
     def news(self, outcome: Operation | DocConvError) -> str | None:
-        """Return a line for the log if the poll brought something new and no end, which is told elsewhere."""
-        if isinstance(outcome, Operation):
-            ended, text = outcome.state.is_terminal, outcome.progress
-        else:
-            ended, text = not outcome.retryable, f"not known for now: {outcome.account}"
-        if ended or text == self._shown:
+        """Return a line for the log if the poll brought something new; an end has :meth:`last_line`."""
+        text = outcome.progress if isinstance(outcome, Operation) else f"not known for now: {outcome.account}"
+        if text == self._shown:
             return None
         self._shown = text
         return self._line(text)
