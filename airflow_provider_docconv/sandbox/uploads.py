@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,9 @@ async def _parts(request: web.Request) -> AsyncIterator[BodyPartReader]:
 
 async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
     while chunk := await part.read_chunk(_CHUNK):
-        yield part.decode(chunk)
+        decoded = part.decode(chunk)
+        # A coroutine in aiohttp 3.13.3, the newest when Airflow 2.11.2 and 3.1.8 came out.
+        yield await decoded if isawaitable(decoded) else decoded
 
 
 async def _save(chunks: AsyncIterator[bytes], path: Path, limit_bytes: int, limit: float) -> int:
