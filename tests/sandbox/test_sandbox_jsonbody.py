@@ -41,6 +41,16 @@ def test_the_document_is_found(size: int, order: str, escape: str) -> None:
     assert rest == {"image": "", "settings": SETTINGS}
 
 
+def test_many_small_pieces_are_read_in_one_go() -> None:
+    # Each piece that is looked at twice makes this take minutes.
+    rest = {f"key {number}": "text" for number in range(40_000)} | {"nested": [[]] * 50_000}
+    text = "".join(f"\\u{ord(character):04x}" for character in ENCODED * 16)
+    assert len(DOCUMENT) % 3 == 0
+    found, read_rest = read(f'{json.dumps(rest)[:-1]}, "image": "{text}"}}'.encode(), 1 << 18)
+    assert found == DOCUMENT * 16
+    assert read_rest == {**rest, "image": ""}
+
+
 def test_every_truncation_is_noticed() -> None:
     body = json.dumps({"image": base64.b64encode(b"a document").decode(), "settings": {}}).encode()
     for end in range(len(body)):
