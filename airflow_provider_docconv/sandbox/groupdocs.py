@@ -105,10 +105,8 @@ class GroupDocs(StoringService):
         load, convert = _object(settings, "loadoptions"), _object(settings, "convertoptions")
         if convert.get("password"):
             raise ApiError(400, "The sandbox cannot protect results with a password.", "errorInvalidParameter")
-        operation = self.context.operations.create(self.name, "ConvertAndSave", path, target)
         common: dict[str, Any] = {
             "name": path,
-            "folder": str(operation.folder),
             "target": formats.canonical(target),
             "tier": self.context.settings.engine,
             "password": _text(load, "password"),
@@ -126,7 +124,7 @@ class GroupDocs(StoringService):
             # A second name for the file: the conversion reads what was there when it began.
             source = operation.folder / "source"
             source.hardlink_to(storage.file(path))
-            return Task(source=str(source), **common)
+            return Task(source=str(source), folder=str(operation.folder), **common)
 
         def deliver(operation: Operation, outcome: Outcome) -> list[Stored]:
             files = [Path(file) for file in outcome.files]
@@ -136,6 +134,7 @@ class GroupDocs(StoringService):
                 Stored(storage.adopt(file, place), size) for file, place, size in zip(files, places, sizes, strict=True)
             ]
 
+        operation = self.context.operations.create(self.name, "ConvertAndSave", path, target)
         self.context.operations.submit(operation, prepare, deliver if output else None)
         return wire.identifier(request, operation.id, 200, default="application/json")
 

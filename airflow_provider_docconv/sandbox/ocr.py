@@ -44,7 +44,7 @@ class Ocr(Service):
         djvu = f"{base}/{{call:(?i:djvu2pdf)}}"
         return [
             web.post(djvu, self.start),
-            web.get(djvu, self.result),
+            web.get(djvu, self.result, allow_head=False),
             web.delete(djvu, self.cancel),
             web.get(f"{base}/{{group:(?i:utilities)}}/{{call:(?i:gettaskstatus)}}", self.status),
         ]

@@ -68,5 +68,6 @@ class StoringService(Service):
         """Give the folders with a request's own fonts."""
         if not folder:
             return []
-        place = self.storages.get(storage).locate(folder)
-        return [str(place)] if place.is_dir() else []
+        found = self.storages.get(storage)
+        _, is_folder = found.exists(folder)
+        return [str(found.locate(folder))] if is_folder else []

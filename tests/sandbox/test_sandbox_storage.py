@@ -82,6 +82,28 @@ def test_copying_and_moving(client: Client, prefix: str, folder: str) -> None:
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("target", ["", "/.", "/inner"])
+def test_a_folder_is_not_moved_into_itself(client: Client, prefix: str, folder: str, target: str) -> None:
+    client("PUT", f"{prefix}/file/{folder}/a", data=b"abc")
+    moved = client("PUT", f"{prefix}/folder/move/{folder}", params={"destPath": folder + target})
+    assert moved.status_code == 400
+    assert "into itself" in moved.json()["error"]["message"]
+    assert client("GET", f"{prefix}/file/{folder}/a").content == b"abc"
+    other = {"destPath": folder + target, "destStorageName": "MyStore"}
+    assert client("PUT", f"{prefix}/folder/move/{folder}", params=other).status_code == 200
+    assert client("GET", f"{prefix}/exist/{folder}").json()["exists"] is False
+
+
+@pytest.mark.parametrize("prefix", FILE_PREFIXES)
+def test_a_packed_file_beside_it_is_another_file(client: Client, prefix: str, folder: str) -> None:
+    client("PUT", f"{prefix}/file/{folder}/a", data=b"plain")
+    for suffix in ("gz", "br"):
+        client("PUT", f"{prefix}/file/{folder}/a.{suffix}", data=b"other")
+    answer = client("GET", f"{prefix}/file/{folder}/a", headers={"Accept-Encoding": "gzip, br"})
+    assert (answer.content, "Content-Encoding" in answer.headers) == (b"plain", False)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
 def test_what_is_not_there(client: Client, prefix: str, folder: str) -> None:
     missing = client("GET", f"{prefix}/file/{folder}")
     assert missing.status_code == 404
