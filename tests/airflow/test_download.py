@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from stage import Store, connect, context, wait
 from airflow_provider_docconv import exceptions, storage
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
 from airflow_provider_docconv.sandbox import Sandbox
+from workbench.stores import S3
 
 SCAN = f"file://{Path(__file__).parent.parent / 'data' / 'project_scan.djvu'}"
 PDF = b"%PDF-1.7 " + bytes(range(256)) * 8000 + b"%%EOF"
@@ -238,10 +240,8 @@ def test_a_hostile_name_is_refused(name: str, place: Place, monkeypatch: pytest.
         "s3://aws_default@no-bucket/o.pdf",
     ],
 )
-def test_an_unwritable_destination(
-    destination: str, buckets: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", buckets[1])
+def test_an_unwritable_destination(destination: str, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(s3.connection))
     with Hostile(Answer(PDF)) as server:
         connect(monkeypatch, server.url)
         with pytest.raises(exceptions.DestinationUnwritable, match="can't be written") as raised:
