@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import uuid
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +12,7 @@ from aiohttp import web
 
 from airflow_provider_docconv.sandbox import engines, formats, wire
 from airflow_provider_docconv.sandbox.errors import ApiError, Cause
-from airflow_provider_docconv.sandbox.operation import Operation, State, Stored, now
+from airflow_provider_docconv.sandbox.operation import Operation, State, Stored
 from airflow_provider_docconv.sandbox.service import StoringService
 from airflow_provider_docconv.sandbox.storage_api import StorageApi
 from airflow_provider_docconv.sandbox.task import Outcome, Task
@@ -53,16 +51,6 @@ class GroupDocs(StoringService):
             web.get(f"{self.prefix}/formats", self.list_formats),
         ]
 
-    def refuse(self, error: ApiError) -> web.Response:
-        body = {
-            "code": error.code,
-            "message": error.message,
-            "description": error.message,
-            "dateTime": wire.stamp(now()),
-            "innerError": None,
-        }
-        return web.json_response({"requestId": str(uuid.uuid4()), "error": body}, status=error.status)
-
     async def convert(self, request: web.Request) -> web.Response:
         """Start: a document in the body, a result to download."""
         query = wire.query(request)
@@ -70,13 +58,10 @@ class GroupDocs(StoringService):
         first_page = wire.ensure_whole(query.get("frompage"), "fromPage") or 1
         page_count = wire.ensure_whole(query.get("pagescount"), "pagesCount")
         operation = self.context.operations.create(self.name, "Convert", "", target)
-        try:
+        with operation.until_submitted():
             upload = await receive(request, operation.folder, self.context.settings.max_upload)
             if not upload.documents:
                 raise ApiError(400, "Missing the required parameter 'file'.", "errorMissingParameter")
-        except BaseException:
-            shutil.rmtree(operation.folder, ignore_errors=True)
-            raise
         document = upload.documents[0]
         operation.source_name = document.name or "document"
         task = Task(
@@ -161,14 +146,9 @@ class GroupDocs(StoringService):
     async def result(self, request: web.Request) -> web.StreamResponse:
         """Send the result of an operation."""
         operation = self._operation(request)
-        if operation.result is None:
-            why = "its result is in the storage" if operation.stored else f"it is {_WORDS[operation.state]}"
-            raise ApiError(400, f"The operation has no result to download: {why}.", "errorInvalidOperation")
-        name = PurePosixPath(operation.source_name)
-        many = operation.result.suffix == ".zip"
-        return wire.file_response(
-            operation.result, f"{name.stem or 'document'}.{'zip' if many else operation.target.lower()}"
-        )
+        result = self.ensure_result(operation, _WORDS[operation.state])
+        stem = PurePosixPath(operation.source_name).stem or "document"
+        return wire.file_response(result, f"{stem}.{'zip' if result.suffix == '.zip' else operation.target.lower()}")
 
     async def list_formats(self, request: web.Request) -> web.Response:
         """List what can be converted to what, with the engines this machine has."""
