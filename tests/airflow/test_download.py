@@ -178,6 +178,7 @@ def test_nothing_half_written_is_ever_seen(
     assert isinstance(raised.value, AirflowFailException) is not retried
     assert isinstance(raised.value, AirflowException)
     assert str(raised.value).startswith("s3://b/deck.pptx: ")
+    assert seen
     assert all(files == place.files() == ({"out.pdf": before} if before else {}) for files in seen)
 
 
