@@ -9,7 +9,7 @@ import pytest
 from nights import Night
 from place import Place
 from pptx import Presentation
-from stage import connect
+from stage import starting
 
 from airflow_provider_docconv.batch import conversion
 from airflow_provider_docconv.client import retries
@@ -61,18 +61,8 @@ def any_night(request: pytest.FixtureRequest, tmp_path: Path) -> Night:
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., StandIn]]:
     """Start stand-ins, and point the connection to the newest."""
-    started: list[StandIn] = []
-
-    def start(*options: str) -> StandIn:
-        standin = StandIn(tmp_path / f"standin-{len(started)}.log", *options)
-        started.append(standin.__enter__())
-        standin.wait_until_healthy()
-        connect(monkeypatch, standin.url)
-        return standin
-
-    yield start
-    for each in started:
-        each.__exit__(None, None, None)
+    with starting(tmp_path, monkeypatch) as start:
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from speaking import PATIENCE, is_running, wait_until
+from patience import PATIENCE, wait_until
+from speaking import is_running
 
 from airflow_provider_docconv.sandbox import Sandbox, Settings
 from airflow_provider_docconv.sandbox.__main__ import main, table

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import requests
-from speaking import PATIENCE, Client
+from patience import PATIENCE
+from speaking import Client
 
 CONVERT = "/v3.0/slides/async/convert/pdf"
 STORAGE = "/v2.0/conversion/storage"

@@ -179,6 +179,15 @@ def test_a_path_that_cannot_be_is_refused(tmp_path: Path) -> None:
     assert storage.exists("x" * 300) == (False, False)
 
 
+def test_an_emptied_storage_is_still_one(tmp_path: Path) -> None:
+    storage = Storage("Main", tmp_path / "storage")
+    storage.make_folder("a/b")
+    (tmp_path / "file").touch()
+    storage.adopt(tmp_path / "file", "file")
+    storage.delete_folder("/", recursive=True)
+    assert (storage.entries("/"), storage.exists("/")) == ([], (True, True))
+
+
 def test_an_absolute_path_is_one_of_the_storage(tmp_path: Path) -> None:
     storage = Storage("Main", tmp_path / "storage")
     assert storage.locate("/etc/passwd") == tmp_path / "storage" / "etc" / "passwd"
