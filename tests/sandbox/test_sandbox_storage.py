@@ -55,6 +55,7 @@ def test_folders(client: Client, prefix: str, folder: str) -> None:
     client("PUT", f"{prefix}/file/{folder}/a.bin", data=b"abc")
     inner, file = client("GET", f"{prefix}/folder/{folder}").json()["value"][::-1]
     assert (inner["name"], inner["isFolder"], inner["modifiedDate"]) == ("inner", True, "0001-01-01T00:00:00")
+    assert inner["size"] == 0
     assert (file["name"], file["size"], file["path"]) == ("a.bin", 3, f"/{folder}/a.bin")
     assert file["modifiedDate"].endswith("+00:00")
     refused = client("DELETE", f"{prefix}/folder/{folder}")
@@ -108,6 +109,8 @@ def test_what_is_not_there(client: Client, prefix: str, folder: str) -> None:
     missing = client("GET", f"{prefix}/file/{folder}")
     assert missing.status_code == 404
     assert "The specified key does not exist." in missing.json()["error"]["message"]
+    copied = client("PUT", f"{prefix}/folder/copy/{folder}", params={"destPath": "elsewhere"})
+    assert (copied.status_code, copied.json()["error"]["message"]) == (404, missing.json()["error"]["message"])
     assert client("DELETE", f"{prefix}/file/{folder}").status_code == 200
     storage = client("GET", f"{prefix}/file/{folder}?storageName=Nowhere")
     assert storage.status_code == 404
@@ -176,6 +179,9 @@ def test_a_path_that_cannot_be_is_refused(tmp_path: Path) -> None:
             storage.adopt(tmp_path / "file", "file")
         with pytest.raises(ApiError):
             storage.adopt(source, path)
+    with pytest.raises(ApiError) as raised:
+        storage.make_folder("file/below")
+    assert raised.value.status == 400
     assert storage.exists("x" * 300) == (False, False)
 
 
