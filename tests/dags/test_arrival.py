@@ -105,6 +105,7 @@ def test_documents_start_a_run_when_they_arrive_and_are_converted_once(
     airflow: Airflow, standin: StandIn, drop: Callable[..., None]
 ) -> None:
     airflow.wait_for_dag("arrival")
+    before = standin.stats(sources=False)["calls"].get("start", 0)
     drop("a.pptx", "b.pptx", "c.pptx", "notes.txt")
     airflow.rest.patch("dags/arrival", {"is_paused": False})
     assert outcome(ended(airflow, 1)) == ("success", 3, 0)
@@ -118,7 +119,7 @@ def test_documents_start_a_run_when_they_arrive_and_are_converted_once(
     drop("e.pptx")
     assert outcome(ended(airflow, 3)) == ("success", 1, 4)
     assert [payload["documents"] for payload in payloads(airflow)] == [3, 1, 1]
-    assert standin.stats(sources=False)["calls"]["start"] == 5
+    assert standin.stats(sources=False)["calls"]["start"] == before + 5
 
 
 def test_the_end_of_an_operation_starts_one_run(
