@@ -11,6 +11,7 @@ from airflow_provider_docconv.services import errors
 from airflow_provider_docconv.services.errors import (
     AccessDenied,
     AuthenticationFailed,
+    ConnectionNotFound,
     ConversionCanceled,
     ConversionFailed,
     DeadlineExceeded,
@@ -36,6 +37,7 @@ from airflow_provider_docconv.services.errors import (
 __all__ = [
     "AccessDenied",
     "AuthenticationFailed",
+    "ConnectionNotFound",
     "ConversionCanceled",
     "ConversionFailed",
     "DeadlineExceeded",

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import stat
 import tempfile
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
+from airflow_provider_docconv.destination import Destination, StoredResult, peek
+from airflow_provider_docconv.names import folded, safe_name
 from airflow_provider_docconv.services.errors import InvalidOptions, ResultRejected
 from airflow_provider_docconv.services.inspection import Inspection
 from airflow_provider_docconv.services.signatures import extension, fits_result, looks_like
-from airflow_provider_docconv.storage import (
-    Destination,
-    StoredResult,
-    peek,
-    require_addressable,
-    safe_name,
-    store_errors,
-    to_path,
-    writing,
-)
+from airflow_provider_docconv.storage import require_addressable, store_errors, to_path, writing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -138,7 +130,7 @@ def _members(archive: zipfile.ZipFile, size: int, service: str) -> list[zipfile.
     for member in members:
         _require_plain(member, service)
         # Many file systems take names for the same that differ in case or in how an accent is written.
-        same = unicodedata.normalize("NFC", member.filename).casefold()
+        same = folded(member.filename)
         if same in names:
             raise ResultRejected(f"the archive from {service} has both {names[same]!r} and {member.filename!r}")
         names[same] = member.filename

@@ -147,8 +147,9 @@ class Wait:
                 outcome.operation_id = self._operation_id
                 raise outcome
         if now >= self._deadline:
+            last = f"it was {outcome.progress}" if isinstance(outcome, Operation) else outcome.account
             raise DeadlineExceeded(
-                f"{self._service} has not ended the conversion in time", operation_id=self._operation_id
+                f"{self._service} has not ended the conversion in time: {last}", operation_id=self._operation_id
             )
         return self.until_next(now)
 
@@ -173,11 +174,12 @@ class Wait:
         return {**known, "percent": round(100 * operation.done), "polls": self.polls}
 
     def news(self, outcome: Operation | DocConvError) -> str | None:
-        """Return a line for the log if the poll brought something new; an end has :meth:`last_line`."""
-        if isinstance(outcome, Operation) and outcome.state.is_terminal:
-            return None
-        text = outcome.progress if isinstance(outcome, Operation) else f"not known for now: {outcome}"
-        if text == self._shown:
+        """Return a line for the log if the poll brought something new and no end, which is told elsewhere."""
+        if isinstance(outcome, Operation):
+            ended, text = outcome.state.is_terminal, outcome.progress
+        else:
+            ended, text = not outcome.retryable, f"not known for now: {outcome.account}"
+        if ended or text == self._shown:
             return None
         self._shown = text
         return self._line(text)

@@ -34,6 +34,7 @@ async def async_client(conn_id: str) -> AsyncIterator[AsyncClient]:
     Lend the client that all users of a connection in this event loop share.
 
     :param conn_id: the connection
+    :raises ConnectionNotFound: if Airflow does not find it
     :raises InvalidOptions: if it is not a connection to a conversion service
     :raises TLSFailed: if the connection's file of trusted authorities can't be read
     """
@@ -44,9 +45,11 @@ async def async_client(conn_id: str) -> AsyncIterator[AsyncClient]:
     from airflow.providers.common.compat.connection import get_async_connection
 
     from airflow_provider_docconv.client.asynchronous import shared_async_client
-    from airflow_provider_docconv.hooks.connections import read_settings
+    from airflow_provider_docconv.hooks.connections import looking_up, read_settings
 
-    async with shared_async_client(read_settings(await get_async_connection(conn_id))) as client:
+    with looking_up(conn_id):
+        connection = await get_async_connection(conn_id)
+    async with shared_async_client(read_settings(connection)) as client:
         yield client
 
 

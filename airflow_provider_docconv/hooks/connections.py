@@ -5,16 +5,33 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docconv.hooks.fields import CONNECTION_TYPES, ConnectionType
-from airflow_provider_docconv.services.errors import InvalidOptions
+from airflow_provider_docconv.services.errors import ConnectionNotFound, InvalidOptions
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_provider_docconv.client.settings import Settings
+
+
+@contextmanager
+def looking_up(conn_id: str) -> Iterator[None]:
+    """
+    Look a connection up.
+
+    :param conn_id: the connection
+    :raises ConnectionNotFound: if Airflow does not find it
+    """
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+    try:
+        yield
+    except AirflowNotFoundException as error:
+        raise ConnectionNotFound(f"Airflow finds no connection {conn_id!r}") from error
 
 
 def connection_type(connection: Connection) -> ConnectionType:

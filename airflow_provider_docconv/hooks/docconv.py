@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_docconv.hooks.connections import connection_type, read_settings
+from airflow_provider_docconv.hooks.connections import connection_type, looking_up, read_settings
 from airflow_provider_docconv.hooks.fields import ASPOSE_OCR, ASPOSE_SLIDES, GROUPDOCS_CONVERSION, ConnectionType
 from airflow_provider_docconv.hooks.results import ResultMethods
 from airflow_provider_docconv.hooks.starts import StartMethods
@@ -46,12 +46,18 @@ class DocConvHook(StartMethods, ResultMethods, StorageMethods, BaseHook):
         Return the hook for a connection.
 
         :param conn_id: the connection
+        :raises ConnectionNotFound: if Airflow does not find it
         :raises InvalidOptions: if it is not a connection to a conversion service
         """
-        connection = cls.get_connection(conn_id)
+        connection = cls._look_up(conn_id)
         hook = _HOOKS[connection_type(connection).name](conn_id)
         hook._connection = connection  # Secret backends bill look-ups, too.
         return hook
+
+    @classmethod
+    def _look_up(cls, conn_id: str) -> Connection:
+        with looking_up(conn_id):
+            return cls.get_connection(conn_id)
 
     def get_conn(self) -> Client:
         """Return the client that all users of the connection in this process share."""
@@ -60,7 +66,7 @@ class DocConvHook(StartMethods, ResultMethods, StorageMethods, BaseHook):
 
             from airflow_provider_docconv.client.blocking import shared_client
 
-            connection = self._connection or self.get_connection(self.conn_id)
+            connection = self._connection or self._look_up(self.conn_id)
             self._client = shared_client(read_settings(connection), mask_secret)
         return self._client
 

@@ -61,7 +61,7 @@ class StartConversionOperator(StartOperator["Document | StoredDocument"]):
 
         :raises DocConvError: if it is not there
         """
-        from airflow_provider_docconv.storage import open_source
+        from airflow_provider_docconv.source import open_source
 
         return open_source(str(self.source), hook.fields)
 

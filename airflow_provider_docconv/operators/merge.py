@@ -72,7 +72,7 @@ class MergeDocumentsOperator(StartOperator["list[PresentationToMerge]"]):
         from airflow_provider_docconv.services.documents import PresentationToMerge
         from airflow_provider_docconv.services.errors import InvalidOptions
         from airflow_provider_docconv.services.options import read_options
-        from airflow_provider_docconv.storage import open_source
+        from airflow_provider_docconv.source import open_source
 
         opened = []
         for number, each in enumerate(self._sources()):

@@ -67,8 +67,11 @@ class OperationSensor(BaseSensorOperator):
         from airflow_provider_docconv.intervention import was_ended
         from airflow_provider_docconv.task_state import task_key
 
-        if was_ended(*task_key(self._ti)):
-            self._hook.give_up(self.operation_id)
+        try:
+            if was_ended(*task_key(self._ti)):
+                self._hook.give_up(self.operation_id)
+        except Exception as error:  # Whatever it is, the task ends; the log is the only place to tell it.
+            self.log.warning("Operation %s may go on, because it could not be cancelled: %s", self.operation_id, error)
 
     @contextmanager
     def _ends(self, context: Context) -> Iterator[None]:
@@ -109,20 +112,19 @@ class OperationSensor(BaseSensorOperator):
 
     def _timed_out(self) -> AirflowTaskTimeout:
         """Return the error of a wait that has met ``execution_timeout``, and give up what no retry waits on for."""
-        error = self._too_late()
-        error.what += " within execution_timeout"
+        error = self._too_late("within execution_timeout")
         error.remedy = "a retry goes on waiting for it"
         if self._ti.try_number > self._ti.max_tries:
             error.remedy = "raise execution_timeout and clear this task to go on waiting for it"
             self._give_up(error)
         return AirflowTaskTimeout(str(error))
 
-    def _too_late(self) -> DeadlineExceeded:
+    def _too_late(self, limit: str = "in time") -> DeadlineExceeded:
         from airflow_provider_docconv.exceptions import DeadlineExceeded
 
         label = self._hook.fields.label
         return DeadlineExceeded(
-            f"{label} has not ended the conversion in time", operation_id=self.operation_id, document=self.source
+            f"{label} has not ended the conversion {limit}", operation_id=self.operation_id, document=self.source
         )
 
     def _records(self, context: Context) -> WaitRecords | None:

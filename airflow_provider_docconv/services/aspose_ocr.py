@@ -80,7 +80,7 @@ class AsposeOcr(ConversionService):
         reply = yield Request(
             "GET", f"{_ROOT}/Utilities/GetTaskStatus", {"id": operation_id}, {"Accept": "application/json"}
         )
-        if reply.status == 404:
+        if reply.is_not_found:
             return Operation(operation_id, OperationState.NOT_FOUND, "404", reply.said())
         value = require_success(reply, self.label, operation_id).json_object(self.label)
         word = status_word(value.get("taskStatus"), self.label)

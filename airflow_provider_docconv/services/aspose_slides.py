@@ -128,7 +128,7 @@ class AsposeSlides(ConversionService):
     def status(self, operation_id: str) -> Flow[Operation]:
         """Ask ``GET /{id}``; an unknown operation answers 404."""
         reply = yield Request("GET", f"{_ASYNC}/{path_segment(operation_id)}")
-        if reply.status == 404:
+        if reply.is_not_found:
             return Operation(operation_id, OperationState.NOT_FOUND, "404", reply.said())
         return self._read_operation(operation_id, require_success(reply, self.label, operation_id))
 

@@ -83,6 +83,13 @@ class InvalidOptions(DocConvError):
     default_remedy = "correct the task's target_format or options"
 
 
+class ConnectionNotFound(DocConvError):
+    """Airflow has no such connection, or could not look it up: it does not tell these apart."""
+
+    handling = Handling.RETRY
+    default_remedy = "define it, or correct conn_id; if it is defined, look at the secrets backend"
+
+
 class SourceNotFound(DocConvError):
     """The source document does not exist or can't be read."""
 

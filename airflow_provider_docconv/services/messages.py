@@ -58,6 +58,16 @@ class Reply:
         """Whether the status is one of success."""
         return 200 <= self.status < 300
 
+    @property
+    def is_page(self) -> bool:
+        """Whether it is an HTML page, which no service sends, but a proxy or a load balancer in front of it does."""
+        return self.body[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+    @property
+    def is_not_found(self) -> bool:
+        """Whether the service itself says that there is nothing there."""
+        return self.status == 404 and not self.is_page
+
     def text(self) -> str:
         """Return the body as text, whatever it is."""
         return self.body.decode("utf-8", errors="replace")
@@ -91,10 +101,9 @@ class Reply:
 
     def kind(self) -> str:
         """Name what the body looks like, for a message."""
-        start = self.body[:512].lstrip().lower()
-        if not start:
+        if not self.body[:512].strip():
             return "nothing"
-        if start.startswith((b"<!doctype html", b"<html")):
+        if self.is_page:
             return "an HTML page"
         return f"HTTP {self.status} and {len(self.body)} bytes of {self.headers.get('content-type', 'unknown type')}"
 

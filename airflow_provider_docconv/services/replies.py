@@ -10,6 +10,7 @@ from airflow_provider_docconv.services.errors import (
     OperationNotFound,
     ServiceUnavailable,
     StartReplyLost,
+    UnexpectedReply,
 )
 from airflow_provider_docconv.services.messages import Reply
 from airflow_provider_docconv.services.operations import clean_operation_id
@@ -58,6 +59,8 @@ def refusal(reply: Reply, service: str, operation_id: str | None) -> DocConvErro
         return AuthenticationFailed(f"{service} refused a new access token", said=said)
     if status in (402, 403):
         return AccessDenied(f"{service} denied the request (HTTP {status})", said=said)
+    if status == 404 and reply.is_page:
+        return UnexpectedReply(f"{service} answered with {reply.kind()} (HTTP 404)", said=said)
     if status == 404 and operation_id:
         return OperationNotFound(f"{service} does not know the operation", said=said, operation_id=operation_id)
     if 300 <= status < 400:

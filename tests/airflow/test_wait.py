@@ -112,10 +112,28 @@ def test_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "raise the timeout" in text
 
 
+@pytest.mark.parametrize(
+    ("last", "words"),
+    [
+        (Answer({"status": "Paused"}), r"in time: it was running \(Paused\) "),
+        (Answer({"message": "Maintenance."}, 503), r'in time: Aspose.Slides Cloud is .* saying "Maintenance."'),
+    ],
+)
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_the_deadline_tells_what_the_service_said_last(
+    last: Answer, words: str, deferrable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(last) as server:
+        connect(monkeypatch, server.url)
+        with pytest.raises(exceptions.DeadlineExceeded, match=words):
+            wait({"operation_id": "op-1", "timeout": 0.1}, deferrable=deferrable)
+
+
 FAULTS = {
     "unavailable": Answer(b"", 503),
     "closed": Answer(fault="close"),
     "html": Answer(HTML),
+    "html that says not found": Answer(HTML, 404),
     "truncated": Answer(b'{"status": "Fin', length=90),
 }
 
@@ -240,6 +258,20 @@ def test_a_connection_that_changed_meanwhile(monkeypatch: pytest.MonkeyPatch) ->
     assert event["error"]["type"] == "InvalidOptions"
 
 
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_connection_that_airflow_does_not_find(deferrable: bool) -> None:
+    with pytest.raises(exceptions.ConnectionNotFound, match=r"^s3://b/a.pptx: Airflow finds no .* 'nope'") as raised:
+        wait({"operation_id": "op-1", "conn_id": "nope", "source": "s3://b/a.pptx"}, deferrable=deferrable)
+    assert not isinstance(raised.value, AirflowFailException)
+
+
+def test_a_connection_that_was_deleted_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    sensor = ConversionSensor(task_id="t", conn_id="docs", operation_id="op-1", source="s3://b/a.pptx")
+    event = fire(ConversionTrigger(operation_id="op-1", conn_id="docs"))
+    with pytest.raises(exceptions.ConnectionNotFound, match=r"^s3://b/a.pptx: Airflow finds no connection 'docs'"):
+        sensor.execute_complete(context(), event)
+
+
 @pytest.mark.parametrize("event", [None, {}, {"status": "success"}])
 def test_an_event_that_nobody_knows(event: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, "http://h")
@@ -263,20 +295,41 @@ def test_the_reschedule_mode(monkeypatch: pytest.MonkeyPatch) -> None:
         assert ConversionSensor(**values).execute(given) == "op-1"
 
 
-def test_progress_is_logged_once_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the lines that a task's log gets."""
+    found: list[str] = []
+    log = SimpleNamespace(info=lambda text, *args: found.append(text % args))
+    monkeypatch.setattr(ConversionSensor, "log", log)
+    monkeypatch.setattr(ConversionTrigger, "log", log)
+    return found
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_the_log_gives_a_fault_no_remedy_and_an_end_no_name_of_a_fault(
+    deferrable: bool, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(Answer({"status": "Paused"}), Answer(HTML), Answer({"message": "Plan."}, 402)) as server:
+        connect(monkeypatch, server.url)
+        with pytest.raises(exceptions.AccessDenied):
+            wait({"operation_id": "op-1"}, deferrable=deferrable)
+    assert [line.partition("operation op-1: ")[2] for line in lines] == [
+        "running (Paused)",
+        "not known for now: Aspose.Slides Cloud answered with an HTML page where JSON was due, "
+        'saying "Sign in to the company proxy"',
+    ]
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_progress_is_logged_once_a_step(deferrable: bool, lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     steps = [{"description": "Slide converted", "stepIndex": step, "stepCount": 3} for step in (1, 1, 2)]
     answers = [Answer({"status": "Started", "progress": progress}) for progress in steps]
-    for deferrable in (False, True):
-        lines: list[str] = []
-        log = SimpleNamespace(info=lambda text, *args, lines=lines: lines.append(text % args))
-        monkeypatch.setattr(ConversionSensor, "log", log)
-        monkeypatch.setattr(ConversionTrigger, "log", log)
-        with Hostile(*answers, Answer({"status": "Finished"})) as server:
-            connect(monkeypatch, server.url)
-            wait({"operation_id": "op-1"}, deferrable=deferrable)
-        said = "\n".join(lines)
-        assert said.count("operation op-1: running, step 2 of 3: Slide converted") == 1
-        assert "Aspose.Slides Cloud, operation op-1: running, step 1 of 3" in said
+    with Hostile(*answers, Answer({"status": "Finished"})) as server:
+        connect(monkeypatch, server.url)
+        wait({"operation_id": "op-1"}, deferrable=deferrable)
+    said = "\n".join(lines)
+    assert said.count("operation op-1: running (Started), step 2 of 3: Slide converted") == 1
+    assert "Aspose.Slides Cloud, operation op-1: running (Started), step 1 of 3" in said
 
 
 @pytest.mark.parametrize("value", ["True", "False"])

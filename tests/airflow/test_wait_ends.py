@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -252,6 +253,19 @@ def test_nothing_is_cancelled_if_that_is_not_wanted(
         connect(monkeypatch, server.url, "aspose_ocr")
         asyncio.run(trigger(cancel_on_kill=False).on_kill())
     assert server.seen == []
+
+
+def test_a_worker_says_what_it_could_not_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> str:
+        raise OSError("Airflow is away")
+
+    lines: list[str] = []
+    monkeypatch.setattr(intervention, "_state", away)
+    monkeypatch.setattr(ConversionSensor, "log", SimpleNamespace(warning=lambda text, *a: lines.append(text % a)))
+    sensor = ConversionSensor(**VALUES)
+    sensor._ti = TaskInstance()
+    sensor.on_kill()
+    assert lines == ["Operation op-1 may go on, because it could not be cancelled: Airflow is away"]
 
 
 @pytest.fixture

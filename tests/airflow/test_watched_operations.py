@@ -10,7 +10,7 @@ import pytest
 from test_incoming_documents import StateStore
 
 from airflow_provider_docconv.hooks.docconv import DocConvHook
-from airflow_provider_docconv.storage import open_source
+from airflow_provider_docconv.source import open_source
 from airflow_provider_docconv.triggers import docconv
 from workbench.standin import StandIn
 
@@ -48,3 +48,8 @@ def test_it_fires_once_and_stays(
     [told] = asyncio.run(events(operation_id, store))
     assert (told["operation"]["id"], told["operation"]["state"]) == (operation_id, "succeeded")
     assert len(asyncio.run(events(operation_id, store))) == (0 if store else 1)
+
+
+def test_a_connection_that_airflow_does_not_find_is_told_once() -> None:
+    [told] = asyncio.run(events("op-1", None))
+    assert told["error"]["type"] == "ConnectionNotFound"

@@ -131,12 +131,19 @@ def test_the_services_own_words_are_kept(service: str, value: dict[str, Any], sa
     assert (operation.state, operation.said) == (OperationState.FAILED, said)
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_proxys_page_is_not_the_service_that_knows_no_operation(service: str) -> None:
+    page = b"<html><head><title>404 Not Found</title></head></html>"
+    with pytest.raises(UnexpectedReply, match=r"an HTML page \(HTTP 404\), saying \"404 Not Found\""):
+        ask(service, reply(page, 404))
+
+
 def test_progress_of_slides() -> None:
     progress = {"description": "Slide converted", "stepIndex": 3, "stepCount": 15}
     operation = ask("aspose_slides", reply({"status": "Started", "progress": progress}))
-    assert operation.progress == "running, step 3 of 15: Slide converted"
+    assert operation.progress == "running (Started), step 3 of 15: Slide converted"
     for absent in ({}, {"progress": None}, {"progress": {"stepIndex": 3}}, {"progress": "3 of 15"}):
-        assert ask("aspose_slides", reply({"status": "Started", **absent})).progress == "running"
+        assert ask("aspose_slides", reply({"status": "Started", **absent})).progress == "running (Started)"
 
 
 def test_an_operation_survives_the_way_through_json() -> None:

@@ -63,7 +63,7 @@ for way, values in WAYS.items():
             f"wait_{way}{suffix}",
             schedule=None,
             params=PARAMS,
-            default_args={"retries": 1, "retry_delay": timedelta(seconds=1)},
+            default_args={"retries": 2, "retry_delay": timedelta(seconds=1)},
             max_active_tasks=32,
         ) as dag:
             start = StartConversionOperator(
