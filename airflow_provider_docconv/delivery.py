@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_docconv.services.errors import DocConvError, TruncatedResult
 
 if TYPE_CHECKING:
+    from airflow_provider_docconv.destination import Destination, StoredResult
     from airflow_provider_docconv.hooks.docconv import DocConvHook
     from airflow_provider_docconv.services.service import ResultFile
-    from airflow_provider_docconv.storage import Destination, StoredResult
 
 _DOWNLOADS = 3
 

@@ -72,6 +72,7 @@ with DAG(
             operation_id=wait.output,
             conn_id=conn_id,
             source=source,
+            source_sha256=start.output["source_sha256"],
             destination=destination,
             map_index_template=label,
         )

@@ -104,7 +104,20 @@ class Run:
 
     def error(self, task: Task) -> str:
         """Return the message of the exception that ended a task, or an empty string."""
-        for line in reversed(self.log(task.id, task.map_index, max(task.try_number, 1))):
+        return self._error(task, max(task.try_number, 1))
+
+    def errors(self, task: Task) -> list[str]:
+        """
+        Return the message of each exception that ended a try of a task.
+
+        A busy Airflow takes a task for lost now and then that was deferred for moments only, and tries it again; such
+        a try has no exception.
+        """
+        found = (self._error(task, number) for number in range(1, task.try_number + 1))
+        return [message for message in found if message]
+
+    def _error(self, task: Task, try_number: int) -> str:
+        for line in reversed(self.log(task.id, task.map_index, try_number)):
             for detail in line.get("error_detail") or []:
                 return str(detail["exc_value"])
         return ""

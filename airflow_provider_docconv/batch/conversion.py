@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_docconv.batch.entries import Entry, Wanted
 from airflow_provider_docconv.decisions import Progress
 from airflow_provider_docconv.delivery import deliver
+from airflow_provider_docconv.destination import Destination
 from airflow_provider_docconv.services.errors import (
     DestinationUnwritable,
     DocConvError,
@@ -19,7 +20,7 @@ from airflow_provider_docconv.services.errors import (
     ResultRejected,
     StartReplyLost,
 )
-from airflow_provider_docconv.storage import Destination, open_source
+from airflow_provider_docconv.source import open_source
 from airflow_provider_docconv.stored_addresses import read_stored
 from airflow_provider_docconv.waiting import YOUNG, require_succeeded
 

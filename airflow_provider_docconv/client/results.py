@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from urllib.parse import unquote
 
 from airflow_provider_docconv.client.checksums import Checksum
+from airflow_provider_docconv.client.disposition import file_name
 from airflow_provider_docconv.client.resumption import Resumption
 from airflow_provider_docconv.services.errors import ResultDamaged, TruncatedResult
 from airflow_provider_docconv.services.results import Plain, ResultFile
-
-_EXTENDED_NAME = re.compile(r"filename\*\s*=\s*UTF-8''([^;]+)", re.IGNORECASE)
-_NAME = re.compile(r'filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]+))', re.IGNORECASE)
 
 
 class ResultStream:
@@ -37,7 +33,7 @@ class ResultStream:
         # What is decoded can't be gone on with: the decoder has read the document's beginning.
         self._resumption = Resumption(headers if isinstance(self._decoder, Plain) and not coded else {})
         #: What the service calls the file; hostile.
-        self.name = _name(headers.get("content-disposition", "")) or file.name
+        self.name = file_name(headers.get("content-disposition", "")) or file.name
         #: How often it broke off and was gone on with.
         self.resumed = 0
 
@@ -90,11 +86,3 @@ class ResultStream:
         return TruncatedResult(
             f"the result from {self._service} is incomplete: {words}", operation_id=self._file.operation_id
         )
-
-
-def _name(disposition: str) -> str | None:
-    if match := _EXTENDED_NAME.search(disposition):
-        return unquote(match[1].strip())
-    if match := _NAME.search(disposition):
-        return (match[1] or match[2] or "").strip() or None
-    return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -16,9 +15,9 @@ from airflow_provider_docconv.operators.split import SplitDocumentOperator
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
+    from airflow_provider_docconv.destination import StoredResult
     from airflow_provider_docconv.hooks.docconv import DocConvHook
     from airflow_provider_docconv.services.documents import StoredDocument
-    from airflow_provider_docconv.storage import StoredResult
 
 __all__ = [
     "ConvertDocumentsOperator",
@@ -31,7 +30,7 @@ __all__ = [
 
 class DownloadResultOperator(BaseOperator):
     """
-    Fetches what an operation made and returns ``[{"uri", "size", "sha256"}]``.
+    Fetches what an operation made and returns ``[{"uri", "size", "sha256", "source_sha256"}]``.
 
     A result streams to its destination and appears there whole or not at all. A ZIP of page images gets ``.zip``
     appended to its name, or is unpacked.
@@ -51,9 +50,18 @@ class DownloadResultOperator(BaseOperator):
         can't be cleared then
     :param uploaded: the start task's XCom ``uploaded``: ``cleanup`` deletes the upload, too, if ``outputPath`` has
         GroupDocs save the result elsewhere (templated)
+    :param source_sha256: the start task's XCom ``source_sha256``, to return it with each result (templated)
     """
 
-    template_fields: Sequence[str] = ("operation_id", "conn_id", "destination", "source", "stored", "uploaded")
+    template_fields: Sequence[str] = (
+        "operation_id",
+        "conn_id",
+        "destination",
+        "source",
+        "stored",
+        "uploaded",
+        "source_sha256",
+    )
     ui_color = "#d5f0e3"
 
     def __init__(
@@ -62,11 +70,12 @@ class DownloadResultOperator(BaseOperator):
         operation_id: str,
         conn_id: str,
         destination: str | ObjectStoragePath,
-        source: str | None = None,
+        source: str | ObjectStoragePath | None = None,
         unpack: bool = False,
         cleanup: bool = False,
         stored: str | None = None,
         uploaded: str | None = None,
+        source_sha256: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -78,6 +87,7 @@ class DownloadResultOperator(BaseOperator):
         self.cleanup = cleanup
         self.stored = stored
         self.uploaded = uploaded
+        self.source_sha256 = source_sha256
 
     def execute(self, context: Context) -> list[StoredResult]:
         """
@@ -86,23 +96,26 @@ class DownloadResultOperator(BaseOperator):
         :raises DocConvError: if one could not be fetched or stored, of the type that says what to do
         """
         from airflow_provider_docconv.delivery import clean_up, deliver
+        from airflow_provider_docconv.destination import Destination
         from airflow_provider_docconv.exceptions import task_errors
         from airflow_provider_docconv.hooks.docconv import DocConvHook
         from airflow_provider_docconv.services.operations import given_operation_id
-        from airflow_provider_docconv.storage import Destination
+        from airflow_provider_docconv.source import stem_of
         from airflow_provider_docconv.unpacking import UnpackingDestination
 
         with task_errors(self.source):
             hook = DocConvHook.for_connection(self.conn_id)
             operation_id = given_operation_id(self.operation_id)
-            stem = PurePosixPath(self.source).stem if self.source else None
+            stem = stem_of(self.source, hook.fields) if self.source else None
             kind = UnpackingDestination if self.unpack else Destination
-            destination = kind(str(self.destination), hook.fields.label, stem)
+            destination = kind(self.destination, hook.fields.label, stem)
             files = hook.get_results(operation_id, _read_stored(self.stored, hook))
             uploaded = _read_stored(self.uploaded, hook)
             uploads = [hook.get_stored(uploaded.path, uploaded.storage)] if uploaded else []
             results = deliver(hook, files, destination, self.log)
             for result in results:
+                if self.source_sha256:
+                    result["source_sha256"] = self.source_sha256
                 self.log.info("Stored %s (%d bytes, SHA-256 %s)", result["uri"], result["size"], result["sha256"])
             if self.cleanup:
                 clean_up(hook, operation_id, [*files, *uploads], self.log)

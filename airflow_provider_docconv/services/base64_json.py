@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import binascii
 import json
 import re
 from typing import Any
+
+import pybase64
 
 _MAX_REST = 1 << 20
 _MAX_DEPTH = 64
@@ -158,5 +159,5 @@ class Base64Field:
         if whole:
             if self._padded:
                 raise ValueError("the base64 string goes on after its end")
-            decoded.append(binascii.a2b_base64(data[:whole], strict_mode=True))
+            decoded.append(pybase64.b64decode(data[:whole], validate=True))
             self._padded = data[whole - 1] == "="

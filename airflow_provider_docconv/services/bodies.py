@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlencode
+
+import pybase64
 
 from airflow_provider_docconv.services.documents import Document
 
@@ -162,8 +163,8 @@ class Base64Body:
             whole = len(data) - len(data) % 3
             left = data[whole:]
             for at in range(0, whole, _SLICE):
-                yield base64.b64encode(data[at : min(at + _SLICE, whole)])
-        yield base64.b64encode(left)
+                yield pybase64.b64encode(data[at : min(at + _SLICE, whole)])
+        yield pybase64.b64encode(left)
         yield self._tail()
 
     def _head(self) -> bytes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
@@ -14,9 +16,11 @@ from place import Place
 from ranges import CONTENT, Ranges
 from stage import Store, connect, context, wait
 
-from airflow_provider_docconv import exceptions, storage
+from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.destination import Destination
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
 from airflow_provider_docconv.sandbox import Sandbox
+from workbench.stores import S3
 
 SCAN = f"file://{Path(__file__).parent.parent / 'data' / 'project_scan.djvu'}"
 PDF = b"%PDF-1.7 " + bytes(range(256)) * 8000 + b"%%EOF"
@@ -43,13 +47,20 @@ def test_from_a_document_to_its_result(
     connect(monkeypatch, sandbox.url, conn_type, **account)
     source = SCAN if conn_type == "aspose_ocr" else deck
     start = StartConversionOperator(task_id="s", source=source, target_format="pdf", conn_id="docs")
-    operation_id = wait({"operation_id": start.execute(context(Store())), "poke_interval": 0.1}, deferrable=False)
-    [result] = download(f"{place.uri}/new/out.pdf", operation_id=operation_id)
+    given = context(Store())
+    operation_id = wait({"operation_id": start.execute(given), "poke_interval": 0.1}, deferrable=False)
+    sent = given["ti"].xcoms["source_sha256"]
+    [result] = download(f"{place.uri}/new/out.pdf", operation_id=operation_id, source_sha256=sent)
     [(name, content)] = place.files().items()
     assert name == "new/out.pdf"
     assert content.startswith(b"%PDF-")
     digest = hashlib.sha256(content).hexdigest()
-    assert result == {"uri": f"{place.uri}/new/out.pdf", "size": len(content), "sha256": digest}
+    assert result == {
+        "uri": f"{place.uri}/new/out.pdf",
+        "size": len(content),
+        "sha256": digest,
+        "source_sha256": hashlib.sha256(Path(source.removeprefix("file://")).read_bytes()).hexdigest(),
+    }
 
 
 NAMES: list[tuple[str, str, dict[str, Any], bytes, str]] = [
@@ -114,6 +125,27 @@ def test_several_results(
     assert [result["uri"] for result in results] == [f"{place.uri}/{name}" for name in names]
 
 
+@pytest.mark.parametrize(
+    ("offered", "names"),
+    [
+        (["page.pdf", "page.pdf", "page.pdf"], ["page.pdf", "page-2.pdf", "page-3.pdf"]),
+        (["page-3.pdf", "page.pdf", "page.pdf"], ["page-3.pdf", "page.pdf", "page-3-3.pdf"]),
+        (["e\u0301.pdf", "\u00e9.pdf", "\u00c9.PDF"], ["e\u0301.pdf", "\u00e9-2.pdf", "\u00c9-3.PDF"]),
+    ],
+)
+def test_results_of_one_name_do_not_replace_each_other(
+    offered: list[str], names: list[str], place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = [{"name": name, "path": f"{number}/{name}"} for number, name in enumerate(offered)]
+    listed = Answer({"method": "ConvertAndSave", "status": "Finished", "result": result})
+    contents = [b"%PDF-1.7 " + bytes([number]) + b"%%EOF" for number in range(3)]
+    with Hostile(listed, *map(Answer, contents)) as server:
+        connect(monkeypatch, server.url, "groupdocs_conversion")
+        results = download(f"{place.uri}/")
+    assert [result["uri"] for result in results] == [f"{place.uri}/{name}" for name in names]
+    assert place.files() == dict(zip(names, contents, strict=True))
+
+
 def test_a_truncated_result_is_fetched_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     cut = Answer(PDF[:-1], length=len(PDF))
     with Hostile(cut, cut, Answer(PDF)) as server:
@@ -176,6 +208,7 @@ def test_nothing_half_written_is_ever_seen(
     assert isinstance(raised.value, AirflowFailException) is not retried
     assert isinstance(raised.value, AirflowException)
     assert str(raised.value).startswith("s3://b/deck.pptx: ")
+    assert seen
     assert all(files == place.files() == ({"out.pdf": before} if before else {}) for files in seen)
 
 
@@ -188,7 +221,7 @@ def test_what_goes_wrong_midway_leaves_nothing(size: int, place: Place) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        storage.Destination(f"{place.uri}/out.pdf", "X", None).store(chunks(), None, None)
+        Destination(f"{place.uri}/out.pdf", "X", None).store(chunks(), None, None)
     assert place.files() == {}
 
 
@@ -199,7 +232,7 @@ def test_a_large_result_appears_whole(size: int, place: Place) -> None:
             assert "out.pdf" not in place.files()
             yield b"%PDF-1.7".ljust(min(1 << 20, size - at) - 5, b"x") + b"%%EOF"
 
-    [result] = storage.Destination(f"{place.uri}/out.pdf", "X", None).store(chunks(), None, None)
+    [result] = Destination(f"{place.uri}/out.pdf", "X", None).store(chunks(), None, None)
     assert {name: len(content) for name, content in place.files().items()} == {"out.pdf": size}
     assert (result["size"], result["sha256"]) == (size, hashlib.sha256(place.files()["out.pdf"]).hexdigest())
 
@@ -214,6 +247,7 @@ UNSAFE = [
     ". .",
     "%0A.pdf",
     "%E2%80%AEfdp.exe",
+    "%E2%80%A8.pdf",
     "x" * 300,
 ]
 
@@ -229,6 +263,29 @@ def test_a_hostile_name_is_refused(name: str, place: Place, monkeypatch: pytest.
     assert place.files() == {}
 
 
+NAMES_OF_PEOPLE = [
+    "Screen Shot 9.41\u202fAM.pdf",
+    "Angebot\u00a0Nr.\u00a07.pdf",
+    "見積書\u3000最終.pdf",
+    "می\u200cخواهم.pdf",
+    "שלום\u200f.pdf",
+    "e\u0301.pdf",
+    ".hidden.pdf",
+    "100% #1?.pdf",
+    "x" * 251 + ".pdf",
+]
+
+
+@pytest.mark.parametrize("name", NAMES_OF_PEOPLE)
+def test_a_name_that_people_give_is_kept(name: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    disposition = f"attachment; filename*=UTF-8''{quote(name)}"
+    with Hostile(Answer(PDF, headers={"Content-Disposition": disposition})) as server:
+        connect(monkeypatch, server.url)
+        [result] = download(f"{place.uri}/")
+    assert result["uri"] == f"{place.uri}/{name}"
+    assert place.files() == {name: PDF}
+
+
 @pytest.mark.parametrize(
     "destination",
     [
@@ -238,10 +295,8 @@ def test_a_hostile_name_is_refused(name: str, place: Place, monkeypatch: pytest.
         "s3://aws_default@no-bucket/o.pdf",
     ],
 )
-def test_an_unwritable_destination(
-    destination: str, buckets: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", buckets[1])
+def test_an_unwritable_destination(destination: str, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(s3.connection))
     with Hostile(Answer(PDF)) as server:
         connect(monkeypatch, server.url)
         with pytest.raises(exceptions.DestinationUnwritable, match="can't be written") as raised:
@@ -249,6 +304,15 @@ def test_an_unwritable_destination(
         assert len(server.calls) == 1
     assert isinstance(raised.value, AirflowFailException)
     assert destination in str(raised.value)
+
+
+def test_a_folder_is_no_file_to_be_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.joinpath("results").mkdir()
+    with Hostile(Answer(PDF)) as server:
+        connect(monkeypatch, server.url)
+        with pytest.raises(exceptions.DestinationUnwritable, match="Is a directory"):
+            download(f"file://{tmp_path}/results")
+    assert not list(tmp_path.joinpath("results").iterdir())
 
 
 @pytest.mark.parametrize("operation_id", ["", "a b", None, {"id": 1}])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -89,12 +90,12 @@ def test_a_retry_does_not_stretch_the_deadline(deferrable: bool, monkeypatch: py
 def test_a_clear_and_another_operation_have_their_own_time(
     changed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Store()
+    store, before = Store(), time.time()
     with Hostile(Answer(RUNNING), Answer(DONE)) as server:
         connect(monkeypatch, server.url)
         store.set("docconv_wait", {"operation_id": "op-1", "max_tries": 2, "began": 0.0, **changed})
         assert wait_to_the_end(context(store), deferrable=False, timeout=timedelta(hours=1)) == "op-1"
-    assert time.time() - 60 < store.get("docconv_wait")["began"] <= time.time()
+    assert before <= store.get("docconv_wait")["began"] <= time.time()
 
 
 @pytest.mark.parametrize("row", [None, "x", 7, [], {}, {"operation_id": "op-1", "max_tries": 2, "began": "soon"}])
@@ -246,19 +247,23 @@ def test_a_stopped_trigger_gives_up_what_a_person_has_ended(
 def test_airflow_may_stop_the_stopping(
     trigger: Callable[..., ConversionTrigger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slow(*_: object) -> str:
-        time.sleep(0.3)
+    asked, stopped = threading.Event(), threading.Event()
+
+    def answer_late(*_: object) -> str:
+        asked.set()
+        assert stopped.wait(60)
         return "failed"
 
     async def killed_again_and_again() -> None:
         killing = asyncio.create_task(trigger().on_kill())
-        await asyncio.sleep(0.1)
+        assert await asyncio.to_thread(asked.wait, 60)
         killing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await killing
+        stopped.set()
         await asyncio.gather(*triggers._cancelling)
 
-    monkeypatch.setattr(intervention, "_state", slow)
+    monkeypatch.setattr(intervention, "_state", answer_late)
     with Hostile(Answer(RUNNING)) as server:
         connect(monkeypatch, server.url, "aspose_ocr")
         asyncio.run(killed_again_and_again())
@@ -268,16 +273,22 @@ def test_airflow_may_stop_the_stopping(
 def test_before_airflow_3_3_a_cancelled_trigger_asks_itself(
     trigger: Callable[..., ConversionTrigger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    polled = threading.Event()
+
+    def answer(_: Seen) -> Answer:
+        polled.set()
+        return Answer(RUNNING)
+
     async def cancelled() -> None:
         run = asyncio.create_task(anext(trigger().run()))
-        await asyncio.sleep(0.1)
+        assert await asyncio.to_thread(polled.wait, 60)
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
             await run
 
     monkeypatch.setattr(intervention, "_state", lambda *_: "failed")
     monkeypatch.delattr("airflow.triggers.base.BaseTrigger.on_kill", raising=False)
-    with Hostile(Answer(RUNNING)) as server:
+    with Hostile(answer=answer) as server:
         connect(monkeypatch, server.url, "aspose_ocr")
         asyncio.run(cancelled())
     assert "DELETE" in methods(server)

@@ -193,6 +193,15 @@ NAMES = [
     ('attachment; filename="../../etc/passwd"', "../../etc/passwd"),
     ("attachment; filename*=UTF-8''..%2F..%2Fetc%2Fpasswd", "../../etc/passwd"),
     ('attachment; filename="' + "\\" * 5000, None),
+    (r'attachment; filename="the \"new\" deck.pdf"', 'the "new" deck.pdf'),
+    ("attachment; filename*=UTF-8'en'deck.pdf", "deck.pdf"),
+    ("attachment; filename*=iso-8859-1''%DCbersicht.pdf", "Übersicht.pdf"),
+    ('attachment; filename="=?utf-8?B?w5xiZXJzaWNodC5wZGY=?="', "Übersicht.pdf"),
+    ('attachment; filename="=?nonsense?B?w5x=?="', "=?nonsense?B?w5x=?="),
+    ('attachment; filename="Übersicht.pdf"'.encode().decode("latin-1"), "Übersicht.pdf"),
+    ('attachment; filename="Übersicht.pdf"', "Übersicht.pdf"),
+    (f"attachment; filename*{'9' * 5000}*=x; filename=deck.pdf", None),
+    ("attachment; filename*=undefined''deck.pdf", None),
 ]
 
 

@@ -171,7 +171,7 @@ def test_every_document_is_delivered_and_no_payment_hidden(
 def test_the_worker_was_killed(name: str, cases: dict[str, Case]) -> None:
     run = cases[name].run
     assert run is not None
-    assert run.task("convert").try_number == 2
+    assert run.task("convert").try_number >= 2
 
 
 def test_the_faults_were_real(cases: dict[str, Case], faulty: StandIn) -> None:
