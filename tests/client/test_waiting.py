@@ -82,9 +82,19 @@ def test_any_header_is_a_time_or_nothing(value: str) -> None:
     assert seconds is None or seconds >= 0
 
 
-@pytest.mark.parametrize("value", ["Mon, 01 Jan 0001 00:00:00 +2359", "Fri, 31 Dec 9999 23:59:59 -2359", "1, 2", "Mon"])
-def test_odd_dates(value: str) -> None:
-    retry_after(value)
+@pytest.mark.parametrize(
+    ("value", "is_time"),
+    [
+        ("Mon, 01 Jan 0001 00:00:00 +2359", True),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", True),
+        (f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT", False),
+        (f"Mon, 01 Jan 2026 00:00:00 +{'9' * 20}", False),
+        ("1, 2", False),
+        ("Mon", False),
+    ],
+)
+def test_odd_dates(value: str, is_time: bool) -> None:
+    assert (retry_after(value) is not None) == is_time
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "600"}])
