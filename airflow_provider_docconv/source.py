@@ -43,7 +43,13 @@ def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
         raise SourceNotFound(
             f"the source is a folder, so nothing was sent to {service.label}", document=uri, remedy="name one document"
         )
-    return Document(file.name, lambda: open_for_reading(file), info.get("size"), version_of(info))
+    return Document(
+        file.name,
+        lambda: open_for_reading(file),
+        info.get("size"),
+        version_of(info),
+        reader=lambda start, end: bytes(file.fs.cat_file(file.path, start=start, end=end)),
+    )
 
 
 def stem_of(source: object, service: ConnectionType) -> str:

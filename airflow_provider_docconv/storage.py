@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 from airflow_provider_docconv.client.failures import explain
+from airflow_provider_docconv.object_file import BLOCK, ObjectFile
 from airflow_provider_docconv.services.errors import DestinationUnwritable, DocConvError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-# fsspec's default blocks hold 50 MiB and more; measured: these cost 34 MiB and are as fast.
-_BLOCK = 8 << 20
 # What the stores' drivers call a version, the most telling first.
 _VERSIONS = ("ETag", "etag", "md5Hash", "content_settings", "mtime", "LastModified", "updated")
 
@@ -54,7 +53,7 @@ def open_for_reading(path: ObjectStoragePath) -> BinaryIO:
     """
     try:
         # gcsfs's own cache reads up to 256 MiB ahead.
-        return cast("BinaryIO", path.open("rb", block_size=_BLOCK, cache_type="readahead"))
+        return cast("BinaryIO", path.open("rb", block_size=BLOCK, cache_type="readahead"))
     except OSError:
         raise
     except Exception as error:  # The stores' drivers raise errors of their own kinds.
@@ -90,18 +89,13 @@ def writing(path: ObjectStoragePath) -> AbstractContextManager[BinaryIO]:
 
 @contextmanager
 def _writing_object(path: ObjectStoragePath) -> Iterator[BinaryIO]:
-    # Not the file of the path's own open(), which can't be marked as closed.
-    file = path.fs.open(path.path, "wb", block_size=_BLOCK, autocommit=False)
+    file = ObjectFile(path)
     try:
         yield cast("BinaryIO", file)
-        file.close()
+        file.commit()
     except BaseException:
-        with suppress(Exception):  # What went wrong before is what matters.
-            file.discard()
-        # Else adlfs, which can't discard, would commit what is there when the file is garbage.
-        file.closed = True
+        file.discard()
         raise
-    file.commit()
 
 
 @contextmanager

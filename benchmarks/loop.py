@@ -6,8 +6,8 @@ import shutil
 import time
 from pathlib import Path
 
-from asposeslidescloud.apis.slides_async_api import SlidesAsyncApi  # type: ignore[import-untyped]
-from asposeslidescloud.configuration import Configuration  # type: ignore[import-untyped]
+from asposeslidescloud.apis.slides_async_api import SlidesAsyncApi  # type: ignore[import-untyped]  # it has no types
+from asposeslidescloud.configuration import Configuration  # type: ignore[import-untyped]  # it has no types
 
 from benchmarks.documents import Documents
 from workbench.standin import StandIn

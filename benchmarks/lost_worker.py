@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.buckets import buckets
 from benchmarks.documents import Documents
 from benchmarks.runs import duration
 from benchmarks.servers import SIZE, celery_airflow, stand_in
@@ -16,9 +15,11 @@ from workbench.cluster import LOST_AFTER, CeleryAirflow
 from workbench.processes import wait_until
 from workbench.run import FINISHED, Run
 from workbench.standin import StandIn
+from workbench.stores import S3
 from workbench.table import table
 
 DAG = "chunks"
+BUCKET = "lost-worker"
 COUNT, CHUNK, SECONDS = 1_000, 125, 2
 _NOTHING = {"created": 0, "unexplained": 0}
 
@@ -132,11 +133,10 @@ def measure(home: Path, count: int = COUNT, chunk: int = CHUNK) -> Loss:
     :param count: how many documents
     :param chunk: how many of them in a chunk
     """
-    bucket = home / "buckets" / "lost-worker"
-    bucket.mkdir(parents=True)
-    with celery_airflow(home) as airflow, buckets(bucket.parent, airflow), stand_in(home, SECONDS) as standin:
+    with celery_airflow(home) as airflow, S3(home / "s3", BUCKET) as s3, stand_in(home, SECONDS) as standin:
+        airflow.connect("aws_default", **s3.connection)
         standin.connect(airflow, "standin")
-        return lose_worker(airflow, standin, bucket, count=count, chunk=chunk, result_bytes=SIZE)
+        return lose_worker(airflow, standin, s3.data / BUCKET, count=count, chunk=chunk, result_bytes=SIZE)
 
 
 def describe(loss: Loss) -> str:

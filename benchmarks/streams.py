@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import large
-from benchmarks.buckets import serving
 from workbench.environment import ROOT, VENV, program_environment
 from workbench.processes import Process, Processes, free_ports, wait_until
+from workbench.stores import S3
 from workbench.table import table
 
 MIB = 1 << 20
@@ -67,11 +67,11 @@ def measure(home: Path) -> list[Carried]:
     :param home: a folder for everything, which is made
     """
     home.mkdir()
-    bucket = home / "s3" / "large"
-    bucket.mkdir(parents=True)
+    s3 = S3(home / "s3", "large")
+    bucket = s3.data / "large"
     sources = {size: _write_source(bucket / f"{size}.djvu", size) for size in (_WARM, *(size for size, _ in SIZES))}
     found = []
-    with _servers(home) as (url, environment):
+    with _servers(home, s3) as (url, environment):
         bases = {"file": bucket.as_uri(), "s3": "s3://aws_default@large"}
         for store, direction, service in product(bases, ("upload", "download"), SERVICES):
             ways = {way: f"{bases[store]}/{name}" for way, name in _ways(store, direction, service).items()}
@@ -102,12 +102,12 @@ def _write_source(path: Path, size: int) -> str:
 
 
 @contextmanager
-def _servers(home: Path) -> Iterator[tuple[str, dict[str, str]]]:
+def _servers(home: Path, s3: S3) -> Iterator[tuple[str, dict[str, str]]]:
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     command = [str(VENV / "bin" / "python"), "-m", "benchmarks.large", str(port)]
     service = Process("The service", command, home / "large.log", program_environment(PYTHONPATH=str(ROOT)))
-    with Processes() as processes, serving(home / "s3") as connection:
+    with Processes() as processes, s3:
         processes.start(service)
         wait_until(lambda: "Listening" in service.log.read_text(), "Starting the service", 30, [service], pause=0.05)
         yield (
@@ -115,9 +115,7 @@ def _servers(home: Path) -> Iterator[tuple[str, dict[str, str]]]:
             program_environment(
                 PYTHONPATH=str(ROOT),
                 AIRFLOW_HOME=str(home / "airflow"),
-                AIRFLOW_CONN_AWS_DEFAULT=json.dumps(connection),
-                # rclone's answer to a request for a part of a small object has the checksum of the whole.
-                AWS_RESPONSE_CHECKSUM_VALIDATION="when_required",
+                AIRFLOW_CONN_AWS_DEFAULT=json.dumps(s3.connection),
                 TMPDIR=str(home),
             ),
         )

@@ -91,7 +91,7 @@ def sdk_upload(service: str, url: str) -> Carry:
         if service == "aspose_slides":
             sdk.start_convert(Path(path).read_bytes(), "pdf")
         elif service == "groupdocs_conversion":
-            import groupdocs_conversion_cloud as groupdocs  # type: ignore[import-untyped]
+            import groupdocs_conversion_cloud as groupdocs  # type: ignore[import-untyped]  # it has no types
 
             sdk.start_convert(groupdocs.StartConvertRequest("pdf", path))
         else:
@@ -134,21 +134,23 @@ def _connection(service: str, url: str) -> str:
 
 
 def _store(uri: str) -> tuple[Any, str]:
-    import fsspec  # type: ignore[import-untyped]
+    import fsspec  # type: ignore[import-untyped]  # it has no types
 
     scheme, _, path = uri.partition("://")
     if scheme == "file":
         return fsspec.filesystem("file"), path
     values = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
-    client = {"endpoint_url": values["extra"]["endpoint_url"], "region_name": values["extra"]["region_name"]}
-    store = fsspec.filesystem("s3", key=values["login"], secret=values["password"], client_kwargs=client)
+    client = json.loads(values["extra"])
+    config = client.pop("config_kwargs")
+    login = {"key": values["login"], "secret": values["password"]}
+    store = fsspec.filesystem("s3", **login, client_kwargs=client, config_kwargs=config)
     return store, path.partition("@")[2]
 
 
 def _sdk(service: str, url: str) -> Any:
     if service == "aspose_slides":
-        from asposeslidescloud.apis.slides_async_api import SlidesAsyncApi  # type: ignore[import-untyped]
-        from asposeslidescloud.configuration import Configuration  # type: ignore[import-untyped]
+        from asposeslidescloud.apis.slides_async_api import SlidesAsyncApi  # type: ignore[import-untyped]  # it has no types
+        from asposeslidescloud.configuration import Configuration  # type: ignore[import-untyped]  # it has no types
 
         slides = Configuration()
         slides.base_url = slides.auth_base_url = url

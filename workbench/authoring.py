@@ -6,7 +6,7 @@ import io
 import zipfile
 
 import docx
-import msoffcrypto.format.ooxml  # type: ignore[import-untyped]
+import msoffcrypto.format.ooxml  # type: ignore[import-untyped]  # it has no types
 import openpyxl
 import openpyxl.chart
 from PIL import Image, ImageDraw
@@ -51,10 +51,10 @@ def add_table(slide: Slide, number: int) -> None:
 
 def add_chart(slide: Slide, number: int) -> None:
     """Put a bar chart on a slide."""
-    data = CategoryChartData()  # type: ignore[no-untyped-call]
+    data = CategoryChartData()  # type: ignore[no-untyped-call]  # it has no types
     data.categories = MONTHS
-    data.add_series("Documents", [figure(number, i) for i in range(len(MONTHS))])  # type: ignore[no-untyped-call]
-    slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, Cm(2), Cm(4.5), Cm(21), Cm(12), data)  # type: ignore[arg-type]
+    data.add_series("Documents", [figure(number, i) for i in range(len(MONTHS))])  # type: ignore[no-untyped-call]  # it has no types
+    slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, Cm(2), Cm(4.5), Cm(21), Cm(12), data)  # type: ignore[arg-type]  # as above
 
 
 def add_picture(slide: Slide, number: int) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import pypdfium2  # type: ignore[import-untyped]
+import pypdfium2  # type: ignore[import-untyped]  # it has no types
 
 from airflow_provider_docconv.sandbox import engines
 from airflow_provider_docconv.sandbox.settings import Settings

@@ -53,7 +53,7 @@ class Sandbox:
     def connect(self, airflow: Airflow) -> None:
         """Point Airflow's connection of each service to the sandbox."""
         for conn_id, conn_type in CONNECTIONS.items():
-            airflow.connect(conn_id, conn_type, host=self.url, login="sandbox", password="sandbox")  # noqa: S106
+            airflow.connect(conn_id, conn_type, host=self.url, login="sandbox", password="sandbox")  # noqa: S106  # the sandbox's own
 
     def _healthy(self) -> bool:
         try:

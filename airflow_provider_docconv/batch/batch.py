@@ -15,11 +15,11 @@ from airflow_provider_docconv.batch.items import Item
 from airflow_provider_docconv.batch.journal import Journal
 from airflow_provider_docconv.batch.ledger import Header, Ledger
 from airflow_provider_docconv.batch.naming import Naming
-from airflow_provider_docconv.batch.report import ReportLine, write_html, write_jsonl
+from airflow_provider_docconv.batch.page import write_html
+from airflow_provider_docconv.batch.report import STATES, ReportLine, write_jsonl
 from airflow_provider_docconv.batch.sources import OWN_FOLDER, Found, find
 from airflow_provider_docconv.batch.table import UNDER_WAY, WAITING, Table
 from airflow_provider_docconv.decisions import Decision, Progress, fingerprint, without_passwords
-from airflow_provider_docconv.exceptions import deserialize
 from airflow_provider_docconv.services.errors import DocumentRejected, NamesCollide, StartReplyLost
 from airflow_provider_docconv.storage import store_errors, to_path, writing
 from airflow_provider_docconv.task_state import max_tries, path_name, task_key, task_state
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from airflow_provider_docconv.hooks.fields import ConnectionType
 
 _LONGEST_NAME = 200
-_STATES = ("delivered", "skipped", "rejected", "failed", "unfinished")
 
 
 class Batch:
@@ -125,7 +124,7 @@ class Batch:
     def counts(self) -> dict[str, int]:
         """Count the documents by what has become of them."""
         found = self.table.counts()
-        counts = {state: found[state] for state in _STATES}
+        counts = {state: found[state] for state in STATES}
         counts["unfinished"] = len(self.table) - sum(counts.values())
         return counts
 
@@ -136,26 +135,7 @@ class Batch:
 
     def report_lines(self) -> Iterator[ReportLine]:
         """Return what has become of each document."""
-        for wanted, entry, state in self.table.rows():
-            error = deserialize(entry.error) if entry.error else None
-            ours = entry.run == self.run.id
-            took = entry.ended - entry.started if entry.ended and entry.started else None
-            yield ReportLine(
-                source=wanted.source,
-                state=state if state in _STATES else "unfinished",
-                target_format=wanted.target_format,
-                results=entry.results if entry.progress is Progress.DELIVERED else [],
-                operation_id=entry.operation_id,
-                attempts=entry.attempts if ours else 0,
-                lost_replies=entry.lost_replies if ours else 0,
-                size=wanted.size,
-                source_sha256=entry.source_sha256,
-                seconds_at_service=None if took is None else round(took, 3),
-                seconds_waited=entry.waited,
-                error=error.account if error else None,
-                error_type=type(error).__name__ if error else None,
-                remedy=error.remedy if error else None,
-            )
+        return (ReportLine.of(wanted, entry, state, self.run) for wanted, entry, state in self.table.rows())
 
     def summary(self) -> dict[str, Any]:
         """Return what the task returns: small, whatever the batch is."""

@@ -142,8 +142,10 @@ def _sniff_zip(path: Path) -> str:
                     raise ConversionError(Cause.UNSUPPORTED, "The sandbox cannot open encrypted OpenDocument files.")
                 if kind in _OPENDOCUMENT:
                     return _OPENDOCUMENT[kind]
-    except (zipfile.BadZipFile, KeyError, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        # zipfile raises any of these for an archive whose parts contradict each other.
+    except ConversionError:
+        raise
+    except Exception as error:
+        # zipfile and zlib raise all kinds of exceptions for an archive that is not sound: any of them means the same.
         raise ConversionError(Cause.DAMAGED, f"The document is damaged: {error}") from error
     raise ConversionError(Cause.DAMAGED, "The file is an archive, not a document that the sandbox knows.")
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import uuid
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +12,7 @@ from aiohttp import web
 
 from airflow_provider_docconv.sandbox import engines, formats, wire
 from airflow_provider_docconv.sandbox.errors import ApiError, Cause
-from airflow_provider_docconv.sandbox.operation import Operation, State, Stored, now
+from airflow_provider_docconv.sandbox.operation import Operation, State, Stored
 from airflow_provider_docconv.sandbox.service import StoringService
 from airflow_provider_docconv.sandbox.storage_api import StorageApi
 from airflow_provider_docconv.sandbox.task import Outcome, Task
@@ -53,16 +51,6 @@ class GroupDocs(StoringService):
             web.get(f"{self.prefix}/formats", self.list_formats),
         ]
 
-    def refuse(self, error: ApiError) -> web.Response:
-        body = {
-            "code": error.code,
-            "message": error.message,
-            "description": error.message,
-            "dateTime": wire.stamp(now()),
-            "innerError": None,
-        }
-        return web.json_response({"requestId": str(uuid.uuid4()), "error": body}, status=error.status)
-
     async def convert(self, request: web.Request) -> web.Response:
         """Start: a document in the body, a result to download."""
         query = wire.query(request)
@@ -70,13 +58,10 @@ class GroupDocs(StoringService):
         first_page = wire.ensure_whole(query.get("frompage"), "fromPage") or 1
         page_count = wire.ensure_whole(query.get("pagescount"), "pagesCount")
         operation = self.context.operations.create(self.name, "Convert", "", target)
-        try:
+        with operation.until_submitted():
             upload = await receive(request, operation.folder, self.context.settings.max_upload)
             if not upload.documents:
                 raise ApiError(400, "Missing the required parameter 'file'.", "errorMissingParameter")
-        except BaseException:
-            shutil.rmtree(operation.folder, ignore_errors=True)
-            raise
         document = upload.documents[0]
         operation.source_name = document.name or "document"
         task = Task(
@@ -105,10 +90,8 @@ class GroupDocs(StoringService):
         load, convert = _object(settings, "loadoptions"), _object(settings, "convertoptions")
         if convert.get("password"):
             raise ApiError(400, "The sandbox cannot protect results with a password.", "errorInvalidParameter")
-        operation = self.context.operations.create(self.name, "ConvertAndSave", path, target)
         common: dict[str, Any] = {
             "name": path,
-            "folder": str(operation.folder),
             "target": formats.canonical(target),
             "tier": self.context.settings.engine,
             "password": _text(load, "password"),
@@ -126,7 +109,7 @@ class GroupDocs(StoringService):
             # A second name for the file: the conversion reads what was there when it began.
             source = operation.folder / "source"
             source.hardlink_to(storage.file(path))
-            return Task(source=str(source), **common)
+            return Task(source=str(source), folder=str(operation.folder), **common)
 
         def deliver(operation: Operation, outcome: Outcome) -> list[Stored]:
             files = [Path(file) for file in outcome.files]
@@ -136,6 +119,7 @@ class GroupDocs(StoringService):
                 Stored(storage.adopt(file, place), size) for file, place, size in zip(files, places, sizes, strict=True)
             ]
 
+        operation = self.context.operations.create(self.name, "ConvertAndSave", path, target)
         self.context.operations.submit(operation, prepare, deliver if output else None)
         return wire.identifier(request, operation.id, 200, default="application/json")
 
@@ -162,14 +146,9 @@ class GroupDocs(StoringService):
     async def result(self, request: web.Request) -> web.StreamResponse:
         """Send the result of an operation."""
         operation = self._operation(request)
-        if operation.result is None:
-            why = "its result is in the storage" if operation.stored else f"it is {_WORDS[operation.state]}"
-            raise ApiError(400, f"The operation has no result to download: {why}.", "errorInvalidOperation")
-        name = PurePosixPath(operation.source_name)
-        many = operation.result.suffix == ".zip"
-        return wire.file_response(
-            operation.result, f"{name.stem or 'document'}.{'zip' if many else operation.target.lower()}"
-        )
+        result = self.ensure_result(operation, _WORDS[operation.state])
+        stem = PurePosixPath(operation.source_name).stem or "document"
+        return wire.file_response(result, f"{stem}.{'zip' if result.suffix == '.zip' else operation.target.lower()}")
 
     async def list_formats(self, request: web.Request) -> web.Response:
         """List what can be converted to what, with the engines this machine has."""

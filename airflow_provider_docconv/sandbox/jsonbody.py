@@ -11,6 +11,7 @@ from typing import Any
 _LARGEST_REST = 1 << 20
 _OUTSIDE = re.compile(rb'["{}\[\]]')
 _INSIDE = re.compile(rb'["\\]')
+_COLON = re.compile(rb'([^"\\]*)"\s*:\s*')
 _ESCAPES = {b"/": b"/", b"n": b"", b"r": b"", b"t": b""}
 
 
@@ -25,7 +26,10 @@ class Base64Field:
         self._key = key
         self._sink = sink
         self._rest = bytearray()
+        # Where the last text in it begins: nothing before that is looked at twice.
+        self._last_text = 0
         self._pending = b""
+        self._at = 0
         self._base64 = bytearray()
         self._depth = 0
         self._mode: Callable[[], bool] = self._outside
@@ -36,7 +40,8 @@ class Base64Field:
 
         :param chunk: some bytes of the body
         """
-        self._pending += chunk
+        self._pending = self._pending[self._at :] + chunk
+        self._at = 0
         while self._mode():
             pass
         if len(self._rest) > _LARGEST_REST:
@@ -47,7 +52,7 @@ class Base64Field:
 
         :return: the object, with its keys in lower case
         """
-        self._rest += self._pending
+        self._keep(len(self._pending))
         if self._base64:
             raise ValueError("the document's base64 is cut short")
         rest = json.loads(self._rest)
@@ -56,7 +61,7 @@ class Base64Field:
         return {name.lower(): value for name, value in rest.items()}
 
     def _outside(self) -> bool:
-        match = _OUTSIDE.search(self._pending)
+        match = _OUTSIDE.search(self._pending, self._at)
         if not match:
             self._keep(len(self._pending))
             return False
@@ -65,10 +70,11 @@ class Base64Field:
         self._depth += {b"{": 1, b"[": 1, b"}": -1, b"]": -1}.get(mark, 0)
         if mark == b'"':
             self._mode = self._document if self._is_document() else self._text
+            self._last_text = len(self._rest)
         return True
 
     def _text(self) -> bool:
-        match = _INSIDE.search(self._pending)
+        match = _INSIDE.search(self._pending, self._at)
         if not match:
             self._keep(len(self._pending))
             return False
@@ -83,41 +89,42 @@ class Base64Field:
 
     def _document(self) -> bool:
         # Two plain searches: a pattern takes ten times as long, and this is where all of the bytes go by.
-        quote = self._pending.find(b'"')
-        end = len(self._pending) if quote < 0 else quote
-        escape = self._pending.find(b"\\", 0, end)
-        if escape >= 0:
-            end = escape
-        self._decode(self._pending[:end])
-        self._pending = self._pending[end:]
-        if not self._pending:
+        # The escape comes first, for where there are many: a quote is looked for no further than up to the next one.
+        escape = self._pending.find(b"\\", self._at)
+        end = len(self._pending) if escape < 0 else escape
+        quote = self._pending.find(b'"', self._at, end)
+        if quote >= 0:
+            end = quote
+        self._decode(self._pending[self._at : end])
+        self._at = end
+        if end == len(self._pending):
             return False
-        if escape >= 0:
+        if quote < 0:
             return self._escape()
-        self._keep(1)
+        self._keep(end + 1)
         self._mode = self._outside
         return True
 
     def _escape(self) -> bool:
         # .NET writes + as \u002B, PHP writes / as \/.
-        size = 6 if self._pending[1:2] == b"u" else 2
-        if len(self._pending) < size:
+        size = 6 if self._pending[self._at + 1 : self._at + 2] == b"u" else 2
+        escape = self._pending[self._at : self._at + size]
+        if len(escape) < size:
             return False
-        escape, self._pending = self._pending[:size], self._pending[size:]
+        self._at += size
         self._decode(bytes([int(escape[2:], 16) & 0x7F]) if size == 6 else _ESCAPES.get(escape[1:], b"?"))
         return True
 
     def _is_document(self) -> bool:
-        before = bytes(self._rest[:-1]).rstrip() if self._depth == 1 else b""
-        if not before.endswith(b":") or self.found:
+        if self.found or self._depth != 1:
             return False
-        name = re.search(rb'"([^"\\]*)"\s*:$', before)
+        name = _COLON.fullmatch(self._rest, self._last_text, len(self._rest) - 1)
         self.found = name is not None and name[1].decode("utf-8", "replace").lower() == self._key
         return self.found
 
-    def _keep(self, size: int) -> None:
-        self._rest += self._pending[:size]
-        self._pending = self._pending[size:]
+    def _keep(self, end: int) -> None:
+        self._rest += self._pending[self._at : end]
+        self._at = end
 
     def _decode(self, text: bytes) -> None:
         self._base64 += text.translate(None, b" \r\n\t")

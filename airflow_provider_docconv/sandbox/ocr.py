@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ class Ocr(Service):
         djvu = f"{base}/{{call:(?i:djvu2pdf)}}"
         return [
             web.post(djvu, self.start),
-            web.get(djvu, self.result),
+            web.get(djvu, self.result, allow_head=False),
             web.delete(djvu, self.cancel),
             web.get(f"{base}/{{group:(?i:utilities)}}/{{call:(?i:gettaskstatus)}}", self.status),
         ]
@@ -62,31 +61,14 @@ class Ocr(Service):
 
     async def start(self, request: web.Request) -> web.Response:
         """Start: a DjVu document in the body."""
-        limit = self.context.settings.max_upload
         operation = self.context.operations.create(self.name, "DjVu2PDF", "image", "pdf")
         document = operation.folder / "upload-0"
-        try:
-            with document.open("wb") as file:
-                body = Base64Field("image", file.write)
-                size = 0
-                try:
-                    async for chunk in request.content.iter_chunked(_BODY_CHUNK):
-                        size += len(chunk)
-                        if size > limit * (1 << 20):
-                            raise ApiError(413, f"The request is larger than {limit:g} MiB.", "Payload Too Large")
-                        body.feed(chunk)
-                    rest = body.close()
-                except (ValueError, RecursionError) as error:
-                    raise ApiError(400, f"The JSON value could not be converted: {error}.") from error
-            if not body.found or not document.stat().st_size:
-                raise ApiError(400, "The Image field is required.")
+        with operation.until_submitted():
+            rest = await self._receive(request, document)
             if not isinstance(rest.get("settings", {}), dict | None):
                 raise ApiError(400, "The Settings field is not an object.")
             if (rest.get("settings") or {}).get("resultType", "Pdf") != "Pdf":
                 raise ApiError(400, "The sandbox makes results of the type Pdf only.")
-        except BaseException:
-            shutil.rmtree(operation.folder, ignore_errors=True)
-            raise
         task = Task(
             source=str(document),
             folder=str(operation.folder),
@@ -123,6 +105,25 @@ class Ocr(Service):
         if operation is not None:
             await self.context.operations.cancel(operation)
         return web.Response(status=200)
+
+    async def _receive(self, request: web.Request, document: Path) -> dict[str, Any]:
+        """Write a body's document into a file, and give the rest of it."""
+        limit = self.context.settings.max_upload
+        size = 0
+        with document.open("wb") as file:
+            body = Base64Field("image", file.write)
+            try:
+                async for chunk in request.content.iter_chunked(_BODY_CHUNK):
+                    size += len(chunk)
+                    if size > limit * (1 << 20):
+                        raise ApiError(413, f"The request is larger than {limit:g} MiB.", "Payload Too Large")
+                    body.feed(chunk)
+                rest = body.close()
+            except (ValueError, RecursionError) as error:
+                raise ApiError(400, f"The JSON value could not be converted: {error}.") from error
+            if not body.found or not file.tell():
+                raise ApiError(400, "The Image field is required.")
+        return rest
 
     def _operation(self, request: web.Request) -> tuple[str, Operation | None]:
         id = wire.query(request).get("id")

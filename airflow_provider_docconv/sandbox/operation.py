@@ -6,6 +6,8 @@ import logging
 import shutil
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -97,6 +99,15 @@ class Operation:
         if self.state is State.SUCCEEDED and self.outcome and not self.stored:
             return Path(self.outcome.files[0])
         return None
+
+    @contextmanager
+    def until_submitted(self) -> Iterator[None]:
+        """Leave nothing behind where the block raises: the request is refused, and nothing knows the operation."""
+        try:
+            yield
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
 
     def report(self, index: int, count: int, description: str) -> None:
         """Note how far the job is."""

@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from airflow_provider_docconv.sandbox import wire
 from airflow_provider_docconv.sandbox.auth import BAN_SECONDS, Auth
 from airflow_provider_docconv.sandbox.errors import ApiError
 from airflow_provider_docconv.sandbox.groupdocs import GroupDocs
@@ -61,10 +63,10 @@ class Server:
     async def token(self, request: web.Request) -> web.Response:
         """Log in."""
         try:
-            form = await request.post()
-        except ValueError:  # aiohttp's word for a body that is not what its headers say
+            form = dict(parse_qsl(await wire.text(request)))
+        except web.RequestPayloadError:
             return web.json_response({"error": "invalid_request"}, status=400)
-        client_id, client_secret = str(form.get("client_id", "")), str(form.get("client_secret", ""))
+        client_id, client_secret = form.get("client_id", ""), form.get("client_secret", "")
         if form.get("grant_type") != "client_credentials":
             return web.json_response({"error": "unsupported_grant_type"}, status=400)
         if self.auth.is_banned(client_id, client_secret):
@@ -93,6 +95,11 @@ class Server:
             response = service.refuse(error)
             if error.status == 401:
                 response.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+            return response
+        except web.RequestPayloadError:
+            response = service.refuse(ApiError(400, "The body is not what its headers say.", "errorInvalidRequest"))
+            # aiohttp hangs up after that: the caller is to know, and not to send its next request here.
+            response.force_close()
             return response
         except web.HTTPException as error:
             # An unknown path or method: these servers answer with nothing but the status.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from aiohttp import web
 
+from airflow_provider_docconv.sandbox import wire
 from airflow_provider_docconv.sandbox.errors import ApiError
-from airflow_provider_docconv.sandbox.operation import Operation
+from airflow_provider_docconv.sandbox.operation import Operation, now
 from airflow_provider_docconv.sandbox.operations import Operations
 from airflow_provider_docconv.sandbox.settings import Settings
 from airflow_provider_docconv.sandbox.storage import Storages
@@ -64,9 +67,31 @@ class StoringService(Service):
         super().__init__(context)
         self.storages = storages
 
+    def refuse(self, error: ApiError) -> web.Response:
+        body = {
+            "code": error.code,
+            "message": error.message,
+            "description": error.message,
+            "dateTime": wire.stamp(now()),
+            "innerError": None,
+        }
+        return web.json_response({"requestId": str(uuid.uuid4()), "error": body}, status=error.status)
+
+    def ensure_result(self, operation: Operation, word: str) -> Path:
+        """Give the result to download.
+
+        :param operation: the operation
+        :param word: the service's word for its state
+        """
+        if operation.result is None:
+            why = "its result is in the storage" if operation.stored else f"it is {word}"
+            raise ApiError(400, f"The operation has no result to download: {why}.", "errorInvalidOperation")
+        return operation.result
+
     def fonts(self, storage: str | None, folder: str | None) -> list[str]:
         """Give the folders with a request's own fonts."""
         if not folder:
             return []
-        place = self.storages.get(storage).locate(folder)
-        return [str(place)] if place.is_dir() else []
+        found = self.storages.get(storage)
+        _, is_folder = found.exists(folder)
+        return [str(found.locate(folder))] if is_folder else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -63,5 +64,11 @@ class Settings:
             raise ValueError("A storage name is a plain name, without slashes.")
         if self.workers < 1:
             raise ValueError("A sandbox needs at least one worker.")
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port={self.port}: a port is a number from 0 to 65535.")
+        for name in ("token_lifetime", "seconds_per_page", "retention", "max_upload", "job_timeout"):
+            # NaN compares as false, too.
+            if not 0 <= (value := getattr(self, name)) < math.inf:
+                raise ValueError(f"{name}={value}: give a number that is not negative.")
         if self.engine not in get_args(Tier):
             raise ValueError(f"engine={self.engine!r}: choose one of {', '.join(get_args(Tier))}")

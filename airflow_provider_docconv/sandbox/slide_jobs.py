@@ -80,6 +80,8 @@ def split(task: Task, work: Work) -> Outcome:
 def _single(document: Path, number: int, work: Work) -> Path:
     deck = open_deck(document)
     keep_slides(deck, [number])
+    # LibreOffice makes nothing of a deck that has hidden slides only.
+    deck.slides[0]._element.attrib.pop("show", None)
     output = work.folder / "slide.pptx"
     deck.save(str(output))
     return output

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Callable
 from functools import partial
 from pathlib import PurePosixPath
@@ -13,7 +11,7 @@ from aiohttp import web
 
 from airflow_provider_docconv.sandbox import formats, wire
 from airflow_provider_docconv.sandbox.errors import ApiError, Cause
-from airflow_provider_docconv.sandbox.operation import Operation, State, now
+from airflow_provider_docconv.sandbox.operation import Operation, State
 from airflow_provider_docconv.sandbox.service import StoringService
 from airflow_provider_docconv.sandbox.slides_tasks import (
     Deliver,
@@ -78,15 +76,6 @@ class Slides(StoringService):
             web.get(f"{base}/{{id}}/result", self.result),
         ]
 
-    def refuse(self, error: ApiError) -> web.Response:
-        body = {
-            "code": error.code,
-            "message": error.message,
-            "description": error.message,
-            "dateTime": wire.stamp(now()),
-        }
-        return web.json_response({"requestId": str(uuid.uuid4()), "error": body}, status=error.status)
-
     async def convert(self, request: web.Request) -> web.Response:
         """Start: a document in the body, a result to download."""
         return await self._start_with_document(request, "Convert", None)
@@ -126,46 +115,35 @@ class Slides(StoringService):
     async def result(self, request: web.Request) -> web.StreamResponse:
         """Send the result of an operation."""
         operation = self._operation(request)
-        if operation.result is None:
-            why = "its result is in the storage" if operation.stored else f"it is {_WORDS[operation.state]}"
-            raise ApiError(400, f"The operation has no result to download: {why}.", "errorInvalidOperation")
+        result = self.ensure_result(operation, _WORDS[operation.state])
         stem = PurePosixPath(operation.source_name).stem or "document"
-        return wire.file_response(operation.result, f"{stem}{operation.result.suffix}")
+        return wire.file_response(result, f"{stem}{result.suffix}")
 
     async def _start_with_document(self, request: web.Request, method: str, out_path: str | None) -> web.Response:
         operation = self._create(request, method, "document", request.match_info["format"])
-        try:
+        with operation.until_submitted():
             upload = await receive(request, operation.folder, self.context.settings.max_upload)
             if not upload.documents:
                 raise ApiError(400, "Missing the required parameter document.", "errorMissingParameter")
             operation.source_name = upload.documents[0].name or "document"
             return self._submit_document(request, operation, out_path, upload, None)
-        except BaseException:
-            shutil.rmtree(operation.folder, ignore_errors=True)
-            raise
 
     async def _start_from_storage(self, request: web.Request, method: str, out_path: str | None) -> web.Response:
         path = f"{wire.query(request).get('folder', '')}/{request.match_info['name']}"
         self.storages.get(wire.query(request).get("storage")).locate(path)
         operation = self._create(request, method, path.lstrip("/"), request.match_info["format"])
-        try:
+        with operation.until_submitted():
             options = parse_options(await wire.text(request))
             return self._submit_document(request, operation, out_path, Upload(options=options), path)
-        except BaseException:
-            shutil.rmtree(operation.folder, ignore_errors=True)
-            raise
 
     async def _start_merge(self, request: web.Request, method: str, out_path: str | None) -> web.Response:
         operation = self._create(request, method, "presentations", "pptx")
-        try:
+        with operation.until_submitted():
             upload = await receive(request, operation.folder, self.context.settings.max_upload)
             storage = self.storages.get(wire.query(request).get("storage"))
             items = read_merge(upload, storage)
             prepare = partial(merge_task, request, self, items)
             return self._submit(request, operation, prepare, save_to(storage, out_path))
-        except BaseException:
-            shutil.rmtree(operation.folder, ignore_errors=True)
-            raise
 
     def _create(self, request: web.Request, method: str, source: str, target: str) -> Operation:
         known = SPLIT_FORMATS if "Split" in method else EXPORT_FORMATS

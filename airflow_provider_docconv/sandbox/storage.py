@@ -33,7 +33,9 @@ class Storage:
         :param path: the path as it came, already percent-decoded
         """
         parts = [part for part in path.replace("\\", "/").split("/") if part not in {"", "."}]
-        if ".." in parts or "\0" in path:
+        # JSON can name half a character, which is no name of a file.
+        is_text = path == path.encode("utf-8", "replace").decode()
+        if ".." in parts or "\0" in path or not is_text:
             raise ApiError(400, f"Invalid value for path: {path!r}.", "errorInvalidPath")
         return self._folder.joinpath(*parts)
 
@@ -81,6 +83,13 @@ class Storage:
         source = self.folder(path)
         for file in sorted(entry for entry in source.rglob("*") if entry.is_file()):
             self.copy_file(self.path_of(file), other, f"{target}/{file.relative_to(source).as_posix()}")
+
+    def move_folder(self, path: str, other: Storage, target: str) -> None:
+        """Move a folder and everything in it."""
+        if other.locate(target).is_relative_to(self.folder(path)):
+            raise ApiError(400, f"A folder cannot be moved into itself: {target!r}.", "errorInvalidPath")
+        self.copy_folder(path, other, target)
+        self.delete_folder(path, recursive=True)
 
     def delete_file(self, path: str) -> None:
         """Delete a file. One that is not there is no error, as with the vendors."""

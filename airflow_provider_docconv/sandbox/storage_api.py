@@ -145,8 +145,7 @@ class StorageApi:
     async def move_folder(self, request: web.Request) -> web.Response:
         """Move a folder."""
         source, destination, target = self._two(request)
-        source.copy_folder(_path(request), destination, target)
-        source.delete_folder(_path(request), recursive=True)
+        source.move_folder(_path(request), destination, target)
         return _done()
 
     async def storage_exists(self, request: web.Request) -> web.Response:

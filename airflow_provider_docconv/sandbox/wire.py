@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
@@ -38,7 +39,7 @@ def ensure_whole(text: str | None, name: str, default: int = 0) -> int:
     if not text:
         return default
     if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise ApiError(400, f"Invalid value for {name}: {text}.", "errorInvalidParameter")
+        raise ApiError(400, f"Invalid value for {name}: {text[:80]}.", "errorInvalidParameter")
     return int(text)
 
 
@@ -63,6 +64,13 @@ def identifier(request: web.Request, id: str, status: int, *, default: str) -> w
     return web.Response(text=text, status=status, content_type=kind, charset="utf-8")
 
 
+class _AsItIs(web.FileResponse):
+    """A file from disk. aiohttp would send the ``name.gz`` beside it, which here is a file of its own."""
+
+    def _get_file_path_stat_encoding(self, accept_encoding: str) -> Any:
+        return super()._get_file_path_stat_encoding("")
+
+
 def file_response(path: Path, name: str) -> web.FileResponse:
     """Send a file from disk.
 
@@ -72,7 +80,7 @@ def file_response(path: Path, name: str) -> web.FileResponse:
     plain = name.encode("ascii", "replace").decode().replace('"', "'").replace("\\", "_")
     plain = "".join(character if character.isprintable() else "_" for character in plain)
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-    return web.FileResponse(
+    return _AsItIs(
         path,
         headers={"Content-Disposition": disposition, "Content-Type": formats.media_type(path)},
     )

@@ -119,7 +119,8 @@ def given_operation_id(value: object) -> str:
     :raises InvalidOptions: if it can't be one
     """
     try:
-        if isinstance(value, str):
+        # A template that finds nothing renders as "None".
+        if isinstance(value, str) and value.strip() != "None":
             return clean_operation_id(value)
         raise ValueError(f"not an operation id: {quote_words(repr(value)[:100])}")
     except ValueError as error:

@@ -31,7 +31,7 @@ with DAG("mapped", schedule=None, params={"source": Param(type="string"), "desti
         )
         DownloadResultOperator(
             task_id="download",
-            operation_id=wait.output,  # type: ignore[arg-type]
+            operation_id=wait.output,  # type: ignore[arg-type]  # Airflow fills it in.
             conn_id=CONNECTION,
             source=source,
             destination=destination,

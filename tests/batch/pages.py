@@ -8,7 +8,8 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
-from airflow_provider_docconv.batch.report import ReportLine, write_html
+from airflow_provider_docconv.batch.page import write_html
+from airflow_provider_docconv.batch.report import ReportLine
 
 STATES = ("delivered", "skipped", "rejected", "failed", "unfinished")
 HOSTILE = (

@@ -112,16 +112,22 @@ def test_every_entry_is_durable_when_its_write_returns(state: Spy) -> None:
 def test_who_comes_while_a_write_is_under_way_goes_into_the_next_one(state: Spy) -> None:
     journal, entered, go = Journal(state), threading.Event(), threading.Event()
     state.before_set = lambda: (entered.set(), go.wait(60))
+    all_there = threading.Barrier(16)
+
+    def write(number: int) -> Entry:
+        all_there.wait(60)
+        return journal.write(entry(number))
+
     with ThreadPoolExecutor(16) as pool:
         writes = [pool.submit(journal.write, entry(0))]
         assert entered.wait(60)
-        writes += [pool.submit(journal.write, entry(number)) for number in range(1, 16)]
-        time.sleep(0.2)
+        writes += [pool.submit(write, number) for number in range(1, 16)]
+        all_there.wait(60)
         assert not any(write.done() for write in writes)
         go.set()
         written = [write.result(60) for write in writes]
     assert sorted(read(state), key=lambda each: each.key) == written
-    # Two if all the threads had begun by then, as they should have.
+    # Two if all the threads have got to the journal before the first is let go, as they should have.
     assert len(state.sets) <= 4
 
 

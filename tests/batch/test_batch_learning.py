@@ -31,7 +31,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
     monkeypatch.setattr(Pipeline, "_watch", ended_at_once)
     hook: Any = SimpleNamespace(fields=SimpleNamespace(label="X"))
     with Table() as table:
-        yield Pipeline(table, Journal({}), hook, [], Run("r", 0), 0.0, True, LIMITS, logging.getLogger())  # type: ignore[arg-type]
+        yield Pipeline(table, Journal({}), hook, [], Run("r", 0), 0.0, True, LIMITS, logging.getLogger())
 
 
 def started(number: int, age: float) -> Entry:

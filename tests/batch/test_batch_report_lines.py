@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pages import HOSTILE, PLAIN, STATES, SUMMARY, hidden, page
 
-from airflow_provider_docconv.batch.report import ReportLine, write_html, write_jsonl
+from airflow_provider_docconv.batch.page import write_html
+from airflow_provider_docconv.batch.report import ReportLine, write_jsonl
 
 # Every character that a string of Python can hold, lone surrogates too.
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=30) | st.sampled_from(HOSTILE)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from pages import HOSTILE, PLAIN, STATES, SUMMARY, Page, filled, hidden, page, visible
 
-from airflow_provider_docconv.batch.report import write_html
+from airflow_provider_docconv.batch.page import write_html
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_docconv.batch.items import Item, read_items
 from airflow_provider_docconv.batch.sources import Found, chunk_documents, find
@@ -18,7 +17,6 @@ from airflow_provider_docconv.storage import to_path
 from airflow_provider_docconv.stored_addresses import read_stored
 from tests.batch.conftest import Place
 
-SECRET = "open-sesame"
 ODD_NAMES = (
     *("a b.pptx", "a#b.pptx", "what?.pptx", "50%.pptx", "a%20b.pptx", "q[1].pptx", "a*b.pptx", "naïve ☃ 日本.pptx"),
     *("c:d.pptx", "x@y.pptx", "a+b&c=d;e.pptx", "~t.pptx", "{a}.pptx", "a'b\"c.pptx", "dots...pptx", " x.pptx"),
@@ -275,65 +273,3 @@ def test_a_missing_folder_makes_no_chunks(tmp_path: Path) -> None:
 def test_a_chunk_has_a_document_at_least(size: int, tmp_path: Path) -> None:
     with pytest.raises(InvalidOptions, match="at least one document"):
         chunk_documents(f"file://{tmp_path}/", size)
-
-
-def test_every_form_of_a_source_is_understood() -> None:
-    path, options = ObjectStoragePath("s3://store@b/in/x.pptx"), {"password": SECRET}
-    own = {"source": "c/", "target_format": "png", "options": {"slides": [1]}}
-    items = read_items(["a/", path, own, {"folder": "d", "documents": ["x", "y"]}], "pdf", options)
-    assert items == [
-        Item("a/", None, "pdf", options),
-        Item("s3://store@b/in/x.pptx", None, "pdf", options),
-        Item("c/", None, "png", {"slides": [1]}),
-        Item("d", ["x", "y"], "pdf", options),
-    ]
-    assert read_items("a/", "pdf", None) == [Item("a/", None, "pdf", {})]
-    assert read_items(path, "pdf", None)[0].source == "s3://store@b/in/x.pptx"
-    assert read_items(own, "pdf", None) == read_items((own,), "pdf", None) == [Item("c/", None, "png", {"slides": [1]})]
-    assert read_items({"source": path}, "pdf", None)[0].source == "s3://store@b/in/x.pptx"
-    assert read_items({"source": "a", "options": {}}, "pdf", options)[0].options == {}
-    assert read_items({"source": "a", "options": None}, "pdf", options)[0].options == options
-    assert read_items([], "pdf", None) == []
-    assert SECRET not in repr(items)
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        *("", None, 5, 0, True, 1.5, b"s3://b/", {"a/", "b/"}, object(), ["a/", ""], [["a/"]], [None], [b"a/"]),
-        *({}, {"source": ""}, {"source": None}, {"source": 5}, {"source": ["a"]}, {"source": {"source": "a"}}),
-        *({"folder": "a"}, {"documents": ["x"]}, {"source": "a", "documents": ["x"]}, {"folder": "a", "source": "b"}),
-        *({"folder": "a", "documents": "x"}, {"folder": "a", "documents": 5}, {"folder": "", "documents": ["x"]}),
-        *({"folder": "a", "documents": None}, {"folder": "a", "documents": [5]}, {"folder": "a", "documents": b"x"}),
-        *({"folder": "a", "documents": [""]}, {"folder": "a", "documents": {"x": "y"}}),
-        *({"source": "a", "format": "pdf"}, {"source": "a", "target_format": 5}),
-    ],
-    ids=str,
-)
-def test_nothing_else_is_a_source(source: Any) -> None:
-    with pytest.raises(InvalidOptions):
-        read_items(source, "pdf", None)
-
-
-@pytest.mark.parametrize(
-    "item",
-    [
-        {"options": {"password": SECRET}},
-        {"source": 5, "options": {"password": SECRET}},
-        {"source": "a", "options": [SECRET]},
-        {"source": "a", "options": SECRET},
-        {"source": "a", "option": {"password": SECRET}},
-        {"source": "a", "Options": {"password": SECRET}},
-        {"source": "a", "password": SECRET},
-        {"source": {"source": "a", "options": {"password": SECRET}}},
-        [{"source": "a", "options": {"password": SECRET}}],
-        {"folder": {"options": {"password": SECRET}}, "documents": ["x"]},
-        {"folder": "a", "documents": [{"source": "x", "options": {"password": SECRET}}]},
-        {"folder": "a", "documents": {"password": SECRET}},
-    ],
-)
-def test_an_item_that_is_not_understood_keeps_its_passwords(item: Any) -> None:
-    with pytest.raises(InvalidOptions) as raised:
-        read_items([item], "pdf", None)
-    assert SECRET not in str(raised.value)
-    assert SECRET not in repr(raised.value.__dict__)

@@ -163,7 +163,7 @@ def test_many_waits_open_few_sockets() -> None:
         def _handler(self) -> Any:
             kind = super()._handler()
 
-            class Handler(kind):  # type: ignore[misc, valid-type]
+            class Handler(kind):
                 def setup(self) -> None:
                     sockets.add(self.client_address)
                     super().setup()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.airflow.objectstore import object_store
 from workbench.cluster import CeleryAirflow, migrated
 from workbench.debian import NotInstalled
-from workbench.environment import VENV
 from workbench.postgres import Postgres
 from workbench.redis import Redis
+from workbench.stores import S3
 
 DAG_FILES = Path(__file__).parent / "dag_files"
 BUCKETS = ("lost-worker",)
@@ -46,11 +44,6 @@ def airflow(cluster: CeleryAirflow) -> CeleryAirflow:
 @pytest.fixture(scope="session")
 def buckets(home: Path, cluster: CeleryAirflow) -> Iterator[Path]:
     """Serve a folder whose sub-folders are buckets of Airflow's connection ``aws_default``."""
-    folder = home / "buckets"
-    # The server does not see buckets that are made after its first look.
-    for bucket in BUCKETS:
-        (folder / bucket).mkdir(parents=True)
-    with object_store(folder, str(VENV / "bin" / "rclone")) as connection:
-        fields = json.loads(connection)
-        cluster.connect("aws_default", fields.pop("conn_type"), **fields | {"extra": json.dumps(fields["extra"])})
-        yield folder
+    with S3(home / "s3", *BUCKETS) as s3:
+        cluster.connect("aws_default", **s3.connection)
+        yield s3.data

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import documents
 import pytest
-from speaking import NO_LIBREOFFICE, Client, wait_until
+from patience import wait_until
+from speaking import NO_LIBREOFFICE, Client
 
 from airflow_provider_docconv.sandbox import Sandbox
 from airflow_provider_docconv.sandbox.engines.libreoffice import LibreOffice
@@ -58,12 +59,22 @@ def tier_client(tier: str) -> Iterator[Client]:
 
 
 @pytest.fixture
-def hanging_soffice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def fake_soffice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Put a script in LibreOffice's place."""
+
+    def put(script: str) -> None:
+        path = tmp_path / "soffice"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setenv("DOCCONV_SANDBOX_SOFFICE", str(path))
+
+    return put
+
+
+@pytest.fixture
+def hanging_soffice(tmp_path: Path, fake_soffice: Callable[[str], None]) -> Path:
     """Put something that never ends in LibreOffice's place. It leaves its process id, and that of its child."""
-    script = tmp_path / "soffice"
-    script.write_text(f'#!/bin/sh\necho $$ > "{tmp_path}/pids"\nsleep 1000 &\necho $! >> "{tmp_path}/pids"\nwait\n')
-    script.chmod(0o755)
-    monkeypatch.setenv("DOCCONV_SANDBOX_SOFFICE", str(script))
+    fake_soffice(f'echo $$ > "{tmp_path}/pids"\nsleep 1000 &\necho $! >> "{tmp_path}/pids"\nwait')
     return tmp_path / "pids"
 
 

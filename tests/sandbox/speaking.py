@@ -5,32 +5,20 @@ from __future__ import annotations
 import base64
 import io
 import re
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pypdfium2
 import requests
+from patience import PATIENCE, wait_until
 
 from airflow_provider_docconv.sandbox import Sandbox
-
-PATIENCE = 120.0
 
 NO_LIBREOFFICE = "LibreOffice is not installed: run make libreoffice"
 NO_DJVULIBRE = "DjVuLibre is not installed: apt-get install djvulibre-bin"
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z")
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
-
-
-def wait_until(answer: Callable[[], Any]) -> Any:
-    """Wait until something is true, for as long as a loaded machine may need."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := answer()):
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
-    return found
 
 
 class Client:

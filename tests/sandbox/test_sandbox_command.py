@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from speaking import PATIENCE, is_running, wait_until
+from patience import PATIENCE, wait_until
+from speaking import is_running
 
 from airflow_provider_docconv.sandbox import Sandbox, Settings
 from airflow_provider_docconv.sandbox.__main__ import main, table
@@ -101,10 +102,23 @@ def test_the_environment_chooses_the_engine(
 
 
 @pytest.mark.parametrize(
-    "settings", [{"storages": ()}, {"storages": ("a/b",)}, {"workers": 0}, {"engine": "steam"}, {"storages": ("..",)}]
+    ("settings", "word"),
+    [
+        ({"storages": ()}, "storage"),
+        ({"storages": ("a/b",)}, "storage"),
+        ({"storages": ("..",)}, "storage"),
+        ({"workers": 0}, "worker"),
+        ({"engine": "steam"}, "engine"),
+        ({"port": 65536}, "port"),
+        ({"port": -1}, "port"),
+        ({"retention": -1}, "retention"),
+        ({"max_upload": float("nan")}, "max_upload"),
+        ({"job_timeout": float("inf")}, "job_timeout"),
+    ],
+    ids=str,
 )
-def test_settings_that_make_no_sense_are_refused(settings: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"storage|worker|engine"):
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, object], word: str) -> None:
+    with pytest.raises(ValueError, match=word):
         Sandbox(**settings)
 
 

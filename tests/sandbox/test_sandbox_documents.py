@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import random
 import zipfile
 from pathlib import Path
@@ -114,6 +116,32 @@ def test_content_tells_the_format(tmp_path: Path, content: bytes, name: str, for
     path = tmp_path / "document"
     path.write_bytes(content)
     assert formats.sniff(path, name) == format
+
+
+@pytest.mark.parametrize("kind", ["pptx", "odp"])
+def test_any_damage_is_damage(made: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    whole = made[kind].read_bytes()
+    path = tmp_path / "document"
+    chance = random.Random(1)
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for _ in range(20):
+            damaged[chance.randrange(4, len(damaged))] = chance.randrange(256)
+        path.write_bytes(damaged)
+        with contextlib.suppress(ConversionError):
+            assert formats.sniff(path) == kind
+
+
+def test_a_password_is_not_told(client: Client, made: dict[str, Path]) -> None:
+    # Half a character: it cannot be encoded, and an exception of that quotes all of it.
+    listed = [{"path": "file1", "password": "hunter2\ud800"}]
+    files = [
+        ("pipeline", (None, json.dumps({"presentations": listed}), "text/json")),
+        ("file1", ("file1", made["encrypted"].read_bytes())),
+    ]
+    status = client.wait_slides(client("POST", "/v3.0/slides/async/merge", files=files).text)
+    assert "damaged" in status["error"]["message"]
+    assert "hunter2" not in str(status)
 
 
 def test_an_archive_is_not_a_document(tmp_path: Path) -> None:

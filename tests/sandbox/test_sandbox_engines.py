@@ -176,5 +176,9 @@ def test_without_libreoffice_the_error_says_how_to_get_it(monkeypatch: pytest.Mo
     monkeypatch.delenv("DOCCONV_SANDBOX_SOFFICE", raising=False)
     with pytest.raises(ConversionError, match=r"odp to pdf needs LibreOffice \(run `make libreoffice`\)"):
         engines.plan("auto", "odp", "pdf")
+    with pytest.raises(ConversionError, match=r"pptx to pdf needs LibreOffice \(run `make libreoffice`\)"):
+        engines.plan("libreoffice", "pptx", "pdf")
+    with pytest.raises(ConversionError, match="odp to pdf needs LibreOffice, which --engine wheels leaves out"):
+        engines.plan("wheels", "odp", "pdf")
     with pytest.raises(ConversionError, match="pptx to svg needs LibreOffice"):
         engines.plan("auto", "pptx", "svg")

@@ -41,6 +41,16 @@ def test_the_document_is_found(size: int, order: str, escape: str) -> None:
     assert rest == {"image": "", "settings": SETTINGS}
 
 
+def test_many_small_pieces_are_read_in_one_go() -> None:
+    # Each piece that is looked at twice makes this take minutes.
+    rest = {f"key {number}": "text" for number in range(40_000)} | {"nested": [[]] * 50_000}
+    text = "".join(f"\\u{ord(character):04x}" for character in ENCODED * 16)
+    assert len(DOCUMENT) % 3 == 0
+    found, read_rest = read(f'{json.dumps(rest)[:-1]}, "image": "{text}"}}'.encode(), 1 << 18)
+    assert found == DOCUMENT * 16
+    assert read_rest == {**rest, "image": ""}
+
+
 def test_every_truncation_is_noticed() -> None:
     body = json.dumps({"image": base64.b64encode(b"a document").decode(), "settings": {}}).encode()
     for end in range(len(body)):
@@ -58,8 +68,9 @@ def test_bad_base64_is_noticed(body: bytes) -> None:
 
 
 def test_the_rest_may_not_be_huge() -> None:
+    # The text has no end: it is refused as it comes.
     with pytest.raises(ValueError, match="too large"):
-        read(b'{"x": "' + b"y" * (2 << 20) + b'"}', 1 << 16)
+        Base64Field("image", lambda _: None).feed(b'{"x": "' + b"y" * (2 << 20))
 
 
 def test_a_document_that_is_no_text_is_not_found() -> None:

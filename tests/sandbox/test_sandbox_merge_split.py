@@ -14,6 +14,8 @@ import pytest
 from pptx import Presentation
 from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
+from pptx.oxml import parse_xml
+from pptx.oxml.ns import nsdecls, qn
 from pptx.util import Inches
 from speaking import Client, pdf_pages
 
@@ -89,6 +91,39 @@ def test_a_merge_takes_all_slides_in_order(client: Client, made: dict[str, Path]
     assert not deck.slides[3].has_notes_slide
     texts = pdf_pages(client.slides_result(client.start_slides(merged, "pdf")))
     assert [("Rich" in text, "Slide" in text) for text in texts] == [(False, True)] * 3 + [(True, False)] * 6
+
+
+@pytest.fixture(scope="module")
+def linked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A deck whose slides lead to each other, with two custom shows of its first slides."""
+    path = documents.pptx(tmp_path_factory.mktemp("linked") / "linked.pptx", slides=4)
+    deck = Presentation(path)
+    slides = list(deck.slides)
+    slides[2].shapes.title.click_action.target_slide = slides[0]
+    slides[0].shapes.title.click_action.target_slide = slides[3]
+    ids = [entry.rId for entry in deck.slides._sldIdLst]
+    shows = "".join(
+        f'<p:custShow name="{number}" id="{number}"><p:sldLst><p:sld r:id="{ids[0]}"/></p:sldLst></p:custShow>'
+        for number in (1, 2)
+    )
+    listed = parse_xml(f"<p:custShowLst {nsdecls('p', 'r')}>{shows}</p:custShowLst>")
+    deck.part._element.find(qn("p:notesSz")).addnext(listed)
+    deck.save(path)
+    return path
+
+
+def test_links_to_slides_that_are_gone_go_too(client: Client, linked: Path) -> None:
+    archive = split(client, linked, "pptx")
+    decks = [archive.read(name) for name in archive.namelist()]
+    listed = [{"path": "file1", "slides": [3]}, {"path": "file2", "slides": [1, 4]}]
+    merged = merge(client, linked, linked, listed=listed)
+    for data, slides in [*((deck, 1) for deck in decks), (merged, 3)]:
+        check_package(data)
+        with zipfile.ZipFile(io.BytesIO(data)) as package:
+            assert sum("/slides/slide" in name for name in package.namelist()) == slides
+            links = [package.read(name).count(b"hlinkClick") for name in package.namelist() if "/slides/slide" in name]
+        # Of the merge's slides, the second leads to the third.
+        assert links == ([0, 1, 0] if data == merged else [0])
 
 
 def test_a_merge_takes_the_slides_that_are_named(client: Client, made: dict[str, Path], rich: Path) -> None:
@@ -181,6 +216,17 @@ def test_a_split_makes_a_file_of_each_slide(client: Client, made: dict[str, Path
     archive = split(client, made["pptx"], target, **{"from": 2, "to": 3, "width": 200})
     assert archive.namelist() == [f"slide_{number}.{target.lower()}" for number in (2, 3)]
     assert all(archive.read(name).startswith(magic) for name in archive.namelist())
+
+
+def test_a_hidden_slide_becomes_a_file_too(tier_client: Client, made: dict[str, Path], tmp_path: Path) -> None:
+    deck = Presentation(made["pptx"])
+    deck.slides[1]._element.set("show", "0")
+    deck.save(tmp_path / "hidden.pptx")
+    archive = split(tier_client, tmp_path / "hidden.pptx", "pdf")
+    texts = [pdf_pages(archive.read(name)) for name in archive.namelist()]
+    assert [[f"Slide number {number}" in page for page in pages] for number, pages in enumerate(texts, 1)] == [
+        [True]
+    ] * 3
 
 
 def test_a_split_to_a_folder_of_the_storage(client: Client, stored: str) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from speaking import Client, is_running, wait_until
+from patience import wait_until
+from speaking import Client, is_running
 
 from airflow_provider_docconv.sandbox import Sandbox, Settings
 from airflow_provider_docconv.sandbox.errors import ConversionError
@@ -84,12 +85,9 @@ def test_a_job_that_hangs_is_ended(made: dict[str, Path]) -> None:
 
 
 def test_an_engine_that_crashes_fails_its_operation_only(
-    made: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: dict[str, Path], fake_soffice: Callable[[str], None]
 ) -> None:
-    script = tmp_path / "soffice"
-    script.write_text("#!/bin/sh\nkill -SEGV $PPID\n")
-    script.chmod(0o755)
-    monkeypatch.setenv("DOCCONV_SANDBOX_SOFFICE", str(script))
+    fake_soffice("kill -SEGV $PPID")
     with Sandbox(engine="auto") as sandbox:
         client = Client(sandbox)
         status = client.wait_slides(client.start_slides(made["odp"]))
@@ -99,12 +97,9 @@ def test_an_engine_that_crashes_fails_its_operation_only(
 
 
 def test_an_engine_that_lies_about_success_is_found_out(
-    made: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: dict[str, Path], fake_soffice: Callable[[str], None]
 ) -> None:
-    script = tmp_path / "soffice"
-    script.write_text('#!/bin/sh\necho "Error: source file could not be loaded"\n')
-    script.chmod(0o755)
-    monkeypatch.setenv("DOCCONV_SANDBOX_SOFFICE", str(script))
+    fake_soffice('echo "Error: source file could not be loaded"')
     with Sandbox(engine="libreoffice") as sandbox:
         client = Client(sandbox)
         assert "damaged" in client.wait_slides(client.start_slides(made["odp"]))["error"]["message"]

@@ -170,13 +170,12 @@ def test_fonts_come_from_the_storage(client: Client, made: dict[str, Path], stor
 
 
 def test_a_body_that_is_too_large_is_refused(client: Client) -> None:
-    for size in (9 << 20,):
-        answer = client("POST", "/v3.0/slides/async/convert/pdf", data=b"0" * size)
-        assert answer.status_code == 413
-        answer = client("POST", "/v3.0/slides/async/convert/pdf", data=iter([b"0" * (1 << 20)] * 9))
-        assert answer.status_code == 413
-        answer = client("POST", "/v5.0/ocr/djvu2pdf", data=iter([b'{"image": "'] + [b"A" * (1 << 20)] * 9))
-        assert answer.status_code == 413
+    answer = client("POST", "/v3.0/slides/async/convert/pdf", data=b"0" * (9 << 20))
+    assert answer.status_code == 413
+    answer = client("POST", "/v3.0/slides/async/convert/pdf", data=iter([b"0" * (1 << 20)] * 9))
+    assert answer.status_code == 413
+    answer = client("POST", "/v5.0/ocr/djvu2pdf", data=iter([b'{"image": "'] + [b"A" * (1 << 20)] * 9))
+    assert answer.status_code == 413
 
 
 def test_a_malformed_multipart_body_is_refused(client: Client) -> None:

@@ -55,6 +55,7 @@ def test_folders(client: Client, prefix: str, folder: str) -> None:
     client("PUT", f"{prefix}/file/{folder}/a.bin", data=b"abc")
     inner, file = client("GET", f"{prefix}/folder/{folder}").json()["value"][::-1]
     assert (inner["name"], inner["isFolder"], inner["modifiedDate"]) == ("inner", True, "0001-01-01T00:00:00")
+    assert inner["size"] == 0
     assert (file["name"], file["size"], file["path"]) == ("a.bin", 3, f"/{folder}/a.bin")
     assert file["modifiedDate"].endswith("+00:00")
     refused = client("DELETE", f"{prefix}/folder/{folder}")
@@ -82,10 +83,34 @@ def test_copying_and_moving(client: Client, prefix: str, folder: str) -> None:
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("target", ["", "/.", "/inner"])
+def test_a_folder_is_not_moved_into_itself(client: Client, prefix: str, folder: str, target: str) -> None:
+    client("PUT", f"{prefix}/file/{folder}/a", data=b"abc")
+    moved = client("PUT", f"{prefix}/folder/move/{folder}", params={"destPath": folder + target})
+    assert moved.status_code == 400
+    assert "into itself" in moved.json()["error"]["message"]
+    assert client("GET", f"{prefix}/file/{folder}/a").content == b"abc"
+    other = {"destPath": folder + target, "destStorageName": "MyStore"}
+    assert client("PUT", f"{prefix}/folder/move/{folder}", params=other).status_code == 200
+    assert client("GET", f"{prefix}/exist/{folder}").json()["exists"] is False
+
+
+@pytest.mark.parametrize("prefix", FILE_PREFIXES)
+def test_a_packed_file_beside_it_is_another_file(client: Client, prefix: str, folder: str) -> None:
+    client("PUT", f"{prefix}/file/{folder}/a", data=b"plain")
+    for suffix in ("gz", "br"):
+        client("PUT", f"{prefix}/file/{folder}/a.{suffix}", data=b"other")
+    answer = client("GET", f"{prefix}/file/{folder}/a", headers={"Accept-Encoding": "gzip, br"})
+    assert (answer.content, "Content-Encoding" in answer.headers) == (b"plain", False)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
 def test_what_is_not_there(client: Client, prefix: str, folder: str) -> None:
     missing = client("GET", f"{prefix}/file/{folder}")
     assert missing.status_code == 404
     assert "The specified key does not exist." in missing.json()["error"]["message"]
+    copied = client("PUT", f"{prefix}/folder/copy/{folder}", params={"destPath": "elsewhere"})
+    assert (copied.status_code, copied.json()["error"]["message"]) == (404, missing.json()["error"]["message"])
     assert client("DELETE", f"{prefix}/file/{folder}").status_code == 200
     storage = client("GET", f"{prefix}/file/{folder}?storageName=Nowhere")
     assert storage.status_code == 404
@@ -154,7 +179,19 @@ def test_a_path_that_cannot_be_is_refused(tmp_path: Path) -> None:
             storage.adopt(tmp_path / "file", "file")
         with pytest.raises(ApiError):
             storage.adopt(source, path)
+    with pytest.raises(ApiError) as raised:
+        storage.make_folder("file/below")
+    assert raised.value.status == 400
     assert storage.exists("x" * 300) == (False, False)
+
+
+def test_an_emptied_storage_is_still_one(tmp_path: Path) -> None:
+    storage = Storage("Main", tmp_path / "storage")
+    storage.make_folder("a/b")
+    (tmp_path / "file").touch()
+    storage.adopt(tmp_path / "file", "file")
+    storage.delete_folder("/", recursive=True)
+    assert (storage.entries("/"), storage.exists("/")) == ([], (True, True))
 
 
 def test_an_absolute_path_is_one_of_the_storage(tmp_path: Path) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pypdfium2
 import pytest
-from waiting import SCAN, wait_until
+from waiting import SCAN, ended, pages
 
 from airflow_provider_docconv.sandbox import Sandbox
 
@@ -34,19 +33,7 @@ def files(sandbox: Sandbox) -> Any:
 
 
 def finished(api: Any, id: str) -> Any:
-    def status() -> Any:
-        found = api.get_operation_status(groupdocs.GetOperationStatusRequest(id))
-        return found if found.status in {"Finished", "Failed", "Canceled"} else None
-
-    return wait_until(status)
-
-
-def pages(path: str) -> int:
-    pdf = pypdfium2.PdfDocument(path)
-    try:
-        return len(pdf)
-    finally:
-        pdf.close()
+    return ended(lambda: api.get_operation_status(groupdocs.GetOperationStatusRequest(id)))
 
 
 def test_convert(api: Any, letter: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pypdfium2
 import pytest
-from waiting import SCAN, wait_until
+from patience import wait_until
+from waiting import SCAN
 
 from airflow_provider_docconv.sandbox import Sandbox
 

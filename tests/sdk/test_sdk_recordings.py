@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from waiting import SCAN, wait_until
+from patience import wait_until
+from waiting import SCAN
 
 from airflow_provider_docconv.sandbox import Sandbox
 

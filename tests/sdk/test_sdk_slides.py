@@ -6,10 +6,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import pypdfium2
 import pytest
 from pptx import Presentation
-from waiting import PASSWORD, wait_until
+from waiting import PASSWORD, ended, pages
 
 from airflow_provider_docconv.sandbox import Sandbox
 
@@ -42,19 +41,7 @@ def storage(sandbox: Sandbox) -> SlidesApi:
 
 
 def finished(api: SlidesAsyncApi, id: str) -> Any:
-    def status() -> Any:
-        found = api.get_operation_status(id)
-        return found if found.status in {"Finished", "Failed", "Canceled"} else None
-
-    return wait_until(status)
-
-
-def pages(path: str) -> int:
-    pdf = pypdfium2.PdfDocument(path)
-    try:
-        return len(pdf)
-    finally:
-        pdf.close()
+    return ended(lambda: api.get_operation_status(id))
 
 
 def test_convert(api: SlidesAsyncApi, deck: Path) -> None:

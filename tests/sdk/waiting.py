@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 120.0
+import pypdfium2
+from patience import wait_until
+
 SCAN = Path(__file__).parent.parent / "data" / "project_scan.djvu"
 PASSWORD = "pw"
 
 
-def wait_until(answer: Callable[[], Any]) -> Any:
-    """Wait until something is true, for as long as a loaded machine may need."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := answer()):
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
-    return found
+def ended(status: Callable[[], Any]) -> Any:
+    """Wait until an operation of Slides or GroupDocs has ended, and return its last status."""
+    return wait_until(
+        lambda: found if (found := status()).status in {"Finished", "Failed", "Canceled"} else None,
+    )
+
+
+def pages(path: str) -> int:
+    """Count the pages of a PDF."""
+    pdf = pypdfium2.PdfDocument(path)
+    try:
+        return len(pdf)
+    finally:
+        pdf.close()

@@ -19,7 +19,7 @@ from places import (
     s3_connection,
 )
 
-from tests.airflow.stage import connect
+from tests.airflow.stage import starting
 from workbench.standin import StandIn
 from workbench.stores import S3, AzureBlob, GoogleStorage
 
@@ -74,15 +74,5 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., StandIn]]:
     """Start a stand-in and point the connection ``docs`` to it."""
-    started: list[StandIn] = []
-
-    def start(*options: str) -> StandIn:
-        standin = StandIn(tmp_path / "standin.log", "--seconds", "0.1", *options)
-        started.append(standin.__enter__())
-        standin.wait_until_healthy()
-        connect(monkeypatch, standin.url)
-        return standin
-
-    yield start
-    for each in started:
-        each.__exit__(None, None, None)
+    with starting(tmp_path, monkeypatch) as start:
+        yield lambda *options: start("--seconds", "0.1", *options)

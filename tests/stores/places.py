@@ -49,17 +49,7 @@ class Folder:
 
 class S3Bucket:
     def __init__(self, server: S3, bucket: str) -> None:
-        import boto3
-        from botocore.config import Config
-
-        self.client = boto3.client(
-            "s3",
-            endpoint_url=server.url,
-            region_name="us-east-1",
-            aws_access_key_id=server.account,
-            aws_secret_access_key=server.key,
-            config=Config(response_checksum_validation="when_required"),
-        )
+        self.client = server.client()
         self.bucket = bucket
         self.client.create_bucket(Bucket=bucket)
         self.root, self.read_only = f"s3://s3_owner@{bucket}", f"s3://s3_reader@{bucket}"
@@ -82,10 +72,8 @@ class S3Bucket:
 
 
 def s3_connection(server: S3, url: str) -> dict[str, Any]:
-    # rclone gives out the checksum of the whole object for a part of it.
-    config = {"response_checksum_validation": "when_required"}
-    extra = {"endpoint_url": url, "region_name": "us-east-1", "config_kwargs": config}
-    return {"conn_type": "aws", "login": server.account, "password": server.key, "extra": extra}
+    connection = server.connection
+    return {**connection, "extra": connection["extra"].replace(server.url, url)}
 
 
 class AzureContainer:

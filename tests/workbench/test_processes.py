@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -88,10 +87,8 @@ def test_a_program_that_ends_is_told_of_with_its_last_words(tmp_path: Path) -> N
 
 
 def test_a_wait_ends(tmp_path: Path) -> None:
-    began = time.monotonic()
     with pytest.raises(TimeoutError, match="Godot took longer than 1 seconds"):
         wait_until(lambda: False, "Godot", 1)
-    assert time.monotonic() - began < 5
 
 
 def test_ports_differ() -> None:

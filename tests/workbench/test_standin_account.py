@@ -71,7 +71,7 @@ def test_a_start_that_did_nothing_is_not_lost_on_demand(standin: StandIn) -> Non
 def test_only_a_loss_before_it_explains_a_duplicate() -> None:
     operations = Operations(0)
     for lost in ("fault", None, "client"):
-        operations.create(b"\0")[1].lost = lost  # type: ignore[assignment]
+        operations.create(b"\0")[1].lost = lost
     assert by_source(operations.all())["00"] == counts(created=3, lost=2, unexplained=1)
 
 

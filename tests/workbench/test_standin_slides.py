@@ -48,7 +48,7 @@ def test_the_vendors_sdk_converts(standin: StandIn) -> None:
     api = SlidesAsyncApi(configuration)
     ids = [api.start_convert(DECK, "pdf"), api.start_convert(DECK, "Pdf", options=PdfExportOptions())]
     for id in ids:
-        wait_until(lambda id=id: api.get_operation_status(id).status == "Finished", "The conversion", 30)  # type: ignore[misc]
+        wait_until(lambda id=id: api.get_operation_status(id).status == "Finished", "The conversion", 30)
         assert Path(api.get_operation_result(id)).read_bytes() == expected_result(sha256(DECK), 2048)
     with pytest.raises(ApiException) as caught:
         api.get_operation_status("nobody")

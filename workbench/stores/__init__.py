@@ -3,10 +3,10 @@ Real servers of object stores: S3 (rclone), Azure Blob (Azurite) and Google Clou
 
 .. code-block:: python
 
-    with S3(tmp_path / "s3") as store:
-        boto3.client("s3", endpoint_url=store.url, aws_access_key_id=store.account, aws_secret_access_key=store.key)
+    with S3(tmp_path / "s3", "documents") as store:
+        store.client().list_objects_v2(Bucket="documents")
 
-They begin without a bucket. None of them refuses anything to whoever may log in.
+They begin without a bucket, unless S3 is given the names of some. None of them refuses anything to whoever may log in.
 """
 
 from __future__ import annotations

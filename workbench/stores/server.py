@@ -20,6 +20,7 @@ class Server(ABC):
 
     :param folder: for all that it keeps, made when missing.
     :ivar url: its address.
+    :ivar data: the folder for the objects.
     :ivar account: the name of its only account.
     :ivar key: the secret of it.
     """
@@ -32,13 +33,13 @@ class Server(ABC):
         self.account = f"docconv{secrets.token_hex(4)}"
         self.key = secrets.token_hex(20)
         self.folder = folder
+        self.data = folder / "data"
         self.processes = Processes()
 
     def __enter__(self) -> Self:
-        data = self.folder / "data"
-        data.mkdir(parents=True, exist_ok=True)
+        self.data.mkdir(parents=True, exist_ok=True)
         environment = program_environment(**self.variables())
-        server = Process(self.name, self.command(data), self.folder / "server.log", environment)
+        server = Process(self.name, self.command(self.data), self.folder / "server.log", environment)
         try:
             self.processes.start(server)
             wait_until(self._listens, f"Starting {self.name}", 60, [server], pause=0.05)

@@ -62,9 +62,10 @@ def targets_of(tier: Tier, source: str) -> set[str]:
 
 
 def _what_is_missing(tier: Tier, wanted: str, start: str, end: str) -> str:
-    helpful = [engine for engine in installed_or_not("auto") if end in engine.targets(start)]
-    if not helpful:
-        return f"No engine of the sandbox converts {wanted}."
-    if any(engine.installed() for engine in helpful):
-        return f"{wanted} needs {helpful[0].name}, which --engine {tier} leaves out."
-    return f"{wanted} needs {' or '.join(f'{engine.name} ({engine.remedy})' for engine in helpful)}."
+    missing = [engine for engine in installed_or_not(tier) if end in engine.targets(start)]
+    if missing:
+        return f"{wanted} needs {' or '.join(f'{engine.name} ({engine.remedy})' for engine in missing)}."
+    left_out = [engine for engine in installed_or_not("auto") if end in engine.targets(start)]
+    if left_out:
+        return f"{wanted} needs {left_out[0].name}, which --engine {tier} leaves out."
+    return f"No engine of the sandbox converts {wanted}."

@@ -46,18 +46,15 @@ def keep_slides(deck: Presentation, numbers: Sequence[int]) -> None:
     :param numbers: their numbers, from 1, each once
     """
     listed = deck.slides._sldIdLst
-    slides = list(listed)
-    kept = [slides[number - 1] for number in numbers]
-    for slide in slides:
-        listed.remove(slide)
-    for slide in kept:
-        listed.append(slide)
-    for slide in slides:
-        if slide not in kept:
-            deck.part.drop_rel(slide.rId)
+    entries = list(listed)
+    kept, gone = _divide(deck, numbers)
+    for part in (deck.part, *kept):
+        _unlink(part, gone)
+    for number in numbers:
+        listed.append(entries[number - 1])
     # Sections list slides by their ids, also those that are gone.
     _drop_extensions(deck)
-    deck.part.rename_slide_parts([slide.rId for slide in kept])
+    deck.part.rename_slide_parts([slide.rId for slide in listed])
 
 
 def append_slides(deck: Presentation, other: Presentation, numbers: Sequence[int], mark: str) -> None:
@@ -70,9 +67,9 @@ def append_slides(deck: Presentation, other: Presentation, numbers: Sequence[int
     """
     from pptx.opc.constants import RELATIONSHIP_TYPE as RT
 
-    entries = list(other.slides._sldIdLst)
-    slides: list[Any] = [other.part.related_part(entries[number - 1].rId) for number in numbers]
+    slides, gone = _divide(other, numbers)
     for slide in slides:
+        _unlink(slide, gone)
         for rId in [rId for rId, rel in slide.rels.items() if rel.reltype.endswith(_LEFT_BEHIND)]:
             slide.rels.pop(rId)
     _rename(slides, mark)
@@ -82,6 +79,24 @@ def append_slides(deck: Presentation, other: Presentation, numbers: Sequence[int
     for slide in slides:
         deck.slides._sldIdLst.add_sldId(deck.part.relate_to(slide, RT.SLIDE))
     deck.part.rename_slide_parts([slide.rId for slide in deck.slides._sldIdLst])
+
+
+def _divide(deck: Presentation, numbers: Sequence[int]) -> tuple[list[Any], list[Any]]:
+    """Give the parts of the slides that are wanted, and those of all others."""
+    parts: list[Any] = [deck.part.related_part(entry.rId) for entry in deck.slides._sldIdLst]
+    wanted = [parts[number - 1] for number in numbers]
+    return wanted, [part for part in parts if part not in wanted]
+
+
+def _unlink(part: Any, gone: Sequence[Any]) -> None:
+    """Take out of a part what leads to slides that are gone: they would stay in the package, under a name of others."""
+    from pptx.oxml.ns import qn
+
+    links = {rId for rId, rel in part.rels.items() if not rel.is_external and rel.target_part in gone}
+    for element in [element for element in part._element.iter("*") if element.get(qn("r:id")) in links]:
+        element.getparent().remove(element)
+    for rId in links:
+        part.rels.pop(rId)
 
 
 def _add_master(deck: Presentation, master: Any, rId: str, ids: Iterator[int]) -> None:
