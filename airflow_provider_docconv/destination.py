@@ -99,9 +99,9 @@ class Destination:
         offered = safe_name(offered_name, self._service) if offered_name else ""
         if offered and (self._stem is None or number is not None):
             return offered
-        stem = self._stem or "result"
         end = extension(offered) or kind_of(head)
-        return ".".join(filter(None, (stem if number is None else f"{stem}-{number}", end)))
+        name = ".".join(filter(None, (self._stem or "result", end)))
+        return numbered(name, number) if number else name
 
 
 def peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

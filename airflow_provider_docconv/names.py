@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from airflow_provider_docconv.services.errors import ResultRejected
+from airflow_provider_docconv.services.signatures import extension
 
 # Separators of folders, control characters, what turns the direction of writing, and what no encoding takes.
 _UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -39,11 +40,11 @@ def folded(name: str) -> str:
 
 def numbered(name: str, number: int) -> str:
     """
-    Put a number at the end of a file name, before its extension.
+    Name one of several results: ``deck.png-1.png``.
 
-    :param name: the name, or an address that ends with it
-    :param number: the number
+    The whole name stays in front, so that these are nobody else's: ``deck-1.png`` is what a ``deck-1.pptx`` becomes.
+
+    :param name: the name that a single result would have, or an address that ends with it
+    :param number: the result's number
     """
-    folder, slash, last = name.rpartition("/")
-    stem, dot, end = last.rpartition(".")
-    return f"{folder}{slash}{stem}-{number}.{end}" if dot else f"{name}-{number}"
+    return ".".join(filter(None, (f"{name}-{number}", extension(name.rpartition("/")[2]))))

@@ -12,6 +12,9 @@ from airflow_provider_docconv.services.errors import InvalidOptions, SourceNotFo
 from airflow_provider_docconv.storage import open_for_reading, to_path, version_of
 from airflow_provider_docconv.stored_addresses import read_stored
 
+# What is no document, by fsspec's word for it. Reading a pipe or a device may never end.
+_NO_FILES = {"directory": "a folder", "other": "a pipe or a device"}
+
 
 def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
     """
@@ -39,9 +42,11 @@ def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
         raise SourceNotFound(
             f"the source can't be read ({explain(error)}), so nothing was sent to {service.label}", document=uri
         ) from error
-    if info.get("type") == "directory":
+    if (kind := info.get("type")) in _NO_FILES:
         raise SourceNotFound(
-            f"the source is a folder, so nothing was sent to {service.label}", document=uri, remedy="name one document"
+            f"the source is {_NO_FILES[kind]}, so nothing was sent to {service.label}",
+            document=uri,
+            remedy="name one document",
         )
     return Document(
         file.name,

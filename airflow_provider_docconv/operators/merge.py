@@ -18,12 +18,12 @@ class MergeSource(TypedDict, total=False):
     """
     A document to merge, with more to say than its address.
 
-    ``source``: its address. ``slides``: the numbers of the slides to take, from 1, in this order; all where it is
-    missing. ``password``: opens it.
+    ``source``: its address. ``slides``: the numbers of the slides to take, from 1, in this order, as a list or
+    ``"1,3"``; all where it is missing. ``password``: opens it.
     """
 
     source: str
-    slides: Sequence[int]
+    slides: Sequence[int] | int | str
     password: str
 
 
@@ -71,7 +71,7 @@ class MergeDocumentsOperator(StartOperator["list[PresentationToMerge]"]):
         """
         from airflow_provider_docconv.addresses import read_address
         from airflow_provider_docconv.services.documents import PresentationToMerge
-        from airflow_provider_docconv.services.options import read_options
+        from airflow_provider_docconv.services.options import read_options, slide_numbers
         from airflow_provider_docconv.source import open_source
 
         opened = []
@@ -79,8 +79,9 @@ class MergeDocumentsOperator(StartOperator["list[PresentationToMerge]"]):
             where = f"sources[{number}]"
             uri = read_address(each["source"], f"{where}.source")
             given = read_options(hook.fields.label, {**each, "source": uri}, MergeSource, where)
+            slides = tuple(slide_numbers(given.get("slides"), f"{where}.slides"))
             document = open_source(uri, hook.fields)
-            opened.append(PresentationToMerge(document, tuple(given.get("slides", ())), given.get("password") or None))
+            opened.append(PresentationToMerge(document, slides, given.get("password") or None))
         return opened
 
     def identify(self, opened: list[PresentationToMerge]) -> dict[str, object]:

@@ -6,7 +6,7 @@ Facts: the vendor's SDKs (Python 26.6, .NET, Java, Node, PHP, Go, Ruby), their t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from airflow_provider_docconv.services.bodies import Body, FilePart, MultipartBody, json_body
@@ -29,7 +29,7 @@ from airflow_provider_docconv.services.operations import (
     whole_number,
     words,
 )
-from airflow_provider_docconv.services.options import read_options
+from airflow_provider_docconv.services.options import read_options, slide_numbers
 from airflow_provider_docconv.services.replies import read_started_id, require_success
 from airflow_provider_docconv.services.results import ResultFile
 from airflow_provider_docconv.services.service import ConversionService, require_format
@@ -79,7 +79,8 @@ class AsposeSlides(ConversionService):
         given = self.check(target_format, options)
         out_path = given.get("outPath")
         path = _path(source, f"convert/{target_format}", target_format)
-        parameters = query(outPath=out_path, slides=_slide_numbers(given.get("slides")))
+        slides = ",".join(map(str, slide_numbers(given.get("slides"), "slides")))
+        parameters = query(outPath=out_path, slides=slides)
         request = self._request("PUT" if out_path else "POST", path, source, target_format, given, parameters)
         return read_started_id((yield request), self.label)
 
@@ -167,19 +168,6 @@ def _require_sensible(split: Mapping[str, Any]) -> None:
             raise InvalidOptions(f"{key} must be a whole number from 1, not {split[key]}")
     if "to" in split and split["to"] < split.get("from", 1):
         raise InvalidOptions(f"to must not be less than from, but {split['to']} is less than {split['from']}")
-
-
-def _slide_numbers(slides: object) -> str | None:
-    if slides is None or slides == "":
-        return None
-    numbers = str(slides).split(",") if isinstance(slides, str | int) else slides
-    try:
-        values = [int(number) for number in numbers] if isinstance(numbers, Iterable) else []
-    except (TypeError, ValueError):
-        values = []
-    if not values or min(values) < 1:
-        raise InvalidOptions(f"slides must be a list of slide numbers from 1, not {slides!r}")
-    return ",".join(map(str, values))
 
 
 def _export_options(service: str, export: Mapping[str, Any] | None, target_format: str) -> dict[str, Any] | None:

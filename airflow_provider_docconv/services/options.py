@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from math import isfinite
@@ -52,6 +52,26 @@ def read_options(service: str, given: object, schema: Any, where: str = "") -> d
         if value is not None and (where or value != ""):
             read[name] = _read(service, value, fields[name], full)
     return read
+
+
+def slide_numbers(given: object, name: str) -> list[int]:
+    """
+    Return the numbers of slides; empty if there is nothing given.
+
+    :param given: a number, a list of them, or a text such as ``"1,3"``
+    :param name: the option that it is the value of
+    :raises InvalidOptions: if it is something else, or no slide's number
+    """
+    if given is None or given == "":
+        return []
+    numbers = str(given).split(",") if isinstance(given, str | int) else given
+    try:
+        values = [int(number) for number in numbers] if isinstance(numbers, Iterable) else []
+    except (TypeError, ValueError):
+        values = []
+    if not values or min(values) < 1:
+        raise InvalidOptions(f"{name} must be a list of slide numbers from 1, not {given!r}")
+    return values
 
 
 def secrets_in(options: object) -> Iterator[str]:

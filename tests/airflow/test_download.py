@@ -109,7 +109,7 @@ def test_a_result_that_is_not_what_its_name_says(name: str, tmp_path: Path, monk
 @pytest.mark.parametrize(
     ("destination", "values", "names"),
     [
-        ("/out.pdf", {}, ["out-1.pdf", "out-2.pdf"]),
+        ("/out.pdf", {}, ["out.pdf-1.pdf", "out.pdf-2.pdf"]),
         ("/out", {}, ["out-1", "out-2"]),
         ("/", {}, ["page 1.pdf", "page 2.pdf"]),
         ("/", {"source": "s3://b/deck.pptx"}, ["page 1.pdf", "page 2.pdf"]),
@@ -128,9 +128,9 @@ def test_several_results(
 @pytest.mark.parametrize(
     ("offered", "names"),
     [
-        (["page.pdf", "page.pdf", "page.pdf"], ["page.pdf", "page-2.pdf", "page-3.pdf"]),
-        (["page-3.pdf", "page.pdf", "page.pdf"], ["page-3.pdf", "page.pdf", "page-3-3.pdf"]),
-        (["e\u0301.pdf", "\u00e9.pdf", "\u00c9.PDF"], ["e\u0301.pdf", "\u00e9-2.pdf", "\u00c9-3.PDF"]),
+        (["page.pdf", "page.pdf", "page.pdf"], ["page.pdf", "page.pdf-2.pdf", "page.pdf-3.pdf"]),
+        (["page.pdf-3.pdf", "page.pdf", "page.pdf"], ["page.pdf-3.pdf", "page.pdf", "page.pdf-3.pdf-3.pdf"]),
+        (["e\u0301.pdf", "\u00e9.pdf", "\u00c9.PDF"], ["e\u0301.pdf", "\u00e9.pdf-2.pdf", "\u00c9.PDF-3.pdf"]),
     ],
 )
 def test_results_of_one_name_do_not_replace_each_other(

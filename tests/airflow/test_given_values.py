@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStor
 from hostile import Answer, Hostile
 from stage import Store, connect, context
 
-from airflow_provider_docconv.exceptions import InvalidOptions, OperationNotFound
+from airflow_provider_docconv.exceptions import InvalidOptions, OperationNotFound, SourceNotFound
 from airflow_provider_docconv.operators.docconv import (
     ConvertDocumentsOperator,
     DownloadResultOperator,
@@ -40,6 +41,17 @@ def test_a_source_that_is_no_address(operator: type, given: Any, tmp_path: Path,
     monkeypatch.chdir(tmp_path)
     tmp_path.joinpath("None").write_bytes(b"a document of that name")
     refuse(operator, f"source is {given!r}, which is no address", source=given, target_format="pdf")
+
+
+def test_a_source_that_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, words in ((tmp_path, "is a folder"), (tmp_path / "pipe", "is a pipe or a device")):
+        start = StartConversionOperator(task_id="t", source=f"file://{path}", target_format="pdf", conn_id="docs")
+        with Hostile() as server:
+            connect(monkeypatch, server.url)
+            with pytest.raises(SourceNotFound, match=words):
+                start.execute(context(Store()))
+            assert server.seen == []
 
 
 @pytest.mark.parametrize("given", NOTHING)

@@ -75,14 +75,14 @@ def test_a_merge_is_started_waited_for_and_downloaded(
 ) -> None:
     upload("in dir/stored.pptx", deck_bytes, "My Store")
     sources = [
-        {"source": deck, "slides": [2]},
+        {"source": deck, "slides": "2, 1"},
         {"source": secret_deck, "password": PASSWORD},
         "aspose-slides://My%20Store/in%20dir/stored.pptx",
     ]
     operation_id = merging(*sources).execute(context(Store()))
     [merged] = download(operation_id, f"file://{tmp_path}/merged.pptx")
     titles = [slide.shapes.title.text for slide in Presentation(merged).slides]
-    assert titles == ["Slide 2", "Slide 1", "Slide 2", "Slide 1", "Slide 2"]
+    assert titles == ["Slide 2", "Slide 1", "Slide 1", "Slide 2", "Slide 1", "Slide 2"]
 
 
 def test_a_split_is_started_waited_for_and_downloaded(service: Sandbox, deck: str, tmp_path: Path) -> None:
@@ -150,6 +150,8 @@ def test_a_retry_goes_on_with_the_merge_that_was_started(
         ([{"slides": [1]}], InvalidOptions, r"sources\[0\]\.source is None, which is no address"),
         ([{"source": "file:///a", "slide": [1]}], InvalidOptions, r"no option 'sources\[0\]\.slide', only "),
         ([{"source": "file:///a", "slides": "all"}], InvalidOptions, r"sources\[0\]\.slides must be a list"),
+        ([{"source": "file:///a", "slides": []}], InvalidOptions, r"sources\[0\]\.slides must be a list"),
+        ([{"source": "file:///a", "slides": "0,1"}], InvalidOptions, r"sources\[0\]\.slides must be a list"),
     ],
 )
 def test_a_merge_that_cannot_be_sends_nothing(

@@ -164,7 +164,7 @@ def test_slides_are_numbered_in_their_order(monkeypatch: pytest.MonkeyPatch, tmp
     with Hostile(answer=answer) as server:
         connect(monkeypatch, server.url)
         files = download("op-1", f"file://{tmp_path}/all.pdf", stored=f"{SLIDES}/out/")
-    assert [file.name for file in files] == ["all-1.pdf", "all-2.pdf", "all-3.pdf"]
+    assert [file.name for file in files] == ["all.pdf-1.pdf", "all.pdf-2.pdf", "all.pdf-3.pdf"]
     assert [file.read_bytes().split()[1] for file in files] == [b"s_1.pdf", b"s_2.pdf", b"s_10.pdf"]
 
 
@@ -217,6 +217,28 @@ def test_a_batch_finds_its_results_in_another_storage(
     batch.execute(context(Store()))
     [result] = (tmp_path / "got").glob("*.pdf")
     assert result.read_bytes().startswith(b"%PDF")
+
+
+def test_a_page_of_one_document_does_not_replace_another_document(
+    deck_bytes: bytes, groupdocs: DocConvHook, tmp_path: Path
+) -> None:
+    one_slide = Presentation()
+    one_slide.slides.add_slide(one_slide.slide_layouts[0])
+    for folder in ("in", "out"):
+        tmp_path.joinpath(folder).mkdir()
+    tmp_path.joinpath("in", "report.pptx").write_bytes(deck_bytes)
+    one_slide.save(str(tmp_path / "in" / "report-1.pptx"))
+    ConvertDocumentsOperator(
+        task_id="t",
+        source=f"file://{tmp_path}/in/",
+        target_format="png",
+        conn_id="docs",
+        options={"convertOptions": {"UsePdf": True}},
+        destination=f"file://{tmp_path}/out/",
+        poll_interval=0.1,
+    ).execute(context(Store()))
+    names = sorted(path.name for path in tmp_path.joinpath("out").glob("*.png"))
+    assert names == ["report-1.png", "report.png-1.png", "report.png-2.png"]
 
 
 def test_what_is_made_of_a_stored_document_is_deleted_and_the_document_left(
