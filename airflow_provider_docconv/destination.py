@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import NotRequired, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
+from airflow_provider_docconv.addresses import read_address, require_addressable
 from airflow_provider_docconv.names import folded, numbered, safe_name
 from airflow_provider_docconv.services.errors import ResultRejected
 from airflow_provider_docconv.services.inspection import Inspection
@@ -16,7 +17,10 @@ from airflow_provider_docconv.services.signatures import (
     kind_of,
     looks_like,
 )
-from airflow_provider_docconv.storage import require_addressable, store_errors, to_path, writing
+from airflow_provider_docconv.storage import store_errors, to_path, writing
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 _HEAD = 1024
 
@@ -41,10 +45,11 @@ class Destination:
     :param uri: a folder if it ends with ``/``, else the file
     :param service: the service's name, for messages
     :param stem: names a single file in a folder, without its extension; if None, the service's own name does
+    :raises InvalidOptions: if it is no address
     """
 
-    def __init__(self, uri: str, service: str, stem: str | None) -> None:
-        self._uri = uri
+    def __init__(self, uri: str | ObjectStoragePath, service: str, stem: str | None) -> None:
+        self._uri = read_address(uri, "destination")
         self._service = service
         self._stem = stem
         self._taken: set[str] = set()

@@ -65,7 +65,7 @@ __all__ = [
 
 
 @contextmanager
-def task_errors(document: str | None = None) -> Iterator[None]:
+def task_errors(document: object = None) -> Iterator[None]:
     """
     Let a task fail with an error of its own type that Airflow retries only where a retry can mend it.
 
@@ -74,7 +74,7 @@ def task_errors(document: str | None = None) -> Iterator[None]:
     try:
         yield
     except DocConvError as error:
-        error.document = document or error.document
+        error.document = str(document) if document else error.document
         if isinstance(error, AirflowException):
             raise
         raise _for_airflow(error) from error

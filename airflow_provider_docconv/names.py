@@ -13,13 +13,18 @@ _UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\u
 _LONGEST = 255
 
 
+def is_safe(name: str) -> bool:
+    """Tell whether a file of that name lies in its folder, and shows as what it is."""
+    return not _UNSAFE.search(name) and name.strip(". ") != "" and len(name.encode()) <= _LONGEST
+
+
 def safe_name(name: str, service: str) -> str:
     """
     Return a file name from a service as it is.
 
     :raises ResultRejected: if it is none that is safe
     """
-    if _UNSAFE.search(name) or not name.strip(". ") or len(name.encode()) > _LONGEST:
+    if not is_safe(name):
         raise ResultRejected(
             f"{service} calls its result {name[:_LONGEST]!r}, which is no safe file name",
             remedy="nothing was stored; give destination as a file instead of a folder if you trust the service",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
+from airflow_provider_docconv.addresses import read_address, require_addressable
 from airflow_provider_docconv.client.failures import explain
 from airflow_provider_docconv.hooks.fields import ConnectionType
 from airflow_provider_docconv.services.documents import Document, StoredDocument
 from airflow_provider_docconv.services.errors import InvalidOptions, SourceNotFound
-from airflow_provider_docconv.storage import open_for_reading, require_addressable, to_path, version_of
+from airflow_provider_docconv.storage import open_for_reading, to_path, version_of
 from airflow_provider_docconv.stored_addresses import read_stored
 
 
@@ -40,4 +43,23 @@ def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
         raise SourceNotFound(
             f"the source is a folder, so nothing was sent to {service.label}", document=uri, remedy="name one document"
         )
-    return Document(file.name, lambda: open_for_reading(file), info.get("size"), version_of(info))
+    return Document(
+        file.name,
+        lambda: open_for_reading(file),
+        info.get("size"),
+        version_of(info),
+        reader=lambda start, end: bytes(file.fs.cat_file(file.path, start=start, end=end)),
+    )
+
+
+def stem_of(source: object, service: ConnectionType) -> str:
+    """
+    Return the file name of a source without its extension.
+
+    :param source: its address
+    :param service: the type of the connection that has converted it
+    :raises InvalidOptions: if it is no address
+    """
+    uri = read_address(source, "source")
+    stored = read_stored(uri, service)
+    return PurePosixPath(stored.path if stored else uri).stem

@@ -10,15 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
-from airflow_provider_docconv.addresses import is_addressable
 from airflow_provider_docconv.client.failures import explain
-from airflow_provider_docconv.services.errors import DestinationUnwritable, DocConvError, InvalidOptions
+from airflow_provider_docconv.object_file import BLOCK, ObjectFile
+from airflow_provider_docconv.services.errors import DestinationUnwritable, DocConvError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-# fsspec's default blocks hold 50 MiB and more; measured: these cost 34 MiB and are as fast.
-_BLOCK = 8 << 20
 # What the stores' drivers call a version, the most telling first.
 _VERSIONS = ("ETag", "etag", "md5Hash", "content_settings", "mtime", "LastModified", "updated")
 
@@ -47,15 +45,6 @@ def forget_store(uri: str) -> None:
         del attach(address.scheme or "file", address.netloc.rpartition("@")[0] or None).fs
 
 
-def require_addressable(uri: str) -> None:
-    """Refuse an address that would reach another object than it says."""
-    if not is_addressable(uri):
-        raise InvalidOptions(
-            f"{uri!r} is no address of a document: a name can't end with # or ?, nor hold :: or ?versionId=",
-            remedy="give it another name",
-        )
-
-
 def open_for_reading(path: ObjectStoragePath) -> BinaryIO:
     """
     Open a file for reading.
@@ -64,7 +53,7 @@ def open_for_reading(path: ObjectStoragePath) -> BinaryIO:
     """
     try:
         # gcsfs's own cache reads up to 256 MiB ahead.
-        return cast("BinaryIO", path.open("rb", block_size=_BLOCK, cache_type="readahead"))
+        return cast("BinaryIO", path.open("rb", block_size=BLOCK, cache_type="readahead"))
     except OSError:
         raise
     except Exception as error:  # The stores' drivers raise errors of their own kinds.
@@ -100,18 +89,13 @@ def writing(path: ObjectStoragePath) -> AbstractContextManager[BinaryIO]:
 
 @contextmanager
 def _writing_object(path: ObjectStoragePath) -> Iterator[BinaryIO]:
-    # Not the file of the path's own open(), which can't be marked as closed.
-    file = path.fs.open(path.path, "wb", block_size=_BLOCK, autocommit=False)
+    file = ObjectFile(path)
     try:
         yield cast("BinaryIO", file)
-        file.close()
+        file.commit()
     except BaseException:
-        with suppress(Exception):  # What went wrong before is what matters.
-            file.discard()
-        # Else adlfs, which can't discard, would commit what is there when the file is garbage.
-        file.closed = True
+        file.discard()
         raise
-    file.commit()
 
 
 @contextmanager

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
+from airflow_provider_docconv.addresses import require_addressable
 from airflow_provider_docconv.destination import Destination, StoredResult, peek
 from airflow_provider_docconv.names import folded, safe_name
 from airflow_provider_docconv.services.errors import InvalidOptions, ResultRejected
 from airflow_provider_docconv.services.inspection import Inspection
 from airflow_provider_docconv.services.signatures import extension, fits_result, looks_like
-from airflow_provider_docconv.storage import require_addressable, store_errors, to_path, writing
+from airflow_provider_docconv.storage import store_errors, to_path, writing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -49,10 +50,10 @@ class UnpackingDestination(Destination):
     :raises InvalidOptions: if it is no folder
     """
 
-    def __init__(self, uri: str, service: str, stem: str | None) -> None:
-        if not uri.endswith("/"):
-            raise InvalidOptions(f"unpack=True needs a folder, but {uri!r} is a file", remedy="end destination with /")
+    def __init__(self, uri: str | ObjectStoragePath, service: str, stem: str | None) -> None:
         super().__init__(uri, service, stem)
+        if not self._uri.endswith("/"):
+            raise InvalidOptions(f"unpack=True needs a folder, but {uri} is a file", remedy="end destination with /")
 
     def store(self, chunks: Iterator[bytes], offered_name: str | None, number: int | None) -> list[StoredResult]:
         """
@@ -106,7 +107,13 @@ class _Careful:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+        self.tell, self.seekable = file.tell, file.seekable
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        # The error of the system could as well be one of the disk.
+        if whence == 0 and offset < 0:
+            raise ValueError("a file lies before its beginning")
+        return self._file.seek(offset, whence)
 
     def read(self, length: int = -1) -> bytes:
         # Without a length it reads from the archive's end record on, or from where that would be at the earliest.
@@ -118,7 +125,8 @@ class _Careful:
 
 def _members(archive: zipfile.ZipFile, size: int, service: str) -> list[zipfile.ZipInfo]:
     """Return the files in an archive if all of them can be unpacked."""
-    members = [member for member in archive.infolist() if not member.is_dir()]
+    # Some versions of is_dir() don't expect a file without a name.
+    members = [member for member in archive.infolist() if not member.filename.endswith("/")]
     total = sum(member.file_size for member in members)
     if not members:
         raise ResultRejected(f"the archive from {service} is empty")

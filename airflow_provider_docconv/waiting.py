@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from math import frexp, ldexp, remainder
 from statistics import quantiles
 from typing import Any, NamedTuple
 
@@ -18,6 +19,29 @@ from airflow_provider_docconv.services.operations import Operation, OperationSta
 
 #: How long polls may fail before the wait does, in seconds: a failed poll is not a failed conversion.
 FAULT_TOLERANCE = 900.0
+#: An operation this young, in seconds, has not expired: if a server of the service does not know it, another one may.
+YOUNG = 60.0
+# How far apart the instants are that polls share: this part of their interval, but no more than so many seconds.
+_APART, _MOST_APART = 0.05, 0.25
+# Each process has instants of its own, so that a service is not asked by all of them at once.
+_PHASE = random.random()  # noqa: S311 - no secret
+
+
+def coalesced(due: float, interval: float) -> float:
+    """
+    Return the nearest instant that other polls of this process share.
+
+    A loop that wakes once for many polls needs half the processor time for each. No poll is moved by more than a
+    fortieth of its interval or an eighth of a second, as often to an earlier time as to a later one.
+
+    :param due: when the poll is due, in seconds since the epoch
+    :param interval: the seconds since the one before
+    """
+    if interval <= 0:
+        return due
+    # A power of two, so that waits of different intervals share instants, too.
+    apart = ldexp(0.5, frexp(min(_APART * interval, _MOST_APART))[1])
+    return due - remainder(due - _PHASE, apart)
 
 
 class Pace:
@@ -138,7 +162,8 @@ class Wait:
         if isinstance(outcome, Operation):
             self._failing_since = None
             self._done = outcome.done
-            if outcome.state.is_terminal:
+            unknown_yet = outcome.state is OperationState.NOT_FOUND and 0 <= now - self._started < YOUNG
+            if outcome.state.is_terminal and not unknown_yet:
                 return outcome
             self._last_seen = now
         else:
@@ -155,7 +180,13 @@ class Wait:
 
     def until_next(self, now: float) -> float:
         """Return the seconds until the next poll, which is not after the deadline."""
-        return max(0.0, min(self._pace.after(max(0.0, now - self._started), self._done), self._deadline - now))
+        interval = self._pace.after(max(0.0, now - self._started), self._done)
+        return max(0.0, min(coalesced(now + interval, interval), self._deadline) - now)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the last poll was answered."""
+        return self.polls > 0 and self._failing_since is None
 
     def report(self, operation: Operation, now: float) -> WaitReport:
         """
@@ -174,12 +205,9 @@ class Wait:
         return {**known, "percent": round(100 * operation.done), "polls": self.polls}
 
     def news(self, outcome: Operation | DocConvError) -> str | None:
-        """Return a line for the log if the poll brought something new and no end, which is told elsewhere."""
-        if isinstance(outcome, Operation):
-            ended, text = outcome.state.is_terminal, outcome.progress
-        else:
-            ended, text = not outcome.retryable, f"not known for now: {outcome.account}"
-        if ended or text == self._shown:
+        """Return a line for the log if the poll brought something new; an end has :meth:`last_line`."""
+        text = outcome.progress if isinstance(outcome, Operation) else f"not known for now: {outcome.account}"
+        if text == self._shown:
             return None
         self._shown = text
         return self._line(text)

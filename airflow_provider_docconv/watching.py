@@ -43,10 +43,9 @@ async def watch(
             outcome = await client.run(client.service.status(operation_id))
         except DocConvError as error:
             outcome = error
-        news = wait.news(outcome)
         step = wait.after_poll(outcome, time.time())
         if isinstance(step, Operation):
             return step
         if tell:
-            await tell(news, outcome if isinstance(outcome, Operation) else None)
+            await tell(wait.news(outcome), outcome if isinstance(outcome, Operation) else None)
         delay = step

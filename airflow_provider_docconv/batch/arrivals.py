@@ -21,7 +21,7 @@ class Arrivals:
 
     def __init__(self, watermark: str | None = None) -> None:
         self.watermark = watermark
-        self._last: Listing = {}
+        self._last: Listing | None = None
         # None where only its digest is known.
         self._told: Listing | None = {} if watermark is None else None
 
@@ -34,8 +34,10 @@ class Arrivals:
         :param listing: the listing
         """
         last, self._last = self._last, listing
+        if last is None:
+            return 0
         settled = {name: content for name, content in listing.items() if last.get(name) == content}
-        if not last or settled == self._told:
+        if settled == self._told:
             return 0
         watermark, self.watermark = self.watermark, _digest(settled)
         told, self._told = self._told, settled

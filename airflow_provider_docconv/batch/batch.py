@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docconv.batch.entries import Entry, Run, Wanted, decide_on
+from airflow_provider_docconv.batch.items import Item
 from airflow_provider_docconv.batch.journal import Journal
 from airflow_provider_docconv.batch.ledger import Header, Ledger
 from airflow_provider_docconv.batch.naming import Naming
 from airflow_provider_docconv.batch.page import write_html
 from airflow_provider_docconv.batch.report import STATES, ReportLine, write_jsonl
-from airflow_provider_docconv.batch.sources import OWN_FOLDER, Found, Item, find
+from airflow_provider_docconv.batch.sources import OWN_FOLDER, Found, find
 from airflow_provider_docconv.batch.table import UNDER_WAY, WAITING, Table
 from airflow_provider_docconv.decisions import Decision, Progress, fingerprint, without_passwords
 from airflow_provider_docconv.services.errors import DocumentRejected, NamesCollide, StartReplyLost

@@ -22,7 +22,7 @@ from airflow_provider_docconv.services.errors import (
 )
 from airflow_provider_docconv.source import open_source
 from airflow_provider_docconv.stored_addresses import read_stored
-from airflow_provider_docconv.waiting import require_succeeded
+from airflow_provider_docconv.waiting import YOUNG, require_succeeded
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.batch.pipeline import Pipeline
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 _ATTEMPTS = 6
 # For what may cost money each time: a start whose reply never came, an operation that has vanished.
 _FEW_ATTEMPTS = 3
-# An operation this young, in seconds, has not expired.
-_YOUNG = 60.0
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 60.0
 # What the errors of a single conversion advise does not fit a batch, which goes on by itself.
@@ -156,7 +154,7 @@ class Conversion:
         now = time.time()
         self._failing_since = now if self._failures == 1 else self._failing_since
         if isinstance(error, OperationNotFound):
-            if now - (self.entry.started or 0) < _YOUNG:
+            if now - (self.entry.started or 0) < YOUNG:
                 return True  # Another server of the service may know it.
             # It expired: the entry says that nothing is under way.
             self.entry = replace(self.entry, progress=Progress.WAITING, operation_id=None, started=None, ended=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from concurrent.futures import ThreadPoolExecutor
 
 from airflow_provider_docconv.batch.arrivals import Listing
@@ -16,6 +16,8 @@ from airflow_provider_docconv.storage import forget_store
 log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE = 600.0
+# So long is no listing: the store hangs, and raises nothing that could be told.
+_HANGS = 600.0
 # Some stores name the request and the time in their words.
 _VARYING = re.compile(r"\S*\d\S*")
 
@@ -41,7 +43,7 @@ async def listings(folder: str, destination: str, poll_interval: float) -> Async
     try:
         while True:
             try:
-                listing = await look(folder, destination)
+                listing = await _told_if_it_hangs(folder, look(folder, destination))
             except Exception as error:  # The stores' drivers raise errors of their own kinds.
                 fault = f"{folder}: the documents can't be listed ({explain(error)})"
                 pause = max(poll_interval, min(2 * pause, _LONGEST_PAUSE))
@@ -56,6 +58,15 @@ async def listings(folder: str, destination: str, poll_interval: float) -> Async
             await asyncio.sleep(pause)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def _told_if_it_hangs(folder: str, look: Awaitable[Listing]) -> Listing:
+    words = "%s: the store has not answered for %g seconds, so no documents are seen there until it does"
+    warning = asyncio.get_running_loop().call_later(_HANGS, log.warning, words, folder, _HANGS)
+    try:
+        return await look
+    finally:
+        warning.cancel()
 
 
 def _list(folder: str, destination: str) -> Listing:

@@ -7,11 +7,11 @@ from pathlib import PurePosixPath
 from string import Formatter
 
 from airflow_provider_docconv.addresses import is_addressable
+from airflow_provider_docconv.names import is_safe
 from airflow_provider_docconv.services.errors import DocumentRejected, InvalidOptions
 from airflow_provider_docconv.services.signatures import extension
 
 _FIELDS = ("folder", "name", "stem", "extension", "format")
-_LONGEST_NAME = 255
 _FIXED = re.compile(r"(?:[a-z][a-z0-9+.-]*://[^/]*)?/|[a-z][a-z0-9+.-]*://[^/]+/", re.IGNORECASE)
 # Where the format's name is not what its files are called.
 _EXTENSIONS = {"html5": "html", "mpeg4": "mp4"}
@@ -61,11 +61,7 @@ class Naming:
         values = {"folder": folder, "name": name, "stem": path.stem, "extension": extension(name), "format": kind}
         uri = self._template.format_map(values)
         new = uri.removeprefix(self.folder).split("/")
-        odd = any(
-            part.strip(". ") == "" or not part.isprintable() or "\\" in part for part in (*parts, path.stem, *new)
-        )
-        odd = odd or not (is_addressable(relative) and is_addressable(uri))
-        if odd or any(len(part.encode()) > _LONGEST_NAME for part in uri.split("/")):
+        if not all(map(is_safe, (*parts, path.stem, *new))) or not all(map(is_addressable, (relative, uri))):
             raise DocumentRejected(
                 "the document's name makes no safe name for its result, so it was not sent",
                 document=relative,

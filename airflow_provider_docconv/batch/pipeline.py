@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docconv.batch.conversion import Conversion, Stopped
 from airflow_provider_docconv.batch.entries import Entry, Run
+from airflow_provider_docconv.batch.items import Item
 from airflow_provider_docconv.batch.journal import Journal
 from airflow_provider_docconv.batch.progress import ProgressLog
-from airflow_provider_docconv.batch.sources import Item
 from airflow_provider_docconv.batch.table import UNDER_WAY, WAITING, Table
 from airflow_provider_docconv.client.asynchronous import AsyncClient, shared_async_client
 from airflow_provider_docconv.services.errors import DocConvError

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import PurePath
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
+from airflow_provider_docconv.batch.items import Item
 from airflow_provider_docconv.services.errors import InvalidOptions, SourceNotFound
 
 if TYPE_CHECKING:
@@ -16,26 +17,8 @@ if TYPE_CHECKING:
 #: The folder beside the results for what the batch keeps for itself.
 OWN_FOLDER = ".docconv"
 _MAGIC = frozenset("*?[")
-_KEYS = frozenset({"source", "folder", "documents", "target_format", "options"})
 # Fewer documents of a folder than this are asked for one by one instead of listing the folder.
 _FEW = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """
-    One item of an operator's ``source``.
-
-    :param source: a path, a folder or a glob; a folder if ``documents`` are given
-    :param documents: the paths of some documents below the folder, or None
-    :param target_format: the format to convert to
-    :param options: the service's options, which may hold passwords
-    """
-
-    source: str
-    documents: Sequence[str] | None
-    target_format: str
-    options: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,50 +36,6 @@ class Found:
     relative: str
     size: int | None = None
     version: str = ""
-
-
-def read_items(source: object, target_format: str, options: Mapping[str, Any] | None) -> list[Item]:
-    """
-    Read an operator's ``source``: a string or a path, a mapping, or a list of these.
-
-    :param source: the source
-    :param target_format: the format where an item has none of its own
-    :param options: the options where an item has none of its own
-    :raises InvalidOptions: if it is something else
-    """
-    values: Any = source if _is_list(source) else [source]
-    return [_item(value, target_format, options or {}) for value in values]
-
-
-def _item(value: object, target_format: str, options: Mapping[str, Any]) -> Item:
-    if not isinstance(value, Mapping):
-        if not (text := _address(value)):
-            raise InvalidOptions(
-                "the source is not understood", remedy="give a path, a folder, a glob or a list of them"
-            )
-        return Item(text, None, target_format, options)
-    named, documents = _address(value.get("source", value.get("folder"))), value.get("documents", ())
-    own_format = value.get("target_format") or target_format
-    own_options = options if value.get("options") is None else value["options"]
-    shaped = ("source" in value, "folder" in value, "documents" in value) in ((1, 0, 0), (0, 1, 1))
-    texts: list[Any] = [named, own_format, *documents] if _is_list(documents) else [None]
-    sound = all(isinstance(text, str) and text for text in texts) and isinstance(own_options, Mapping)
-    if not shaped or set(value) - _KEYS or not sound:
-        # Only the names: the options may hold passwords.
-        raise InvalidOptions(
-            f"a source with {', '.join(sorted(map(str, value)))[:200] or 'nothing in it'} is not understood",
-            remedy="give 'source', or 'folder' and 'documents', and if need be 'target_format' and 'options'",
-        )
-    return Item(named, documents if "documents" in value else None, own_format, own_options)
-
-
-def _address(value: object) -> str:
-    # An ObjectStoragePath is no PurePath.
-    return str(value) if isinstance(value, str | PurePath) or hasattr(value, "protocol") else ""
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def find(item: Item, destination: str, vendor_scheme: str) -> Iterator[Found]:
@@ -130,9 +69,10 @@ def find(item: Item, destination: str, vendor_scheme: str) -> Iterator[Found]:
 def _in_vendors_storage(item: Item) -> Iterator[Found]:
     """Take the addresses as they are: the service will say if there is nothing."""
     if item.documents is None:
-        yield Found(item.source, item.source.rpartition("/")[2])
+        yield Found(item.source, unquote(item.source.rpartition("/")[2]))
     for relative in item.documents or ():
-        yield Found(f"{item.source.rstrip('/')}/{relative}", relative)
+        # An address there may be percent-encoded; a path is not.
+        yield Found(f"{item.source.rstrip('/')}/{relative.replace('%', '%25')}", relative)
 
 
 def _search(source: str, destination: str) -> Iterator[Found]:

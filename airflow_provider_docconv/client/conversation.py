@@ -13,6 +13,7 @@ from airflow_provider_docconv.client.retries import BROKEN, LONGEST_DELAY, NOT_D
 from airflow_provider_docconv.client.steps import Await, Open, Send, Sleep, Stream, Talk
 from airflow_provider_docconv.client.turns import Turn
 from airflow_provider_docconv.services.auth import Token, read_token, token_request
+from airflow_provider_docconv.services.errors import OperationNotFound
 from airflow_provider_docconv.services.messages import Flow, Reply, Request
 from airflow_provider_docconv.services.replies import refusal
 from airflow_provider_docconv.services.service import ResultFile
@@ -48,7 +49,10 @@ def open_result(file: ResultFile, account: Account) -> Talk[Stream]:
     answer: Stream | Reply = yield from _authorized(Open, file.request, account)
     if isinstance(answer, Stream):
         return answer
-    raise refusal(answer, account.settings.label, file.operation_id)
+    error = refusal(answer, account.settings.label, file.operation_id)
+    if file.stored and isinstance(error, OperationNotFound):
+        error.what = f"{account.settings.label} has no file {file.stored.path!r} in its storage any more"
+    raise error
 
 
 def current_token(account: Account, refused: Token | None = None) -> Talk[Token]:

@@ -16,6 +16,7 @@ from airflow_provider_docconv.client.promises import in_thread, kept
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.client.asynchronous import AsyncClient
+    from airflow_provider_docconv.client.settings import Settings
 
 # Among it is what Airflow and Python import at their first use only.
 _NEEDED = (
@@ -42,15 +43,26 @@ async def async_client(conn_id: str) -> AsyncIterator[AsyncClient]:
     # One after the other, each in a turn of the loop of its own: a thousand triggers start at once after a restart.
     async with _doors.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
         await asyncio.sleep(0)
+    from airflow_provider_docconv.client.asynchronous import shared_async_client
+
+    async with shared_async_client(await async_settings(conn_id)) as client:
+        yield client
+
+
+async def async_settings(conn_id: str) -> Settings:
+    """
+    Read a connection as it is now.
+
+    :param conn_id: the connection
+    :raises ConnectionNotFound: if Airflow does not find it
+    :raises InvalidOptions: if it is not a connection to a conversion service
+    """
     from airflow.providers.common.compat.connection import get_async_connection
 
-    from airflow_provider_docconv.client.asynchronous import shared_async_client
     from airflow_provider_docconv.hooks.connections import looking_up, read_settings
 
     with looking_up(conn_id):
-        connection = await get_async_connection(conn_id)
-    async with shared_async_client(read_settings(connection)) as client:
-        yield client
+        return read_settings(await get_async_connection(conn_id))
 
 
 @cache

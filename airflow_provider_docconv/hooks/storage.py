@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_docconv.services.documents import Document, StoredDocument
 from airflow_provider_docconv.services.errors import InvalidOptions
+from airflow_provider_docconv.stored_addresses import read_stored_path
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.client.blocking import Client
@@ -71,4 +72,4 @@ class StorageMethods:
     def _stored(self, path: str, storage: str | None) -> StoredDocument:
         if not path.strip("/"):
             raise InvalidOptions(f"{path!r} names nothing in the vendor's storage")
-        return StoredDocument(path, storage or self.get_conn().service.storage)
+        return StoredDocument(read_stored_path(path), storage or self.get_conn().service.storage)

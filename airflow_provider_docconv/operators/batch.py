@@ -130,6 +130,7 @@ class ConvertDocumentsOperator(BaseOperator):
             self._pipeline.stop()
 
     def _execute(self, context: Context, event: Mapping[str, Any] | None) -> dict[str, Any]:
+        from airflow_provider_docconv.batch.plan import say_plan
         from airflow_provider_docconv.exceptions import task_errors
         from airflow_provider_docconv.hooks.docconv import DocConvHook
 
@@ -140,24 +141,17 @@ class ConvertDocumentsOperator(BaseOperator):
                 if event is None or not batch.load():
                     batch.list()
                 if self.plan:
-                    return self._say_plan(batch)
+                    return say_plan(batch, self.log)
                 return self._convert(batch, hook, event)
 
     def _batch(self, context: Context, hook: DocConvHook) -> Batch:
         from airflow_provider_docconv.batch.batch import Batch
+        from airflow_provider_docconv.batch.items import check_items, read_items
         from airflow_provider_docconv.batch.naming import Naming
-        from airflow_provider_docconv.batch.sources import read_items
         from airflow_provider_docconv.services import SERVICES
-        from airflow_provider_docconv.services.errors import InvalidOptions
 
         items = read_items(self.source, self.target_format, self.options)
-        service = SERVICES[hook.fields.name]()
-        for item in items:
-            if service.saving_option in service.check(item.target_format, item.options):
-                raise InvalidOptions(
-                    f"{service.saving_option} would have the results of a batch replace each other at {service.label}",
-                    remedy="leave it out, or start such documents one by one with StartConversionOperator",
-                )
+        check_items(items, SERVICES[hook.fields.name]())
         return Batch(
             items,
             Naming(str(self.destination)),
@@ -256,17 +250,6 @@ class ConvertDocumentsOperator(BaseOperator):
         self.log.info("Giving the worker back while %d operations are under way", len(pipeline.watched))
         timeout = timedelta(seconds=max(0.0, limits.deadline - time.time())) + _BACKSTOP
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
-
-    def _say_plan(self, batch: Batch) -> dict[str, Any]:
-        from airflow_provider_docconv.batch.table import UNDER_WAY, WAITING
-
-        words = {WAITING: "convert", UNDER_WAY: "go on with"}
-        for wanted, _, state in batch.table.rows():
-            self.log.info("%s %s -> %s", words.get(state, state), wanted.source, wanted.destination)
-        counts = batch.table.counts()
-        plan = {word: counts[state] for state, word in {**words, "skipped": "skip", "rejected": "leave out"}.items()}
-        self.log.info("Nothing was sent: %s", ", ".join(f"{word} {count:,}" for word, count in plan.items()))
-        return {"documents": len(batch.table), "plan": plan}
 
 
 def _require_sensible(on_document_error: object, on_lost_reply: str, max_in_flight: int, max_transfers: int) -> None:

@@ -61,9 +61,10 @@ class StartConversionOperator(StartOperator["Document | StoredDocument"]):
 
         :raises DocConvError: if it is not there
         """
+        from airflow_provider_docconv.addresses import read_address
         from airflow_provider_docconv.source import open_source
 
-        return open_source(str(self.source), hook.fields)
+        return open_source(read_address(self.source, "source"), hook.fields)
 
     def identify(self, opened: Document | StoredDocument) -> dict[str, object]:
         """Say which document becomes what."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -71,7 +70,7 @@ class DownloadResultOperator(BaseOperator):
         operation_id: str,
         conn_id: str,
         destination: str | ObjectStoragePath,
-        source: str | None = None,
+        source: str | ObjectStoragePath | None = None,
         unpack: bool = False,
         cleanup: bool = False,
         stored: str | None = None,
@@ -101,14 +100,15 @@ class DownloadResultOperator(BaseOperator):
         from airflow_provider_docconv.exceptions import task_errors
         from airflow_provider_docconv.hooks.docconv import DocConvHook
         from airflow_provider_docconv.services.operations import given_operation_id
+        from airflow_provider_docconv.source import stem_of
         from airflow_provider_docconv.unpacking import UnpackingDestination
 
         with task_errors(self.source):
             hook = DocConvHook.for_connection(self.conn_id)
             operation_id = given_operation_id(self.operation_id)
-            stem = PurePosixPath(self.source).stem if self.source else None
+            stem = stem_of(self.source, hook.fields) if self.source else None
             kind = UnpackingDestination if self.unpack else Destination
-            destination = kind(str(self.destination), hook.fields.label, stem)
+            destination = kind(self.destination, hook.fields.label, stem)
             files = hook.get_results(operation_id, _read_stored(self.stored, hook))
             uploaded = _read_stored(self.uploaded, hook)
             uploads = [hook.get_stored(uploaded.path, uploaded.storage)] if uploaded else []

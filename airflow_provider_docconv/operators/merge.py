@@ -60,8 +60,8 @@ class MergeDocumentsOperator(StartOperator["list[PresentationToMerge]"]):
 
     def subject(self) -> str:
         """Name the first source and how many follow."""
-        addresses = [str(each["source"]) for each in self._sources() if each.get("source")]
-        return f"{addresses[0]} and {len(addresses) - 1} more" if addresses else "no document"
+        first, *others = [str(each["source"]) for each in self._sources()] or ["no document"]
+        return f"{first} and {len(others)} more" if others else first
 
     def open(self, hook: DocConvHook) -> list[PresentationToMerge]:
         """
@@ -69,17 +69,17 @@ class MergeDocumentsOperator(StartOperator["list[PresentationToMerge]"]):
 
         :raises DocConvError: if one is not there
         """
+        from airflow_provider_docconv.addresses import read_address
         from airflow_provider_docconv.services.documents import PresentationToMerge
-        from airflow_provider_docconv.services.errors import InvalidOptions
         from airflow_provider_docconv.services.options import read_options
         from airflow_provider_docconv.source import open_source
 
         opened = []
         for number, each in enumerate(self._sources()):
-            given = read_options(hook.fields.label, each, MergeSource, f"sources[{number}]")
-            if not given.get("source"):
-                raise InvalidOptions(f"sources[{number}] names no source")
-            document = open_source(given["source"], hook.fields)
+            where = f"sources[{number}]"
+            uri = read_address(each["source"], f"{where}.source")
+            given = read_options(hook.fields.label, {**each, "source": uri}, MergeSource, where)
+            document = open_source(uri, hook.fields)
             opened.append(PresentationToMerge(document, tuple(given.get("slides", ())), given.get("password") or None))
         return opened
 
@@ -100,5 +100,7 @@ class MergeDocumentsOperator(StartOperator["list[PresentationToMerge]"]):
 
     def _sources(self) -> list[dict[str, Any]]:
         """Give each source as a mapping."""
-        given = [each if isinstance(each, Mapping) else {"source": str(each)} for each in self.sources]
-        return [{str(key).lower(): value for key, value in each.items()} for each in given]
+        listed = isinstance(self.sources, Sequence) and not isinstance(self.sources, str)
+        values = self.sources if listed else [self.sources]
+        given = [each if isinstance(each, Mapping) else {"source": each} for each in values]
+        return [{"source": None} | {str(key).lower(): value for key, value in each.items()} for each in given]

@@ -51,6 +51,8 @@ class StartOperator(BaseOperator, Generic[Opened]):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if on_lost_reply not in ("fail", "start_again"):
+            raise ValueError(f"on_lost_reply is 'fail' or 'start_again', not {on_lost_reply!r}")
         self.conn_id = conn_id
         self.options = options
         self.on_lost_reply = on_lost_reply
@@ -64,9 +66,11 @@ class StartOperator(BaseOperator, Generic[Opened]):
         from airflow_provider_docconv.exceptions import task_errors
         from airflow_provider_docconv.hooks.docconv import DocConvHook
         from airflow_provider_docconv.records import StartRecords
+        from airflow_provider_docconv.services.options import require_mapping
         from airflow_provider_docconv.task_state import task_state
 
         with task_errors(self.subject()):
+            require_mapping(self.options or {}, "options")
             hook = DocConvHook.for_connection(self.conn_id)
             self.service_url = hook.service_url
             opened = self.open(hook)

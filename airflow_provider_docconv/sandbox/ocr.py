@@ -67,6 +67,8 @@ class Ocr(Service):
             rest = await self._receive(request, document)
             if not isinstance(rest.get("settings", {}), dict | None):
                 raise ApiError(400, "The Settings field is not an object.")
+            if (rest.get("settings") or {}).get("resultType", "Pdf") != "Pdf":
+                raise ApiError(400, "The sandbox makes results of the type Pdf only.")
         task = Task(
             source=str(document),
             folder=str(operation.folder),

@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTas
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_docconv.exceptions import DeadlineExceeded
+    from airflow_provider_docconv.exceptions import DeadlineExceeded, DocConvError
     from airflow_provider_docconv.hooks.docconv import DocConvHook
     from airflow_provider_docconv.records import WaitRecords
 
@@ -53,7 +53,12 @@ class OperationSensor(BaseSensorOperator):
         if next_method == _FAIL and (next_kwargs or {}).get("error") == _TRIGGER_TIMEOUT:
             with self._ends(context):
                 raise self._too_late()
-        return super().resume_execution(next_method, next_kwargs, context)
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSkipException as error:
+            # Airflow's base class makes another one of it, which does not say why.
+            skip = error.__cause__ if isinstance(error.__cause__, AirflowSkipException) else error
+        raise skip
 
     def on_kill(self) -> None:
         """Give the operation up if a person has ended the task; one that lost its worker goes on with its next try."""
@@ -76,23 +81,36 @@ class OperationSensor(BaseSensorOperator):
     @contextmanager
     def _ends(self, context: Context) -> Iterator[None]:
         """Let the wait end as a task does, and give up an operation that nobody will wait for any more."""
-        from airflow_provider_docconv.exceptions import DeadlineExceeded, DocConvError, task_errors
+        from airflow_provider_docconv.exceptions import DocConvError, task_errors
 
         self._ti = context["ti"]
         try:
             with task_errors(self.source):
                 yield
-        except AirflowTaskTimeout as error:
-            raise self._timed_out() from error
-        except DocConvError as error:
-            if isinstance(error, DeadlineExceeded):
-                if self._was_execution_timeout(context):
-                    raise self._timed_out() from error
-                self._give_up(error)
+        except (AirflowTaskTimeout, DocConvError) as error:
+            end = self._end_of(error, context)
             # Airflow's base class does this for some errors in one mode and for others in the other.
-            if self.soft_fail or self.never_fail:
-                raise AirflowSkipException(str(error)) from error
-            raise
+            if self._skips:
+                raise AirflowSkipException(str(end)) from error
+            if end is error:
+                raise
+            raise end from error
+
+    def _end_of(self, error: AirflowTaskTimeout | DocConvError, context: Context) -> BaseException:
+        """Return the error that the task ends with."""
+        from airflow_provider_docconv.exceptions import DeadlineExceeded
+
+        if isinstance(error, AirflowTaskTimeout):
+            return self._timed_out()
+        if isinstance(error, DeadlineExceeded):
+            if self._was_execution_timeout(context):
+                return self._timed_out()
+            self._give_up(error)
+        return error
+
+    @property
+    def _skips(self) -> bool:
+        return bool(self.soft_fail or self.never_fail)
 
     def _give_up(self, error: DeadlineExceeded) -> None:
         if self._hook.give_up(self.operation_id):
@@ -114,7 +132,7 @@ class OperationSensor(BaseSensorOperator):
         """Return the error of a wait that has met ``execution_timeout``, and give up what no retry waits on for."""
         error = self._too_late("within execution_timeout")
         error.remedy = "a retry goes on waiting for it"
-        if self._ti.try_number > self._ti.max_tries:
+        if self._skips or self._ti.try_number > self._ti.max_tries:
             error.remedy = "raise execution_timeout and clear this task to go on waiting for it"
             self._give_up(error)
         return AirflowTaskTimeout(str(error))

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowSensorTimeout, PokeReturnValue, conf
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    PokeReturnValue,
+    conf,
+)
 
 from airflow_provider_docconv.links.docconv import ServiceLink
 from airflow_provider_docconv.sensors.base import OperationSensor
@@ -50,7 +56,8 @@ class ConversionSensor(OperationSensor):
     :param deferrable: wait in the triggerer, without holding a worker
     :param start_from_trigger: wait in the triggerer from the beginning, without any worker (Airflow 3.3; before it, the
         same as ``deferrable``)
-    :param end_from_trigger: end a successful wait in the triggerer, without going back to a worker (Airflow 3.3)
+    :param end_from_trigger: end a successful wait in the triggerer, without going back to a worker (Airflow 3.3; before
+        it, the same as ``deferrable``)
     """
 
     template_fields: Sequence[str] = ("operation_id", "conn_id", "source")
@@ -66,8 +73,8 @@ class ConversionSensor(OperationSensor):
         poke_interval: timedelta | float = 2.0,
         max_wait: timedelta | float = 300.0,
         timeout: timedelta | float = _TIMEOUT,
-        fault_tolerance: float = 900.0,
-        grace: float = 3.0,
+        fault_tolerance: timedelta | float = 900.0,
+        grace: timedelta | float = 3.0,
         cancel_on_kill: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         start_from_trigger: bool = False,
@@ -84,9 +91,9 @@ class ConversionSensor(OperationSensor):
             timeout=timeout,
             **kwargs,
         )
-        self.fault_tolerance = fault_tolerance
-        self.grace = grace
-        self.deferrable = deferrable or start_from_trigger
+        self.fault_tolerance = _seconds(fault_tolerance)
+        self.grace = _seconds(grace)
+        self.deferrable = deferrable or start_from_trigger or end_from_trigger
         self.end_from_trigger = end_from_trigger
         if start_from_trigger or end_from_trigger:
             from airflow_provider_docconv.sensors.workerless import leave_out_workers
@@ -94,13 +101,14 @@ class ConversionSensor(OperationSensor):
             leave_out_workers(self, start=start_from_trigger)
         self._deadline = float("inf")
         self._poller: Poller | None = None
+        self._delay: float | None = None
 
     @classmethod
     def partial(cls, **kwargs: Any) -> OperatorPartial:
         """
         Map the sensor.
 
-        :raises ValueError: if it is to start in the triggerer
+        :raises ValueError: if it is to start in the triggerer, or to end there and can't
         """
         if kwargs.get("start_from_trigger"):
             raise ValueError(
@@ -108,6 +116,10 @@ class ConversionSensor(OperationSensor):
                 "leave start_from_trigger out, or put the sensor into a mapped task group"
             )
         partial: OperatorPartial = super().partial(**kwargs)
+        if kwargs.get("end_from_trigger"):
+            from airflow_provider_docconv.sensors.workerless import refuse_worker
+
+            refuse_worker(kwargs["task_id"], "end_from_trigger", partial.kwargs)
         return partial
 
     def execute(self, context: Context) -> str:
@@ -124,7 +136,8 @@ class ConversionSensor(OperationSensor):
         from airflow_provider_docconv.exceptions import task_errors
 
         with task_errors(self.source):
-            return PokeReturnValue(is_done=self._poll() is None, xcom_value=self.operation_id)
+            self._delay = self._poll()
+            return PokeReturnValue(is_done=self._delay is None, xcom_value=self.operation_id)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> str:
         """
@@ -162,11 +175,18 @@ class ConversionSensor(OperationSensor):
 
         try:
             result: str = super().execute(context)
-        except AirflowSensorTimeout as error:
-            if isinstance(error, DocConvError):
-                raise
-            raise self._too_late() from error
-        return result
+            return result
+        except AirflowSkipException as skip:
+            # What was to be skipped: before that happens, the operation is given up.
+            end = skip.__cause__
+        except AirflowSensorTimeout as timeout:
+            end = timeout if isinstance(timeout, DocConvError) else None
+        # Not while the other one is handled: each would be the other's cause, and Airflow's log goes round for ever.
+        raise end or self._too_late()
+
+    def _get_next_poke_interval(self, *_: object) -> float:
+        """Return the seconds until the next poll, where Airflow asks for them: in the reschedule mode."""
+        return self._delay or 0.0
 
     def _execute_deferrable(self, context: Context) -> str:
         began = self._begin(context)
@@ -241,11 +261,19 @@ class ConversionSensor(OperationSensor):
         return self._poller.poll()
 
     def _show(self, value: dict[str, Any]) -> None:
-        self._ti.xcom_push(key="progress", value=value)
+        try:
+            self._ti.xcom_push(key="progress", value=value)
+        except Exception as error:
+            # The wait is worth more than its picture.
+            self.log.warning("The XCom 'progress' could not be written: %s", error)
 
     @property
     def longest_interval(self) -> float:
         """The longest time between two polls, in seconds."""
         # Older Airflows keep what they are given.
         longest: Any = self.max_wait
-        return longest.total_seconds() if isinstance(longest, timedelta) else float(longest)
+        return _seconds(longest)
+
+
+def _seconds(value: timedelta | float) -> float:
+    return value.total_seconds() if isinstance(value, timedelta) else float(value)

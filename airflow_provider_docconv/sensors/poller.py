@@ -51,11 +51,11 @@ class Poller:
             outcome = self._hook.get_operation(self._operation_id)
         except DocConvError as error:
             outcome = error
-        if line := self.wait.news(outcome):
-            self._log.info("%s", line)
-            self._show_progress(outcome)
         step = self.wait.after_poll(outcome, time.time())
         if not isinstance(step, Operation):
+            if line := self.wait.news(outcome):
+                self._log.info("%s", line)
+                self._show_progress(outcome)
             return step
         if self._show:
             report = self.wait.report(step, time.time())

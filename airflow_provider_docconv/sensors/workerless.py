@@ -10,6 +10,7 @@ its ``on_success_callback`` reaches the Dag processor, which passes it over.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     from airflow_provider_docconv.sensors.docconv import ConversionSensor
 
 _TRIGGER = "airflow_provider_docconv.triggers.docconv.ConversionTrigger"
-_WITHOUT_INDEX = re.compile(r"xcom_pull\((?!.*map_indexes)", re.DOTALL)
+_WITHOUT_INDEX = re.compile(r"xcom_pull\s*\((?!(?:(?!xcom_pull).)*map_indexes\s*=\s*(?!None))", re.DOTALL)
 # What a worker would do before it starts the wait, and after it.
-_BEFORE = ("pre_execute", "on_execute_callback")
-_AFTER = ("post_execute", "on_success_callback", "outlets")
+_NEEDS_WORKER = {
+    "start_from_trigger": ("pre_execute", "on_execute_callback"),
+    "end_from_trigger": ("post_execute", "on_success_callback", "outlets"),
+}
 
 
 def leave_out_workers(sensor: ConversionSensor, *, start: bool) -> None:
@@ -34,14 +37,10 @@ def leave_out_workers(sensor: ConversionSensor, *, start: bool) -> None:
     from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
     if sensor.end_from_trigger:
-        _refuse(sensor, "end_from_trigger", _AFTER)
-        if not sensor.do_xcom_push:
-            raise ValueError(
-                f"{sensor.task_id}: with end_from_trigger the triggerer pushes the XCom; it can't be left out"
-            )
+        refuse_worker(sensor.task_id, "end_from_trigger", _given(sensor))
         sensor.end_from_trigger = AIRFLOW_V_3_3_PLUS
     if start:
-        _refuse(sensor, "start_from_trigger", _BEFORE)
+        refuse_worker(sensor.task_id, "start_from_trigger", _given(sensor))
         kwargs = _trigger_kwargs(sensor)
         if AIRFLOW_V_3_3_PLUS:
             from airflow.triggers.base import StartTriggerArgs
@@ -53,6 +52,22 @@ def leave_out_workers(sensor: ConversionSensor, *, start: bool) -> None:
                 next_method="execute_complete",
                 timeout=timedelta(seconds=sensor.timeout),
             )
+
+
+def refuse_worker(task_id: str, option: str, given: Mapping[str, Any]) -> None:
+    """
+    Check that a sensor needs no worker where it is to have none.
+
+    :param task_id: the sensor's
+    :param option: ``start_from_trigger`` or ``end_from_trigger``
+    :param given: what the sensor was given
+    :raises ValueError: if it needs one
+    """
+    for name in _NEEDS_WORKER[option]:
+        if given.get(name):
+            raise ValueError(f"{task_id}: {name} needs a worker; leave it out, or leave {option} out")
+    if option == "end_from_trigger" and not given.get("do_xcom_push", True):
+        raise ValueError(f"{task_id}: with end_from_trigger the triggerer pushes the XCom; it can't be left out")
 
 
 def _trigger_kwargs(sensor: ConversionSensor) -> dict[str, Any]:
@@ -67,16 +82,10 @@ def _trigger_kwargs(sensor: ConversionSensor) -> dict[str, Any]:
     }
 
 
-def _refuse(sensor: ConversionSensor, option: str, names: tuple[str, ...]) -> None:
-    for name in names:
-        if _is_given(sensor, name):
-            raise ValueError(f"{sensor.task_id}: {name} needs a worker; leave it out, or leave {option} out")
-
-
-def _is_given(sensor: ConversionSensor, name: str) -> bool:
-    # The hooks are methods of the base class unless a Dag gives its own.
-    hook = {"pre_execute": "_pre_execute_hook", "post_execute": "_post_execute_hook"}.get(name, name)
-    return bool(getattr(sensor, hook, None))
+def _given(sensor: ConversionSensor) -> dict[str, Any]:
+    # The hooks are methods of the base class; what a Dag gives is kept beside them.
+    hooks = {f"{name}_execute": getattr(sensor, f"_{name}_execute_hook", None) for name in ("pre", "post")}
+    return {**vars(sensor), **hooks}
 
 
 def _rendered_there(sensor: ConversionSensor, name: str) -> str:

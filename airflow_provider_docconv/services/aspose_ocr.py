@@ -22,7 +22,7 @@ from airflow_provider_docconv.services.errors import (
     UnexpectedReply,
 )
 from airflow_provider_docconv.services.messages import Flow, Request, find_message
-from airflow_provider_docconv.services.ocr_settings import OcrSettings
+from airflow_provider_docconv.services.ocr_settings import RESULT_TYPES, OcrSettings
 from airflow_provider_docconv.services.operations import Operation, OperationState, state_of, status_word, words
 from airflow_provider_docconv.services.replies import read_started_id, require_success
 from airflow_provider_docconv.services.results import ResultFile
@@ -41,17 +41,17 @@ _STATES = {
     "notexist": OperationState.NOT_FOUND,
 }
 # What the vendor's own test of this call sends.
-_DEFAULTS = {"resultType": "Pdf", "dsrMode": "NoDsrNoFilter"}
+_DEFAULTS = {"dsrMode": "NoDsrNoFilter"}
 
 
 class AsposeOcr(ConversionService):
-    """DjVu scans to searchable PDF; the options are the vendor's settings."""
+    """DjVu scans to searchable PDF, or to another result of the recognition; the options are the vendor's settings."""
 
     name = "aspose_ocr"
     label = _LABEL
     default_host = "https://api.aspose.cloud"
     options_type = OcrSettings
-    target_formats: ClassVar[frozenset[str]] = frozenset({"pdf"})
+    target_formats: ClassVar[frozenset[str]] = frozenset(RESULT_TYPES)
     can_cancel = True
 
     def start(self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]) -> Flow[str]:
@@ -75,6 +75,17 @@ class AsposeOcr(ConversionService):
         )
         return read_started_id(reply, self.label)
 
+    def check(self, target_format: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Check them, and give the result type that makes the target format."""
+        given = super().check(target_format, options)
+        wanted = RESULT_TYPES[target_format.lower()]
+        if given.get("resultType", wanted) != wanted:
+            raise InvalidOptions(
+                f"the resultType {given['resultType']} is no {target_format}",
+                remedy="leave resultType out: it follows from target_format",
+            )
+        return {**given, "resultType": wanted}
+
     def status(self, operation_id: str) -> Flow[Operation]:
         """Ask ``GET /Utilities/GetTaskStatus``, which does not carry the result."""
         reply = yield Request(
@@ -95,7 +106,7 @@ class AsposeOcr(ConversionService):
     def cancel(self, operation_id: str) -> Flow[bool]:
         """Cancel with ``DELETE``; an operation that is gone already is no error."""
         reply = yield Request("DELETE", _DJVU, {"id": operation_id})
-        if reply.status != 404:
+        if not reply.is_not_found:
             require_success(reply, self.label, operation_id)
         return True
 

@@ -96,6 +96,7 @@ class AsposeSlides(ConversionService):
         """Start with ``POST /split/{format}``, or ``/{name}/split/{format}`` for a stored document."""
         require_format(self.label, target_format, self.split_formats)
         given = self.read_options(options, SlidesSplitOptions)
+        _require_sensible(given)
         path = _path(source, f"split/{target_format}", f"split/{target_format}")
         parameters = query(**{key: given.get(key) for key in ("width", "height", "from", "to", "destFolder")})
         request = self._request("POST", path, source, target_format, given, parameters)
@@ -158,6 +159,14 @@ def _path(source: Document | StoredDocument, direct: str, stored: str) -> str:
     if isinstance(source, StoredDocument):
         return f"{_ASYNC}/{path_segment(source.name)}/{stored}"
     return f"{_ASYNC}/{direct}"
+
+
+def _require_sensible(split: Mapping[str, Any]) -> None:
+    for key in ("from", "to", "width", "height"):
+        if split.get(key, 1) < 1:
+            raise InvalidOptions(f"{key} must be a whole number from 1, not {split[key]}")
+    if "to" in split and split["to"] < split.get("from", 1):
+        raise InvalidOptions(f"to must not be less than from, but {split['to']} is less than {split['from']}")
 
 
 def _slide_numbers(slides: object) -> str | None:

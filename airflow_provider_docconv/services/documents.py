@@ -24,6 +24,7 @@ class Document:
     :param size: its length in bytes, or None if unknown
     :param version: tells this content from an earlier one, as far as its store knows without reading it
     :param key: a name, safe in a path, under which it may lie in the vendor's storage meanwhile
+    :param reader: returns its bytes from one offset to another, at less cost than opening it
     :ivar sha256: the SHA-256, in hexadecimal, of what :meth:`chunks` has read last, None if that was not the whole
     """
 
@@ -32,6 +33,7 @@ class Document:
     size: int | None
     version: str = ""
     key: str = field(default_factory=lambda: secrets.token_hex(8))
+    reader: Callable[[int, int], bytes] | None = field(default=None, repr=False)
     sha256: str | None = field(default=None, init=False)
 
     def chunks(self) -> Iterator[bytes]:
@@ -69,6 +71,10 @@ class Document:
         :raises SourceNotFound: if the document can't be read
         """
         try:
+            if self.reader and self.size is not None:
+                end = min(offset + length, self.size)
+                # Stores refuse a range that begins at the end.
+                return self.reader(offset, end) if offset < end else b""
             with self.opener() as file:
                 file.seek(offset)
                 return file.read(length)

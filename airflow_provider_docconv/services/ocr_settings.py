@@ -31,8 +31,8 @@ class OcrSettings(TypedDict, total=False):
     Settings of a recognition.
 
     ``language``: the vendor's English name of it, ``"German"``; which there are, the vendor's documentation says.
-    ``Rotate``: degrees. ``resultType``: what is made; types that join several results in one answer are left out, since
-    a download takes one.
+    ``Rotate``: degrees. ``resultType``: what is made, which follows from the target format; types that join several
+    results in one answer are left out, since a download takes one.
     """
 
     language: str
@@ -56,3 +56,7 @@ class OcrSettings(TypedDict, total=False):
     resultType: Literal["Text", "Pdf", "Hocr", "ImagePNG", "JSON"]
     resultTypeTable: Literal["Text", "Excel", "Csv", "CsvAndExcel"]
     regions: Sequence[OcrRegion]
+
+
+#: The result type for each target format.
+RESULT_TYPES = {"pdf": "Pdf", "txt": "Text", "hocr": "Hocr", "png": "ImagePNG", "json": "JSON"}

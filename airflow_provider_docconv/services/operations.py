@@ -11,6 +11,7 @@ from typing import Any
 from airflow_provider_docconv.services.errors import InvalidOptions, UnexpectedReply, quote_words
 
 _MAX_ID = 200
+_MAX_NUMBER = 1 << 50
 
 
 class OperationState(StrEnum):
@@ -118,7 +119,8 @@ def given_operation_id(value: object) -> str:
     :raises InvalidOptions: if it can't be one
     """
     try:
-        if isinstance(value, str):
+        # A template that finds nothing renders as "None".
+        if isinstance(value, str) and value.strip() != "None":
             return clean_operation_id(value)
         raise ValueError(f"not an operation id: {quote_words(repr(value)[:100])}")
     except ValueError as error:
@@ -126,8 +128,8 @@ def given_operation_id(value: object) -> str:
 
 
 def whole_number(value: object) -> int | None:
-    """Return a number from outside if it is a sensible count, else None."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None
+    """Return a number from outside if it is a sensible count, of steps or of bytes, else None."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MAX_NUMBER else None
 
 
 def words(value: object) -> str | None:

@@ -15,9 +15,20 @@ _FEW = 12
 _REFUSED = object()
 
 
+def require_mapping(given: object, name: str) -> Mapping[Any, Any]:
+    """
+    Return options that are some at all.
+
+    :raises InvalidOptions: if they are no mapping
+    """
+    if isinstance(given, Mapping):
+        return given
+    raise InvalidOptions(f"{name} must be a mapping of the vendor's options")
+
+
 def read_options(service: str, given: object, schema: Any, where: str = "") -> dict[str, Any]:
     """
-    Return options as the vendor types them, without those that are None.
+    Return options as the vendor types them, without those that are None or, but inside of an option, empty.
 
     Templates give texts, so a text of digits is taken for a number and ``true`` for a boolean. Inside of an option the
     letter case of names is the user's choice: the vendors' documentation and SDKs differ.
@@ -28,17 +39,17 @@ def read_options(service: str, given: object, schema: Any, where: str = "") -> d
     :param where: the option that they are the value of, if any
     :raises InvalidOptions: if there is no such option, or it is of another type
     """
-    if not isinstance(given, Mapping):
-        raise InvalidOptions(f"{where or 'options'} must be a mapping of the vendor's options")
+    options = require_mapping(given, where or "options")
     fields = _fields(schema)
     spelled = {name.lower() if where else name: name for name in fields}
     read: dict[str, Any] = {}
-    for key, value in given.items():
+    for key, value in options.items():
         name = spelled.get(str(key).lower() if where else key)
         full = f"{where}.{name or key}" if where else str(name or key)
         if name is None:
             raise InvalidOptions(f"{service} has no option {full!r}, {_hint(str(key), fields)}")
-        if value is not None:
+        # A template that has nothing to give gives an empty text.
+        if value is not None and (where or value != ""):
             read[name] = _read(service, value, fields[name], full)
     return read
 

@@ -74,5 +74,7 @@ def refusal(reply: Reply, service: str, operation_id: str | None) -> DocConvErro
         f"{service} refused the request (HTTP {status})",
         said=said,
         operation_id=operation_id,
-        remedy="correct the document, the target format or the options as it says",
+        remedy="check that conn_id is the one that started it, and the connection's host"
+        if operation_id
+        else "correct the document, the target format or the options as it says",
     )

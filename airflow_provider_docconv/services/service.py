@@ -200,7 +200,7 @@ class ConversionService(ABC):
 
         :raises InvalidOptions: if the service has no such thing
         """
-        return read_options(self.label, {key: value for key, value in options.items() if value != ""}, schema)
+        return read_options(self.label, options, schema)
 
 
 def own_folder(document: Document | StoredDocument) -> str:

@@ -6,6 +6,7 @@ import struct
 
 from airflow_provider_docconv.services.documents import Document
 from airflow_provider_docconv.services.errors import DocumentRejected
+from airflow_provider_docconv.services.packages import first_member, package_kind
 
 ZIP = b"PK\x03\x04"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -45,7 +46,12 @@ def is_image_archive(name: str, head: bytes) -> bool:
 
     The services answer with one whenever a format has one file a page (Aspose.Slides Cloud's documentation).
     """
-    return head.startswith(ZIP) and extension(name) not in _ZIP_BASED
+    end = extension(name)
+    if end == "zip" or not head.startswith(ZIP):
+        return False
+    first = first_member(head)
+    # Where a page is such an archive itself, it shows by the file that lies there first.
+    return end not in _ZIP_BASED or ("/" not in first and extension(first) in _ZIP_BASED)
 
 
 def require_convertible(document: Document, service: str, has_password: bool) -> None:
@@ -137,5 +143,5 @@ def kind_of(head: bytes) -> str:
     if is_pdf(head):
         return "pdf"
     if head.startswith(ZIP):
-        return "zip"
+        return package_kind(head)
     return next((kind for kind in _KINDS if fits(kind, head)), "")

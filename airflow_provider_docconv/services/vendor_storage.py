@@ -124,7 +124,7 @@ class VendorStorage:
     def _list(self, stored: StoredDocument, operation_id: str | None) -> Flow[list[ResultFile]]:
         folder = StoredDocument(stored.path.rstrip("/"), stored.storage)
         reply = yield Request("GET", self._path(self.root, "folder", folder), self._named(folder), _JSON)
-        if reply.status == 404:
+        if reply.is_not_found:
             return []
         listed = require_success(reply, self.label).json_object(self.label).get("value")
         files = []
@@ -147,7 +147,7 @@ class VendorStorage:
 
     def _delete(self, request: Request) -> Flow[None]:
         reply = yield request
-        if reply.status != 404:
+        if not reply.is_not_found:
             require_success(reply, self.label)
 
     def _file(self, root: str, stored: StoredDocument) -> str:

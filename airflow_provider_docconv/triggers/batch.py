@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_docconv.batch.events import Watched
-from airflow_provider_docconv.exceptions import DeadlineExceeded, DocConvError
-from airflow_provider_docconv.hooks.asynchronous import async_client
+from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError
+from airflow_provider_docconv.hooks.asynchronous import async_client, async_settings
+from airflow_provider_docconv.services.errors import Handling
 from airflow_provider_docconv.services.operations import Operation
 from airflow_provider_docconv.waiting import FAULT_TOLERANCE, Pace, Wait
 from airflow_provider_docconv.watching import watch
@@ -84,6 +85,10 @@ class BatchTrigger(BaseTrigger):
         try:
             async with async_client(self.conn_id) as client:
                 seen = await self._watch_all(client)
+                if isinstance(seen.error, AuthenticationFailed):
+                    # A secret that was renewed meanwhile must not stop a night: the worker reads it anew.
+                    renewed = await async_settings(self.conn_id) != client.settings
+                    seen = Watched(seen.ended, seen.polls, None if renewed else seen.error)
         except DocConvError as error:
             seen = Watched(seen.ended, seen.polls, error)
         await asyncio.sleep(max(0.0, began + _SHORTEST - time.monotonic()))
@@ -109,8 +114,8 @@ class BatchTrigger(BaseTrigger):
         finally:
             for each in pending:
                 each.cancel()
-        late = isinstance(error, DeadlineExceeded)
-        return Watched(ended, sum(wait.polls for wait in waits.values()), None if late else error)
+        polls = sum(wait.polls for wait in waits.values())
+        return Watched(ended, polls, error if error and _stops_all(error, waits.values()) else None)
 
     def _wait(self, operation_id: str, started: float, pace: Pace, client: Any) -> Wait:
         return Wait(
@@ -124,3 +129,10 @@ class BatchTrigger(BaseTrigger):
 
     async def _watch(self, client: Any, operation_id: str, wait: Wait) -> Operation:
         return await watch(client, operation_id, wait, wait.until_next(time.time()))
+
+
+def _stops_all(error: DocConvError, waits: Iterable[Wait]) -> bool:
+    """Tell whether an error of one operation is one of all; if not, the worker decides what becomes of that one."""
+    if error.handling is Handling.RETRY:
+        return not any(wait.is_answered for wait in waits)
+    return error.handling is Handling.STOP

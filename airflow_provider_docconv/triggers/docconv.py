@@ -6,13 +6,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-from airflow_provider_docconv.exceptions import DocConvError, serialize
-from airflow_provider_docconv.hooks.asynchronous import async_client
+from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError, serialize
+from airflow_provider_docconv.hooks.asynchronous import async_client, async_settings
 from airflow_provider_docconv.intervention import was_ended
 from airflow_provider_docconv.services.cancellation import give_up
 from airflow_provider_docconv.services.operations import Operation, OperationState, given_operation_id
@@ -21,6 +21,9 @@ from airflow_provider_docconv.triggers.watermark import Watermark
 from airflow_provider_docconv.triggers.xcoms import PROGRESS, Progress, TaskKey, push
 from airflow_provider_docconv.waiting import FAULT_TOLERANCE, Pace, Wait, WaitReport
 from airflow_provider_docconv.watching import watch
+
+if TYPE_CHECKING:
+    from airflow_provider_docconv.client.asynchronous import AsyncClient
 
 __all__ = ["BatchTrigger", "ConversionTrigger"]
 
@@ -157,31 +160,42 @@ class ConversionTrigger(BaseEventTrigger):
 
     async def _wait(self) -> tuple[Operation, WaitReport]:
         self.operation_id = given_operation_id(self.operation_id)
-        pace = Pace(self.poll_interval, self.max_poll_interval or self.poll_interval)
-        async with async_client(self.conn_id) as client:
-            wait = Wait(
-                self.operation_id,
-                client.settings.label,
-                deadline=self._deadline,
-                pace=pace,
-                started=self.started or time.time(),
-                polls=self.polls,
-                fault_tolerance=self.fault_tolerance,
-            )
-            progress = Progress(self._task)
+        self.started = self.started or time.time()
+        while True:
+            async with async_client(self.conn_id) as client:
+                try:
+                    return await self._wait_with(client)
+                except AuthenticationFailed:
+                    # A secret that was renewed while thousands waited must not fail them.
+                    if await async_settings(self.conn_id) == client.settings:
+                        raise
+            self.log.info("The connection %r has changed meanwhile; the wait goes on with it", self.conn_id)
 
-            async def tell(line: str | None, operation: Operation | None) -> None:
-                if line:
-                    self.log.info("%s", line)
-                if operation:
-                    await progress.show(wait.standing(operation))
+    async def _wait_with(self, client: AsyncClient) -> tuple[Operation, WaitReport]:
+        wait = Wait(
+            self.operation_id,
+            client.settings.label,
+            deadline=self._deadline,
+            pace=Pace(self.poll_interval, self.max_poll_interval or self.poll_interval),
+            started=self.started or time.time(),
+            polls=self.polls,
+            fault_tolerance=self.fault_tolerance,
+        )
+        progress = Progress(self._task)
 
-            # Whoever deferred has just polled; and Airflow 3.3 may take a task that defers for about a second for a
-            # failed one.
-            operation = await watch(client, self.operation_id, wait, wait.until_next(time.time()), tell)
-            report = wait.report(operation, time.time())
-            self.log.info("%s", wait.last_line(report))
-            return operation, report
+        async def tell(line: str | None, operation: Operation | None) -> None:
+            self.polls = wait.polls
+            if line:
+                self.log.info("%s", line)
+            if operation:
+                await progress.show(wait.standing(operation))
+
+        # Whoever deferred has just polled; and Airflow 3.3 may take a task that defers for about a second for a failed
+        # one.
+        operation = await watch(client, self.operation_id, wait, wait.until_next(time.time()), tell)
+        report = wait.report(operation, time.time())
+        self.log.info("%s", wait.last_line(report))
+        return operation, report
 
     async def _record(self, report: WaitReport) -> bool:
         """Push what a worker would have pushed, and return whether that was possible."""

@@ -34,7 +34,7 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
         ``**/*.pptx`` for those below it, too
     :param destination: the folder of the results, if it lies below the other: they are no arrivals
     :param poll_interval: seconds between two listings
-    :raises ValueError: if the folder is a glob, the pattern is not one, or the interval is not positive
+    :raises ValueError: if the folder is none or a glob, the pattern is not one, or the interval is not positive
     """
 
     def __init__(
@@ -46,12 +46,18 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
         poll_interval: float = 30.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base is untyped.
-        self.folder = f"{str(folder).rstrip('/')}/"
+        address = str(folder or "").rstrip("/")
+        # A variable that is not set must not make the whole machine the inbox.
+        if not address or address.endswith(":"):
+            raise ValueError(f"{folder!r} names no folder")
+        self.folder = f"{address}/"
         self.pattern = pattern
         self.destination = str(destination) if destination else None
         self.poll_interval = poll_interval
         if "*" in self.folder:
             raise ValueError(f"{folder} is a glob; give the folder, and pattern for the rest of it")
+        if not pattern:
+            raise ValueError("the pattern is empty, so no document would ever count; leave it out for all of them")
         if poll_interval <= 0:
             raise ValueError(f"poll_interval is a positive number of seconds, not {poll_interval!r}")
         self._matches = _matcher(pattern)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
-from hostile import Answer, Hostile, dead_url
+from hostile import Answer, Hostile, Seen, dead_url, token
 from nights import Night, calls
 from stage import connect
 
-from airflow_provider_docconv import exceptions
+from airflow_provider_docconv import exceptions, waiting
 from airflow_provider_docconv.batch import conversion
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 from airflow_provider_docconv.services import SERVICES
@@ -135,10 +135,57 @@ def test_a_service_out_of_reach_stops_the_batch(night: Night, monkeypatch: pytes
     assert not isinstance(raised.value, AirflowFailException)  # so that Airflow tries again
 
 
+POISON: dict[str, tuple[Answer, type[Exception], str]] = {
+    "unavailable": (Answer(b"", 500), exceptions.ServiceUnavailable, "Of 3 documents 2 delivered, 1 unfinished"),
+    "refused": (Answer({"message": "Bad."}, 400), exceptions.DocumentsFailed, "1 rejected"),
+}
+
+
+@pytest.mark.parametrize(("poison", "error", "words"), POISON.values(), ids=list(POISON))
+def test_an_operation_that_can_not_be_asked_for_stops_no_others(
+    poison: Answer, error: type[Exception], words: str, night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(seen: Seen) -> Answer:
+        if seen.method == "POST":
+            return Answer(f"op-{len(server.calls)}".encode(), 201)
+        if seen.path.endswith("/result"):
+            return Answer(b"%PDF-1.7 %%EOF")
+        # Only the triggerer meets it.
+        if night.deferred and seen.path.endswith("op-1"):
+            return poison
+        polls = sum(call.path == seen.path for call in server.calls)
+        return Answer({"status": "Finished" if polls > 6 and not seen.path.endswith("op-1") else "Started"})
+
+    night.put("a.pptx", "b.pptx", "c.pptx")
+    with Hostile(answer=answer) as server:
+        connect(monkeypatch, server.url)
+        with pytest.raises(error, match=words):
+            night.run(deferrable=True, fault_tolerance=0.3, poll_interval=0.2, max_poll_interval=0.2)
+    assert len(night.results()) == 2
+
+
+def test_a_secret_that_is_renewed_meanwhile_stops_no_night(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(seen: Seen) -> Answer:
+        if seen.method == "POST":
+            return Answer(b"op-1", 201)
+        if night.deferred and seen.headers["authorization"] == "Bearer token-1":
+            connect(monkeypatch, server.url, password="another-secret")
+            return Answer(b"", 401)
+        if seen.path.endswith("/result"):
+            return Answer(b"%PDF-1.7 %%EOF")
+        return Answer({"status": "Finished" if night.deferred else "Started"})
+
+    night.put("a.pptx")
+    with Hostile(answer=answer, logins=[token(1), Answer({"error": "invalid_client"}, 400), token(2)]) as server:
+        connect(monkeypatch, server.url)
+        assert night.run(deferrable=True)["delivered"] == 1
+
+
 def test_expired_operations_are_started_again(
     any_night: Night, service: Callable[..., StandIn], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversion, "_YOUNG", 0.5)
+    for module in (conversion, waiting):
+        monkeypatch.setattr(module, "YOUNG", 0.5)
     standin = service("--seconds", "600")
     any_night.put("a.pptx", "b.pptx")
     with pytest.raises(exceptions.DeadlineExceeded) as raised:

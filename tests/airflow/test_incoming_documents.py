@@ -241,6 +241,10 @@ def test_triggers_of_one_folder_share_its_listings(
     ("values", "message"),
     [
         ({"folder": "s3://b/in/*.pptx"}, "is a glob; give the folder, and pattern"),
+        ({"folder": ""}, "'' names no folder"),
+        ({"folder": "/"}, "'/' names no folder"),
+        ({"folder": "s3://"}, "'s3://' names no folder"),
+        ({"pattern": ""}, "the pattern is empty"),
         ({"pattern": "**.pptx"}, "can only be an entire path component"),
         ({"poll_interval": 0}, "poll_interval is a positive number of seconds, not 0"),
         ({"poll_interval": -5.0}, "poll_interval is a positive number of seconds, not -5.0"),

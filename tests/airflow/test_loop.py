@@ -85,8 +85,8 @@ def test_a_thousand_waits_never_block_the_loop(wait: Callable[..., dict[str, Any
         after = service.stats(sources=False)
         assert found["ended"] == {"succeeded": 1000}
         assert found["blocking"] == {}
-        # One login is the test's own.
-        assert after["calls"]["token"] - before["calls"].get("token", 0) == 2
+        # One login is the test's own, which it makes once.
+        assert after["calls"]["token"] - before["calls"].get("token", 0) == (1 if longest else 2)
         longest.append(found["longest"])
     assert min(longest) <= LONGEST
 

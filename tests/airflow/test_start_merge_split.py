@@ -91,6 +91,13 @@ def test_a_split_is_started_waited_for_and_downloaded(service: Sandbox, deck: st
     assert zipfile.ZipFile(archive).namelist() == ["slide_2.png"]
 
 
+def test_an_archive_of_decks_is_not_called_a_deck(service: Sandbox, deck: str, tmp_path: Path) -> None:
+    operation_id = splitting(deck, target_format="pptx").execute(context(Store()))
+    [archive] = download(operation_id, f"file://{tmp_path}/slides.pptx")
+    assert archive.name == "slides.pptx.zip"
+    assert zipfile.ZipFile(archive).namelist() == ["slide_1.pptx", "slide_2.pptx"]
+
+
 def test_results_in_the_vendors_storage_are_fetched_and_deleted(service: Sandbox, deck: str, deck_bytes: bytes) -> None:
     hook = DocConvHook.for_connection("docs")
     merge = merging(deck, deck, options={"outPath": "out/all.pptx", "storage": "My Store"}).execute(context(Store()))
@@ -100,6 +107,7 @@ def test_results_in_the_vendors_storage_are_fetched_and_deleted(service: Sandbox
     with hook.open_result(hook.get_stored("out/all.pptx", "My Store")) as (_, chunks):
         assert len(Presentation(io.BytesIO(b"".join(chunks))).slides) == 4
     assert hook.is_stored("out/slides", "My Store")
+    assert hook.is_stored("/out/slides", "My Store")
     assert not hook.is_stored("out/all.pptx")
     hook.delete_stored("out/all.pptx", "My Store")
     assert not hook.is_stored("out/all.pptx", "My Store")
@@ -139,7 +147,7 @@ def test_a_retry_goes_on_with_the_merge_that_was_started(
     [
         ([], InvalidOptions, "two documents or more"),
         (["file:///nowhere/a.pptx", "file:///nowhere/b.pptx"], SourceNotFound, "nowhere/a.pptx"),
-        ([{"slides": [1]}], InvalidOptions, "names no source"),
+        ([{"slides": [1]}], InvalidOptions, r"sources\[0\]\.source is None, which is no address"),
         ([{"source": "file:///a", "slide": [1]}], InvalidOptions, r"no option 'sources\[0\]\.slide', only "),
         ([{"source": "file:///a", "slides": "all"}], InvalidOptions, r"sources\[0\]\.slides must be a list"),
     ],

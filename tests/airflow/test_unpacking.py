@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -88,6 +89,11 @@ def test_an_office_document_is_not_unpacked(place: Place, monkeypatch: pytest.Mo
     assert place.files() == {"a.pptx": content}
 
 
+def test_an_office_document_without_a_name_is_not_unpacked(deck_bytes: bytes, unpacked: Any, place: Place) -> None:
+    unpacked(deck_bytes, source="s3://b/deck.odp")
+    assert place.files() == {"pages/deck.pptx": deck_bytes}
+
+
 def test_several_archives_do_not_mix(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = {"method": "ConvertAndSave", "status": "Finished", "result": [{"path": "a"}, {"path": "b"}]}
     with Hostile(Answer(listed), Answer(packed({"1.png": PNG})), Answer(packed({"1.png": PNG + b"b"}))) as server:
@@ -112,6 +118,12 @@ def damaged(archive: bytes) -> bytes:
 def encrypted(archive: bytes) -> bytes:
     flags = archive.index(b"PK\x01\x02") + 8
     return archive[:flags] + b"\1" + archive[flags + 1 :]
+
+
+def shifted(archive: bytes) -> bytes:
+    """Have the directory's own place said to be later, which moves all files before the beginning."""
+    at = archive.index(b"PK\x05\x06") + 16
+    return archive[:at] + struct.pack("<I", struct.unpack_from("<I", archive, at)[0] + 5) + archive[at + 4 :]
 
 
 def zip64(entries: int, size: int) -> bytes:
@@ -147,6 +159,8 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "another kind": (packed({"1.png": PNG, "2.png": b"<html>Sign in"}), "is no .png file .it is an HTML page"),
     "damaged": (damaged(packed(PAGES, zipfile.ZIP_STORED)), "is damaged .Bad CRC-32"),
     "lying directory": (zip64(1, 1 << 40), "is damaged"),
+    "before the beginning": (shifted(packed({"1.png": PNG})), "is damaged .a file lies before its beginning"),
+    "no name": (packed({"1": PNG}).replace(b"1", b"\0"), "no safe file name"),
     "no directory": (b"PK\x03\x04" + PNG + b"PK\x05\x06" + bytes(18), "is damaged|is empty"),
 }  # fmt: skip
 
@@ -198,7 +212,8 @@ def test_any_damage_is_found_or_does_no_harm(at: int, value: int) -> None:
     whole = bytearray(packed({"1.png": b"\x89PNG IEND\xaeB`\x82", "2.png": b"\x89PNG IEND\xaeB`\x82"}))
     whole[at % len(whole)] = value
     members: list[zipfile.ZipInfo] = []
-    with io.BytesIO(bytes(whole)) as file:
+    with tempfile.TemporaryFile() as file:
+        file.write(whole)
         try:
             with unpacking._opened(file, "X") as archive:
                 members = unpacking._members(archive, len(whole), "X")

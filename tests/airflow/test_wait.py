@@ -6,12 +6,11 @@ import importlib.util
 import json
 import re
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
@@ -19,10 +18,10 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     TaskDeferred,
 )
-from hostile import HTML, Answer, Hostile
+from hostile import HTML, Answer, Hostile, Seen, token
 from stage import SECRET, connect, context, fire, wait
 
-from airflow_provider_docconv import exceptions
+from airflow_provider_docconv import exceptions, waiting
 from airflow_provider_docconv.sensors import docconv as sensors
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from airflow_provider_docconv.services.operations import Operation, OperationState
@@ -35,6 +34,12 @@ RUNNING = {"aspose_slides": "Started", "groupdocs_conversion": "Started", "aspos
 DONE = {"aspose_slides": "Finished", "groupdocs_conversion": "Finished", "aspose_ocr": "Completed"}
 GONE = Answer({"error": {"message": "Operation does not exist"}}, 404)
 SAID = {"error": {"message": "Slide 7 is broken."}}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_young(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no operation be young, unless a test says so."""
+    monkeypatch.setattr(waiting, "YOUNG", 0.0)
 
 
 def outcome(values: dict[str, Any], *, deferrable: bool) -> tuple[Any, ...]:
@@ -129,6 +134,13 @@ def test_the_deadline_tells_what_the_service_said_last(
             wait({"operation_id": "op-1", "timeout": 0.1}, deferrable=deferrable)
 
 
+@pytest.mark.parametrize("end", [GONE, Answer({"status": "Finished"})], ids=["it has vanished", "it is known"])
+def test_an_operation_that_was_started_just_now_may_be_unknown(end: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "YOUNG", 0.3)
+    found = both(monkeypatch, GONE, GONE, end)
+    assert found == ("op-1",) if end is not GONE else found[0][0] == "OperationNotFound"
+
+
 FAULTS = {
     "unavailable": Answer(b"", 503),
     "closed": Answer(fault="close"),
@@ -170,15 +182,22 @@ def test_tolerance_is_a_span_of_time() -> None:
 
 @pytest.mark.parametrize("how", ["soft_fail", "never_fail"])
 @pytest.mark.parametrize(
-    "end",
-    [Answer({"status": "Failed"}), GONE, running("aspose_slides"), Answer(b"", 503)],
+    ("end", "words"),
+    [
+        (Answer({"status": "Failed"}), "could not convert"),
+        (GONE, "does not know"),
+        (running("aspose_slides"), "in time"),
+        (Answer(b"", 503), "HTTP 503"),
+    ],
     ids=["failed", "gone", "late", "unavailable"],
 )
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_failures_can_be_skips(how: str, end: Answer, deferrable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_can_be_skips_that_say_why(
+    how: str, end: Answer, words: str, deferrable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Hostile(running("aspose_slides"), end) as server:
         connect(monkeypatch, server.url)
-        with pytest.raises(AirflowSkipException):
+        with pytest.raises(AirflowSkipException, match=words):
             wait({"operation_id": "op-1", "timeout": 0.1, "fault_tolerance": 0.05, how: True}, deferrable=deferrable)
 
 
@@ -190,7 +209,7 @@ def test_a_skip_at_the_first_poll(deferrable: bool, monkeypatch: pytest.MonkeyPa
             wait({"operation_id": "op-1", "soft_fail": True}, deferrable=deferrable)
 
 
-@pytest.mark.parametrize("operation_id", ["", None, "a b", "<html>", {"id": 1}])
+@pytest.mark.parametrize("operation_id", ["", None, "None", "a b", "<html>", {"id": 1}])
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_what_is_no_operation_id(operation_id: Any, deferrable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     with Hostile(GONE) as server:
@@ -272,27 +291,35 @@ def test_a_connection_that_was_deleted_meanwhile(monkeypatch: pytest.MonkeyPatch
         sensor.execute_complete(context(), event)
 
 
+SECRETS = {"renewed": ("another-secret", None), "only revoked": (SECRET, exceptions.AuthenticationFailed)}
+
+
+@pytest.mark.parametrize(("secret", "error"), SECRETS.values(), ids=list(SECRETS))
+def test_a_secret_that_is_refused_meanwhile(
+    secret: str, error: type[Exception] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(seen: Seen) -> Answer:
+        if len(server.calls) == 1:
+            return running("aspose_slides")
+        if seen.headers["authorization"] == "Bearer token-1":
+            connect(monkeypatch, server.url, password=secret)
+            return Answer(b"", 401)
+        return Answer({"status": "Finished"})
+
+    logins = [token(1), Answer({"error": "invalid_client"}, 400), token(2)]
+    with Hostile(answer=answer, logins=logins) as server:
+        connect(monkeypatch, server.url)
+        event = fire(ConversionTrigger(operation_id="op-1", conn_id="docs", poll_interval=0.01))
+    assert len(server.logins) == (2 if error else 3)
+    assert event["error"]["type"] == error.__name__ if error else event["report"]["polls"] >= 2
+
+
 @pytest.mark.parametrize("event", [None, {}, {"status": "success"}])
 def test_an_event_that_nobody_knows(event: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, "http://h")
     sensor = ConversionSensor(task_id="t", conn_id="docs", operation_id="op-1")
     with pytest.raises(AirflowException, match="an event that nobody knows"):
         sensor.execute_complete(context(), event)
-
-
-def test_the_reschedule_mode(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("airflow.sdk", reason="Airflow before 3 asks its database for the first reschedule")
-
-    def first(_: object) -> datetime | None:
-        return None
-
-    with Hostile(running("aspose_slides"), Answer(b"", 502), Answer({"status": "Finished"})) as server:
-        connect(monkeypatch, server.url)
-        given = context(get_first_reschedule_date=first)
-        values = {"task_id": "t", "conn_id": "docs", "operation_id": "op-1", "mode": "reschedule"}
-        with pytest.raises(AirflowRescheduleException):
-            ConversionSensor(**values).execute(given)
-        assert ConversionSensor(**values).execute(given) == "op-1"
 
 
 @pytest.fixture

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowSensorTimeout, AirflowTaskTimeout, TaskDeferred
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    TaskDeferred,
+)
 from hostile import Answer, Hostile, Seen
 from stage import Store, TaskInstance, connect, context, fire
 
@@ -114,6 +122,37 @@ def test_only_the_last_execution_timeout_gives_the_operation_up(
     assert ("a retry goes on" in str(raised.value)) is not cancels
 
 
+@contextmanager
+def execution_timeout(seconds: float) -> Iterator[None]:
+    """Interrupt what takes longer, as Airflow interrupts a worker."""
+
+    def interrupt(*_: object) -> None:
+        raise AirflowTaskTimeout("Timeout")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_an_execution_timeout_that_is_skipped_is_the_last_one(
+    deferrable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(Answer(RUNNING)) as server:
+        connect(monkeypatch, server.url, "aspose_ocr")
+        values: dict[str, Any] = {"soft_fail": True, "execution_timeout": timedelta(seconds=0.2)}
+        with (
+            pytest.raises(AirflowSkipException, match=r"within execution_timeout .*it was cancelled"),
+            nullcontext() if deferrable else execution_timeout(0.2),
+        ):
+            wait_to_the_end(context(Store()), deferrable=deferrable, **values)
+    assert "DELETE" in methods(server)
+
+
 @pytest.mark.parametrize("store", [Store(), None])
 @pytest.mark.parametrize(("timeout", "kind"), [(3600, AirflowTaskTimeout), (0.05, DeadlineExceeded)])
 def test_what_is_shorter_ends_the_wait(
@@ -158,6 +197,16 @@ def test_the_progress_ends_with_the_report(
     assert progress["state"] == ("succeeded" if end is DONE else "failed")
     assert progress["polls"] == len(server.calls) == 3
     assert 0 <= progress["lost"] <= progress["seconds"]
+
+
+def test_a_wait_outlives_its_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(**_: object) -> None:
+        raise OSError("the bucket of the XComs is away")
+
+    given = context(Store(), xcom_push=away)
+    with Hostile(Answer(RUNNING), Answer(DONE)) as server:
+        connect(monkeypatch, server.url)
+        assert wait_to_the_end(given, deferrable=False) == "op-1"
 
 
 @pytest.fixture

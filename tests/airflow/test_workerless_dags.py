@@ -87,6 +87,8 @@ def nothing(*_: Any, **__: Any) -> None:
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     (START | {"operation_id": "{{ ti.xcom_pull('start') }}"}, "without map_indexes"),
+    (START | {"operation_id": "{{ ti.xcom_pull ('start', map_indexes=None) }}"}, "without map_indexes"),
+    (START | {"operation_id": "{{ ti.xcom_pull('a') }}{{ ti.xcom_pull('b', map_indexes=-1) }}"}, "without map_indexes"),
     (START | {"conn_id": "{{ ti.xcom_pull('connections') }}"}, "without map_indexes"),
     (START | {"operation_id": ["op-1"]}, "needs its operation_id as a text"),
     (START | {"operation_id": None}, "needs its operation_id as a text"),
@@ -121,3 +123,28 @@ def test_a_mapped_sensor_is_refused_when_the_dag_is_parsed() -> None:
         with pytest.raises(ValueError, match=r"^wait: Airflow can't start a mapped task in the triggerer"):
             ConversionSensor.partial(task_id="wait", conn_id="docs", **START)
         ConversionSensor.partial(task_id="wait", conn_id="docs", **END).expand(operation_id=["op-1", "op-2"])
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [({"on_success_callback": nothing}, "on_success_callback needs a worker"), ({"do_xcom_push": False}, "pushes the")],
+)
+@pytest.mark.parametrize("default_args", [True, False])
+@pytest.mark.filterwarnings("ignore:Task 'wait' was never mapped")
+def test_so_is_a_mapped_one_that_can_not_end_there(values: dict[str, Any], words: str, default_args: bool) -> None:
+    with (
+        sdk.DAG("d", default_args=values if default_args else {}),
+        pytest.raises(ValueError, match=rf"^wait: .*{words}"),
+    ):
+        ConversionSensor.partial(task_id="wait", conn_id="docs", **END, **({} if default_args else values))
+
+
+@pytest.mark.parametrize("values", [START, {"end_from_trigger": True}, {"deferrable": True}])
+def test_the_triggerer_is_for_what_is_deferred(values: dict[str, Any]) -> None:
+    assert ConversionSensor(**VALUES | values).deferrable
+
+
+def test_all_times_are_numbers_or_timedeltas() -> None:
+    times = ("poke_interval", "max_wait", "timeout", "fault_tolerance", "grace")
+    sensor = ConversionSensor(**VALUES, **dict.fromkeys(times, timedelta(minutes=1)), end_from_trigger=True)
+    assert (sensor.fault_tolerance, sensor.grace, sensor.longest_interval) == (60.0, 60.0, 60.0)

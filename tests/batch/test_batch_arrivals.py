@@ -69,8 +69,17 @@ def test_a_document_that_never_settles_is_never_told_and_hides_no_other() -> Non
         ([A, A], [0, 1]),
         ([CHANGED | B, CHANGED | B], [0, 2]),
         ([{}, {}, {}], [0, 0, 0]),
+        ([{}, {}, A | B, A | B], [0, 0, 0, 2]),
     ],
-    ids=["nothing is new", "another comes", "one is rewritten", "one was taken", "one was rewritten", "all were taken"],
+    ids=[
+        "nothing is new",
+        "another comes",
+        "one is rewritten",
+        "one was taken",
+        "one was rewritten",
+        "all were taken",
+        "all were taken and come back",
+    ],
 )
 def test_a_new_process_knows_what_was_told(now: list[dict[str, str]], expected: list[int]) -> None:
     before = watermark_of(A | B, A | B)

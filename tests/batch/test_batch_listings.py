@@ -167,7 +167,10 @@ def test_words_that_differ_in_an_id_or_a_time_are_one_fault(
     assert "Not you. RequestId:5d7f-1 " in fault
 
 
-def test_a_store_that_hangs_stops_neither_the_loop_nor_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_hangs_is_told_of_and_stops_neither_the_loop_nor_its_end(
+    tmp_path: Path, said: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_HANGS", 0.2)
     (tmp_path / "a.pptx").write_bytes(b"PK")
 
     async def look() -> None:
@@ -176,6 +179,7 @@ def test_a_store_that_hangs_stops_neither_the_loop_nor_its_end(tmp_path: Path, m
         elsewhere = listed(f"file://{tmp_path}/")
         for _ in range(3):
             assert set(await anext(elsewhere)) == {"a.pptx"}
+        await until(said)
         assert not hanging.done()
         hanging.cancel()
 
@@ -185,3 +189,5 @@ def test_a_store_that_hangs_stops_neither_the_loop_nor_its_end(tmp_path: Path, m
         monkeypatch.setenv("AIRFLOW_CONN_HANGING", json.dumps(connection))
         asyncio.run(look())
         assert "docconv-listing_0" in {thread.name for thread in threading.enumerate()}
+    [hangs] = said()
+    assert hangs.startswith("s3://hanging@documents/inbox/: the store has not answered for 0.2 seconds")

@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_docconv.batch.sources import Found, Item, chunk_documents, find, read_items
+from airflow_provider_docconv.batch.items import Item, read_items
+from airflow_provider_docconv.batch.sources import Found, chunk_documents, find
 from airflow_provider_docconv.exceptions import InvalidOptions, SourceNotFound
+from airflow_provider_docconv.hooks.fields import ASPOSE_SLIDES
+from airflow_provider_docconv.services.documents import StoredDocument
 from airflow_provider_docconv.storage import to_path
+from airflow_provider_docconv.stored_addresses import read_stored
 from tests.batch.conftest import Place
 
 ODD_NAMES = (
@@ -229,6 +233,7 @@ def test_addresses_in_the_vendors_storage_are_not_looked_up() -> None:
     uri = "aspose-slides://Main/in box/q3 #1.pptx"
     assert found(uri) == [Found(uri, "q3 #1.pptx")]
     assert found("aspose-slides:///q3.pptx") == [Found("aspose-slides:///q3.pptx", "q3.pptx")]
+    assert found("aspose-slides:///50%25%20%23.pptx") == [Found("aspose-slides:///50%25%20%23.pptx", "50% #.pptx")]
 
 
 def test_documents_of_a_folder_in_the_vendors_storage_are_given_one_by_one() -> None:
@@ -236,6 +241,8 @@ def test_documents_of_a_folder_in_the_vendors_storage_are_given_one_by_one() -> 
     for folder in (root, root.rstrip("/")):
         expected = [Found(f"{root}{name}", name) for name in ("a.pptx", "sub/b.pptx")]
         assert found(folder, ["a.pptx", "sub/b.pptx"]) == expected
+        [each] = found(folder, ["50%25.pptx"])
+        assert read_stored(each.uri, ASPOSE_SLIDES) == StoredDocument("inbox/50%25.pptx", "Main")
 
 
 @pytest.mark.parametrize("size", [1, 7, 25, 1000])

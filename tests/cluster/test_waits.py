@@ -114,7 +114,7 @@ def start(airflow: LocalAirflow, folder: Path, cell: Cell) -> Wait:
     source = folder / f"{cell}.{SUFFIXES[cell.service]}"
     source.write_bytes(HEADS[cell.service] + str(source).encode())
     limit = f"_{cell.event}" if cell.event in ("deadline", "execution_timeout") else ""
-    kill = "yes" if cell.event == "killed" else ""
+    kill = str(source.with_suffix(".killed")) if cell.event == "killed" else ""
     conf = {"source": f"file://{source}", "conn_id": cell.service, "kill": kill}
     return Wait(cell, source, airflow.run(f"wait_{cell.way}{limit}", conf))
 
@@ -176,7 +176,9 @@ def test_a_wait_shows_how_far_it_is(cell: Cell, waits: dict[Cell, Wait], standin
 
 @pytest.mark.parametrize("cell", [cell for cell in RUNNING_CELLS if cell.event == "killed"], ids=str)
 def test_the_worker_was_killed(cell: Cell, waits: dict[Cell, Wait]) -> None:
-    assert waits[cell].run.task("wait").try_number >= 2
+    wait = waits[cell]
+    assert wait.source.with_suffix(".killed").exists()
+    assert wait.run.task("wait").try_number >= 2
 
 
 @pytest.mark.parametrize("cell", [cell for cell in RUNNING_CELLS if cell.event == "execution_timeout"], ids=str)

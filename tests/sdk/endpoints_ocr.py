@@ -38,7 +38,7 @@ OCR: Cases = {
     "POST /v5.0/ocr/DjVu2PDF": [
         (
             lambda api: DjVu2PDFApi(api).post_dj_vu2_pdf(ocr_body()),
-            run("start", document(SCAN, "scan.djvu"), "pdf", OCR_SETTINGS),
+            run("start", document(SCAN, "scan.djvu"), "hocr", OCR_SETTINGS),
         )
     ],
     "GET /v5.0/ocr/DjVu2PDF": [(lambda api: DjVu2PDFApi(api).get_dj_vu2_pdf(ID), fetch_result)],

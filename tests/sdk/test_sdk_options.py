@@ -34,7 +34,7 @@ from airflow_provider_docconv.services import (
 )
 from airflow_provider_docconv.services.aspose_slides import AsposeSlides
 from airflow_provider_docconv.services.groupdocs_options import AnyConvertOptions, AnyLoadOptions, GroupDocsOptions
-from airflow_provider_docconv.services.ocr_settings import OcrRect, OcrRegion, OcrSettings
+from airflow_provider_docconv.services.ocr_settings import RESULT_TYPES, OcrRect, OcrRegion, OcrSettings
 from airflow_provider_docconv.services.slides_options import EXPORT_OPTIONS, AnyExportOptions
 
 PLAIN = {"str": str, "int": int, "bool": bool, "float": float}
@@ -157,6 +157,7 @@ def test_ocr_settings_are_the_models() -> None:
     for name, kind in {"dsrMode": DsrMode, "dsrConfidence": DsrConfidence, "resultTypeTable": ResultTypeTable}.items():
         assert set(get_args(hints[name])) == {each.value for each in kind}
     assert set(get_args(hints["resultType"])) == {each.value for each in ResultType if "And" not in each.value}
+    assert set(get_args(hints["resultType"])) == set(RESULT_TYPES.values())
 
 
 def test_split_formats_are_the_vendors() -> None:

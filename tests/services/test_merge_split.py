@@ -75,6 +75,9 @@ def test_a_merge_that_cannot_be(presentations: list[Any], options: dict[str, Any
         ("", {}, "no target format"),
         ("pdf", {"slides": [1]}, "no option 'slides', only "),
         ("pdf", {"from": "one"}, "from must be a whole number"),
+        ("pdf", {"from": 0}, "from must be a whole number from 1, not 0"),
+        ("pdf", {"from": 3, "to": 2}, "to must not be less than from, but 2 is less than 3"),
+        ("png", {"width": -1}, "width must be a whole number from 1, not -1"),
         ("png", {"exportOptions": {"compliance": "PdfA2b"}}, "no option 'exportOptions.compliance'"),
     ],
 )

@@ -52,6 +52,15 @@ def test_an_unknown_option_is_named_and_the_known_ones_too(service: Any) -> None
 
 
 @pytest.mark.parametrize(
+    ("target", "options", "sent"),
+    [("pdf", {}, "Pdf"), ("TXT", {}, "Text"), ("hocr", {"resultType": "Hocr"}, "Hocr"), ("png", {}, "ImagePNG")],
+)
+def test_ocr_makes_what_the_target_format_says(target: str, options: dict[str, Any], sent: str) -> None:
+    [request] = requests_of(OCR.start(SCAN, target, options))
+    assert json.loads(body_of(request))["settings"] == {"resultType": sent, "dsrMode": "NoDsrNoFilter"}
+
+
+@pytest.mark.parametrize(
     ("slides", "sent"),
     [([2, 4], "2,4"), ("2,4", "2,4"), (" 2, 4", "2,4"), (3, "3"), ((1,), "1"), (None, None), ("", None)],
 )
@@ -69,6 +78,7 @@ INVALID = [
     (SLIDES, {"password": "пароль"}),
     (SLIDES, {"password": "a\r\nHost: evil"}),
     (SLIDES, {"password": "a\tb"}),
+    (OCR, {"resultType": "Text"}),
     (GROUPDOCS, {"fromPage": "two"}),
     (GROUPDOCS, {"pagesCount": -1}),
     (GROUPDOCS, {"loadOptions": "Password"}),
@@ -104,7 +114,7 @@ def test_ocr_takes_djvu_documents_only() -> None:
         next(OCR.start(document(), "pdf", {}))
     with pytest.raises(InvalidOptions, match="storage"):
         next(OCR.start(StoredDocument("a.djvu"), "pdf", {}))
-    with pytest.raises(InvalidOptions, match="only to pdf"):
+    with pytest.raises(InvalidOptions, match="only to hocr, json, pdf, png, txt"):
         next(OCR.start(SCAN, "docx", {}))
 
 

@@ -14,6 +14,7 @@ from airflow_provider_docconv.services.errors import (
     DocConvError,
     DocumentRejected,
     InvalidOptions,
+    ResultNotFound,
     UnexpectedReply,
 )
 
@@ -71,6 +72,13 @@ def test_what_is_not_there_is_deleted_already(store: Any) -> None:
         flow.send(reply(b"", 403))
 
 
+def test_a_proxys_page_does_not_say_that_something_is_gone() -> None:
+    for flow in (STORES[0].delete_file(FILE), STORES[0].find(StoredDocument("out/")), OCR.cancel("op-1")):
+        with pytest.raises(DocConvError) as raised:
+            play(flow, reply(b"<html><title>No such site</title></html>", 404))
+        assert not isinstance(raised.value, ResultNotFound)
+
+
 @pytest.mark.parametrize(
     ("answer", "exists"), [({"exists": True}, True), ({"Exists": True}, True), ({"exists": False}, False), ({}, False)]
 )
@@ -81,6 +89,14 @@ def test_whether_something_is_stored(answer: Any, exists: bool) -> None:
 def test_ocr_has_no_storage() -> None:
     with pytest.raises(InvalidOptions, match=r"Aspose\.OCR Cloud has no storage"):
         OCR.vendor_storage()
+
+
+def test_the_size_of_a_large_result_is_believed() -> None:
+    size = 5 << 30
+    files = [{"name": "a.pdf", "path": "out/a.pdf", "size": size}]
+    [saved] = play(GROUPDOCS.results("op-1"), reply({"method": "ConvertAndSave", "result": files}))[1]
+    [listed] = play(STORES[0].find(StoredDocument("out/")), reply({"value": files}))[1]
+    assert (saved.size, listed.size) == (size, size)
 
 
 def test_results_of_groupdocs_say_where_they_are_stored() -> None:

@@ -42,7 +42,9 @@ def gate(url: str, denial: bytes) -> Iterator[str]:
             upstream.close()
 
         def deny(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            # Who asked whether to send the body is told no, and sends none.
+            if "Expect" not in self.headers:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(403)
             self.send_header("Content-Type", "application/xml" if denial.startswith(b"<") else "application/json")
             self.send_header("Content-Length", str(len(denial)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, Param
@@ -32,9 +33,9 @@ LIMITS: dict[str, dict[str, Any]] = {
 
 class KilledSensor(ConversionSensor):
     """
-    Its worker is killed once, in the first try: while it polls, or when it comes back from the triggerer.
+    Its worker is killed once: while it polls, or when it comes back from the triggerer.
 
-    :param kill: "yes", or nothing
+    :param kill: the file that says that it was killed, or nothing
     """
 
     template_fields = (*ConversionSensor.template_fields, "kill")
@@ -44,17 +45,25 @@ class KilledSensor(ConversionSensor):
         self.kill = kill
 
     def execute(self, context: Any) -> Any:
-        if self.kill and not self.deferrable and context["ti"].try_number == 1:
+        if self._is_to_be_killed() and not self.deferrable:
             self.grace = 2.0
-            self._begin(context)
-            self._ended_within_grace()
-            os.kill(os.getpid(), signal.SIGKILL)
+            with self._ends(context):
+                self._begin(context)
+                self._ended_within_grace()
+            self._be_killed()
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: Any = None) -> Any:
-        if self.kill and context["ti"].try_number == 1:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self._is_to_be_killed():
+            self._be_killed()
         return super().execute_complete(context, event)
+
+    def _is_to_be_killed(self) -> bool:
+        return bool(self.kill) and not Path(self.kill).exists()
+
+    def _be_killed(self) -> None:
+        Path(self.kill).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 for way, values in WAYS.items():

@@ -1,0 +1,104 @@
+"""What a Dag may give to the parameters of the operators, and what is no such thing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
+from hostile import Answer, Hostile
+from stage import Store, connect, context
+
+from airflow_provider_docconv.exceptions import InvalidOptions, OperationNotFound
+from airflow_provider_docconv.operators.docconv import (
+    ConvertDocumentsOperator,
+    DownloadResultOperator,
+    MergeDocumentsOperator,
+    SplitDocumentOperator,
+    StartConversionOperator,
+)
+
+PDF = b"%PDF-1.7 %%EOF"
+NOTHING = [None, "", "None", 7]
+STARTS = [StartConversionOperator, SplitDocumentOperator]
+
+
+def refuse(operator: type, words: str, **values: Any) -> None:
+    task = operator(**{"task_id": "t", "conn_id": "docs", **values})
+    with Hostile(Answer(b"op-1")) as server, pytest.MonkeyPatch.context() as patch:
+        connect(patch, server.url)
+        with pytest.raises(InvalidOptions, match=words) as raised:
+            task.execute(context(Store()))
+        assert server.seen == []
+    assert isinstance(raised.value, AirflowFailException)
+
+
+@pytest.mark.parametrize("given", NOTHING)
+@pytest.mark.parametrize("operator", STARTS)
+def test_a_source_that_is_no_address(operator: type, given: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.joinpath("None").write_bytes(b"a document of that name")
+    refuse(operator, f"source is {given!r}, which is no address", source=given, target_format="pdf")
+
+
+@pytest.mark.parametrize("given", NOTHING)
+def test_a_destination_that_is_no_address(given: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    refuse(DownloadResultOperator, "destination is .*, which is no address", operation_id="op-1", destination=given)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("sources", [None, "", 7, [None], [{}], [{"source": ""}], {"slides": [1]}])
+def test_sources_that_are_no_addresses(sources: Any) -> None:
+    refuse(MergeDocumentsOperator, r"sources\[0\].source is .*, which is no address", sources=sources)
+
+
+def test_one_source_is_no_merge(deck: str) -> None:
+    for one in (deck, ObjectStoragePath(deck), {"source": deck}, [deck]):
+        refuse(MergeDocumentsOperator, "my deck.pptx: a merge needs two documents or more", sources=one)
+
+
+@pytest.mark.parametrize("options", ["{'slides': 1}", ["slides"], 7])
+def test_options_that_are_no_mapping(options: Any, deck: str, tmp_path: Path) -> None:
+    for operator in STARTS:
+        refuse(operator, "options must be a mapping", source=deck, target_format="pdf", options=options)
+    refuse(MergeDocumentsOperator, "options must be a mapping", sources=[deck, deck], options=options)
+    values = {"source": deck, "target_format": "pdf", "destination": f"file://{tmp_path}/", "options": options}
+    refuse(ConvertDocumentsOperator, "options must be a mapping", **values)
+
+
+@pytest.mark.parametrize("operator", [*STARTS, MergeDocumentsOperator])
+def test_a_misspelt_policy_is_found_when_the_dag_is_parsed(operator: type) -> None:
+    values = {"sources": []} if operator is MergeDocumentsOperator else {"source": "a", "target_format": "pdf"}
+    with pytest.raises(ValueError, match="on_lost_reply is 'fail' or 'start_again', not 'Fail'"):
+        operator(task_id="t", conn_id="docs", on_lost_reply="Fail", **values)
+
+
+@pytest.mark.parametrize("path", ["../deck.pptx", "in/./deck.pptx", "in/%2e%2e/deck.pptx", ".."])
+def test_a_stored_path_that_leads_out_of_a_folder(path: str, tmp_path: Path) -> None:
+    uri, words = f"aspose-slides://My Store/{path}", "is no path in the vendor's storage"
+    refuse(StartConversionOperator, words, source=uri, target_format="pdf")
+    refuse(DownloadResultOperator, words, operation_id="op-1", stored=uri, destination=f"file://{tmp_path}/")
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        (ObjectStoragePath("file:///in/my deck.pptx"), "my deck.pdf"),
+        ("aspose-slides://My%20Store/in/my%20deck%20100%25.pptx", "my deck 100%.pdf"),
+        ("s3://bucket/my%20deck #1?.pptx", "my%20deck #1?.pdf"),
+    ],
+)
+def test_a_result_is_named_after_its_source(
+    source: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = ObjectStoragePath(f"file://{tmp_path}")
+    values = {"task_id": "t", "operation_id": "op-1", "conn_id": "docs", "source": source}
+    with Hostile(Answer(PDF), Answer(b"", 404)) as server:
+        connect(monkeypatch, server.url)
+        [result] = DownloadResultOperator(destination=f"{folder}/", **values).execute(context())
+        with pytest.raises(OperationNotFound) as raised:
+            DownloadResultOperator(destination=folder / "x.pdf", **values).execute(context())
+    assert result["uri"] == f"file://{tmp_path}/{name}"
+    assert str(raised.value).startswith(f"{source}: ")
