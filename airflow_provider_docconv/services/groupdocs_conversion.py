@@ -155,7 +155,8 @@ class GroupDocsConversion(ConversionService):
 
     def _operation(self, operation_id: str) -> Flow[dict[str, Any] | None]:
         reply = yield Request("GET", _ASYNC, {"id": operation_id}, _JSON)
-        if reply.is_not_found or (reply.status in (400, 500) and "not found" in reply.said().lower()):
+        says_so = reply.status in (400, 500) and not reply.is_page and "not found" in reply.said().lower()
+        if reply.is_not_found or says_so:
             return None
         return require_success(reply, self.label, operation_id).json_object(self.label)
 

@@ -61,7 +61,7 @@ class Operation:
     def progress(self) -> str:
         """Say in a few words how far it is ("running (Started), step 3 of 15: Converting slide 3 of 15")."""
         # With the vendor's word: one that nobody knows is taken for running until the deadline.
-        text = f"{self.state.value} ({self.word})"
+        text = f"{self.state.value.replace('_', ' ')} ({self.word})"
         if self.step is not None and self.steps:
             text += f", step {self.step} of {self.steps}"
         return f"{text}: {self.step_words}" if self.step_words else text

@@ -229,11 +229,13 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_the_log_gives_a_fault_no_remedy_and_an_end_no_name_of_a_fault(
     deferrable: bool, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Hostile(Answer({"status": "Paused"}), Answer(HTML), Answer({"message": "Plan."}, 402)) as server:
+    monkeypatch.setattr(waiting, "YOUNG", 60.0)
+    with Hostile(GONE, Answer({"status": "Paused"}), Answer(HTML), Answer({"message": "Plan."}, 402)) as server:
         connect(monkeypatch, server.url)
         with pytest.raises(exceptions.AccessDenied):
             wait({"operation_id": "op-1"}, deferrable=deferrable)
     assert [line.partition("operation op-1: ")[2] for line in lines] == [
+        "not found (404)",
         "running (Paused)",
         "not known for now: Aspose.Slides Cloud answered with an HTML page where JSON was due, "
         'saying "Sign in to the company proxy"',

@@ -136,6 +136,8 @@ def test_a_proxys_page_is_not_the_service_that_knows_no_operation(service: str) 
     page = b"<html><head><title>404 Not Found</title></head></html>"
     with pytest.raises(UnexpectedReply, match=r"an HTML page \(HTTP 404\), saying \"404 Not Found\""):
         ask(service, reply(page, 404))
+    with pytest.raises(ServiceUnavailable, match="HTTP 500"):
+        ask(service, reply(page, 500))
 
 
 def test_progress_of_slides() -> None:
