@@ -106,9 +106,7 @@ class GroupDocs(StoringService):
         }
 
         def prepare(operation: Operation) -> Task:
-            # A second name for the file: the conversion reads what was there when it began.
-            source = operation.folder / "source"
-            source.hardlink_to(storage.file(path))
+            source = storage.link(path, operation.folder / "source")
             return Task(source=str(source), folder=str(operation.folder), **common)
 
         def deliver(operation: Operation, outcome: Outcome) -> list[Stored]:

@@ -16,7 +16,6 @@ from airflow_provider_docconv.sandbox.service import StoringService
 from airflow_provider_docconv.sandbox.slides_tasks import (
     Deliver,
     conversion_values,
-    link,
     merge_task,
     read_merge,
     save_slides,
@@ -165,7 +164,7 @@ class Slides(StoringService):
             deliver = save_to(storage, out_path)
 
         def prepare(operation: Operation) -> Task:
-            source = upload.documents[0].path if path is None else link(storage, path, operation.folder / "source")
+            source = upload.documents[0].path if path is None else storage.link(path, operation.folder / "source")
             return Task(
                 source=str(source), folder=str(operation.folder), target=formats.canonical(operation.target), **values
             )

@@ -98,16 +98,10 @@ def merge_task(
     merged = []
     for number, item in enumerate(items, 1):
         storage = item.get("storage")
-        path = link(storage, item["path"], operation.folder / f"source-{number}") if storage else item["path"]
+        path = storage.link(item["path"], operation.folder / f"source-{number}") if storage else item["path"]
         merged.append({"path": str(path), "password": item.get("password"), "slides": item.get("slides") or []})
     values = _common(request, service, {})
     return Task(action="merge", source="", folder=str(operation.folder), target="pptx", merged=merged, **values)
-
-
-def link(storage: Storage, path: str, place: Path) -> Path:
-    """Give a stored file a second name: the conversion reads what was there when it began."""
-    place.hardlink_to(storage.file(path))
-    return place
 
 
 def save_to(storage: Storage, out_path: str | None) -> Deliver | None:

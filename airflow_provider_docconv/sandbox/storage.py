@@ -67,12 +67,15 @@ class Storage:
         """Give a place's path in the storage."""
         return place.relative_to(self._folder).as_posix()
 
+    def link(self, path: str, place: Path) -> Path:
+        """Give a file a second name outside of the storage: whoever reads it there reads what it was at that time."""
+        place.hardlink_to(self.file(path))
+        return place
+
     def copy_file(self, path: str, other: Storage, target: str) -> None:
         """Copy a file into this storage or another one."""
-        source = self.file(path)
-        copy = self._folder.parent / f".copy-{uuid.uuid4().hex}"
         # Files are replaced as a whole and never written to, so a second name is as good as a copy.
-        copy.hardlink_to(source)
+        copy = self.link(path, self._folder.parent / f".copy-{uuid.uuid4().hex}")
         try:
             other.adopt(copy, target)
         finally:

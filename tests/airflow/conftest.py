@@ -4,16 +4,18 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nights import Night
 from place import Place
 from pptx import Presentation
-from stage import starting
+from stage import TaskInstance, starting
 
 from airflow_provider_docconv.batch import conversion
 from airflow_provider_docconv.client import retries
 from airflow_provider_docconv.client.blocking import shared_client
+from airflow_provider_docconv.triggers.docconv import ConversionTrigger
 from workbench.standin import StandIn
 from workbench.stores import S3
 
@@ -63,6 +65,18 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     """Start stand-ins, and point the connection to the newest."""
     with starting(tmp_path, monkeypatch) as start:
         yield start
+
+
+@pytest.fixture
+def trigger() -> Callable[..., ConversionTrigger]:
+    """Make triggers of a wait, with the task that they belong to."""
+
+    def make(**values: Any) -> ConversionTrigger:
+        found = ConversionTrigger(operation_id="op-1", conn_id="docs", poll_interval=0.01, **values)
+        found.task_instance = TaskInstance()
+        return found
+
+    return make
 
 
 @pytest.fixture(scope="session")

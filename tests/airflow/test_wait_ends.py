@@ -1,16 +1,14 @@
-"""Waits that end too late, by a person, or without a worker."""
+"""Waits that end too late, or without a worker."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,9 +20,8 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 from hostile import Answer, Hostile, Seen
-from stage import Store, TaskInstance, connect, context, fire
+from stage import Store, connect, context, fire
 
-from airflow_provider_docconv import intervention
 from airflow_provider_docconv.exceptions import DeadlineExceeded
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from airflow_provider_docconv.triggers import docconv as triggers
@@ -207,114 +204,6 @@ def test_a_wait_outlives_its_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     with Hostile(Answer(RUNNING), Answer(DONE)) as server:
         connect(monkeypatch, server.url)
         assert wait_to_the_end(given, deferrable=False) == "op-1"
-
-
-@pytest.fixture
-def trigger(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ConversionTrigger]:
-    def make(**values: Any) -> ConversionTrigger:
-        found = ConversionTrigger(operation_id="op-1", conn_id="docs", poll_interval=0.01, **values)
-        found.task_instance = TaskInstance()
-        return found
-
-    return make
-
-
-@pytest.mark.parametrize(
-    ("state", "conn_type", "sent"),
-    [
-        ("failed", "aspose_ocr", ["DELETE", "GET"]),
-        ("success", "aspose_ocr", ["DELETE", "GET"]),
-        ("failed", "aspose_slides", []),
-        ("deferred", "aspose_ocr", []),
-        ("None", "aspose_ocr", []),
-        ("running", "aspose_ocr", []),
-    ],
-)
-def test_a_stopped_trigger_gives_up_what_a_person_has_ended(
-    state: str,
-    conn_type: str,
-    sent: list[str],
-    trigger: Callable[..., ConversionTrigger],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(intervention, "_state", lambda *_: state)
-    with Hostile(Answer(RUNNING)) as server:
-        connect(monkeypatch, server.url, conn_type)
-        asyncio.run(trigger().on_kill())
-    assert methods(server) == sent
-
-
-def test_airflow_may_stop_the_stopping(
-    trigger: Callable[..., ConversionTrigger], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked, stopped = threading.Event(), threading.Event()
-
-    def answer_late(*_: object) -> str:
-        asked.set()
-        assert stopped.wait(60)
-        return "failed"
-
-    async def killed_again_and_again() -> None:
-        killing = asyncio.create_task(trigger().on_kill())
-        assert await asyncio.to_thread(asked.wait, 60)
-        killing.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await killing
-        stopped.set()
-        await asyncio.gather(*triggers._cancelling)
-
-    monkeypatch.setattr(intervention, "_state", answer_late)
-    with Hostile(Answer(RUNNING)) as server:
-        connect(monkeypatch, server.url, "aspose_ocr")
-        asyncio.run(killed_again_and_again())
-    assert methods(server) == ["DELETE", "GET"]
-
-
-def test_before_airflow_3_3_a_cancelled_trigger_asks_itself(
-    trigger: Callable[..., ConversionTrigger], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    polled = threading.Event()
-
-    def answer(_: Seen) -> Answer:
-        polled.set()
-        return Answer(RUNNING)
-
-    async def cancelled() -> None:
-        run = asyncio.create_task(anext(trigger().run()))
-        assert await asyncio.to_thread(polled.wait, 60)
-        run.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await run
-
-    monkeypatch.setattr(intervention, "_state", lambda *_: "failed")
-    monkeypatch.delattr("airflow.triggers.base.BaseTrigger.on_kill", raising=False)
-    with Hostile(answer=answer) as server:
-        connect(monkeypatch, server.url, "aspose_ocr")
-        asyncio.run(cancelled())
-    assert "DELETE" in methods(server)
-
-
-def test_nothing_is_cancelled_if_that_is_not_wanted(
-    trigger: Callable[..., ConversionTrigger], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(intervention, "_state", lambda *_: "failed")
-    with Hostile(Answer(RUNNING)) as server:
-        connect(monkeypatch, server.url, "aspose_ocr")
-        asyncio.run(trigger(cancel_on_kill=False).on_kill())
-    assert server.seen == []
-
-
-def test_a_worker_says_what_it_could_not_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(*_: object) -> str:
-        raise OSError("Airflow is away")
-
-    lines: list[str] = []
-    monkeypatch.setattr(intervention, "_state", away)
-    monkeypatch.setattr(ConversionSensor, "log", SimpleNamespace(warning=lambda text, *a: lines.append(text % a)))
-    sensor = ConversionSensor(**VALUES)
-    sensor._ti = TaskInstance()
-    sensor.on_kill()
-    assert lines == ["Operation op-1 may go on, because it could not be cancelled: Airflow is away"]
 
 
 @pytest.fixture

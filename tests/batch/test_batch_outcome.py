@@ -17,8 +17,10 @@ from airflow_provider_docconv.exceptions import (
     AuthenticationFailed,
     ConversionFailed,
     DeadlineExceeded,
+    DocConvError,
     DocumentsFailed,
     ServiceUnavailable,
+    StartReplyLost,
 )
 
 
@@ -39,10 +41,9 @@ def summary(**counts: int) -> dict[str, Any]:
     }
 
 
-def put(batch: Any, name: str, entry_state: str, said: str) -> None:
+def put(batch: Any, name: str, entry_state: str, error: DocConvError) -> None:
     wanted = Wanted(f"s3://b/{name}", f"s3://b/pdf/{name}", "pdf", 0, "f", versioned=True)
     batch.table.add(wanted)
-    error = ConversionFailed("the service could not convert the document", said=said)
     batch.table.save(Entry(wanted.key, "f", Progress.WAITING).failed(error), entry_state)
 
 
@@ -93,10 +94,27 @@ def test_a_task_is_tried_again_only_if_something_may_succeed_later(
     assert not again.value.retryable
 
 
+@pytest.mark.parametrize(
+    ("errors", "retryable"),
+    [([StartReplyLost], False), ([StartReplyLost] * 3, False), ([StartReplyLost, ServiceUnavailable], True)],
+)
+def test_a_lost_reply_alone_waits_for_a_person(errors: list[type[DocConvError]], retryable: bool, batch: Any) -> None:
+    for number, error in enumerate(errors):
+        put(batch, f"{number}.pptx", "failed", error("it went wrong"))
+    # What is rejected or done is not counted among the failed, whatever error it had before.
+    put(batch, "rejected.pptx", "rejected", StartReplyLost("an old error"))
+    with pytest.raises(DocumentsFailed) as raised:
+        judge(batch, summary(failed=len(errors), rejected=1), "fail", None)
+    assert raised.value.retryable is retryable
+
+
 def test_the_error_says_how_many_and_names_the_first(batch: Any) -> None:
-    put(batch, "good.pptx", "delivered", "an old error")
-    put(batch, "b.pptx", "failed", "No memory.")
-    put(batch, "c.pptx", "rejected", "Bad.")
+    for name, state, said in (
+        ("good.pptx", "delivered", "an old error"),
+        ("b.pptx", "failed", "No memory."),
+        ("c.pptx", "rejected", "Bad."),
+    ):
+        put(batch, name, state, ConversionFailed("the service could not convert the document", said=said))
     with pytest.raises(DocumentsFailed) as raised:
         judge(batch, summary(delivered=1234, failed=1, rejected=1), "fail", None)
     assert str(raised.value) == (

@@ -80,6 +80,13 @@ def test_a_lost_reply_is_noticed_in_every_state(state: str) -> None:
     assert "quarter.pptx" not in notice
 
 
+def test_a_document_that_lost_several_replies_says_how_many() -> None:
+    lines = [replace(PLAIN, source=f"s3://bucket/{count}.pptx", lost_replies=count) for count in (1, 2)]
+    notice = page(*lines).text.partition("The replies to 3 starts never came")[2].partition("To do")[0]
+    assert "s3://bucket/2.pptx 2 times" in notice
+    assert notice.count("times") == 1
+
+
 def test_without_a_lost_reply_there_is_no_notice() -> None:
     seen = page(*(replace(PLAIN, state=state, lost_replies=0) for state in STATES))
     assert "lost-replies" not in seen.rows

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from patience import wait_until
@@ -13,9 +14,9 @@ from speaking import Client, is_running
 
 from airflow_provider_docconv.sandbox import Sandbox, Settings
 from airflow_provider_docconv.sandbox.errors import ConversionError
-from airflow_provider_docconv.sandbox.operation import State
+from airflow_provider_docconv.sandbox.operation import Operation, State
 from airflow_provider_docconv.sandbox.operations import Operations
-from airflow_provider_docconv.sandbox.task import Task
+from airflow_provider_docconv.sandbox.task import Outcome, Task
 
 SLOW = 1000.0
 
@@ -120,21 +121,32 @@ def test_the_caller_can_set_a_time_limit(made: dict[str, Path]) -> None:
         assert client.wait_slides(id)["status"] == "Canceled"
 
 
-def test_progress_goes_page_by_page(made: dict[str, Path]) -> None:
-    with Sandbox(engine="wheels", seconds_per_page=0.2) as sandbox:
-        client = Client(sandbox)
-        id = client.start_slides(made["pptx"], "png")
-        seen = []
+def test_progress_goes_page_by_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=100.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr("airflow_provider_docconv.sandbox.operation.time", clock)
+    paced = Operation(
+        service="slides",
+        method="Convert",
+        source_name="deck.pptx",
+        target="png",
+        folder=tmp_path,
+        seconds_per_page=2.0,
+        time_limit=None,
+    )
+    paced.begin()
+    paced.report(3, 3, "Converted")
+    for clock.now, done in ((100.0, 0), (101.9, 0), (102.0, 1), (104.0, 2), (109.0, 3)):
+        assert paced.steps == (done, 3)
+    paced.outcome = Outcome(files=[], pages=3, engine="", source="pptx")
+    clock.now = 105.0
+    assert paced.pace() == 1.0
+    paced.end(State.SUCCEEDED)
+    assert paced.steps == (3, 3)
 
-        def look() -> bool:
-            status = client.slides_status(id)
-            seen.append(status.get("progress", {}).get("stepIndex", 0))
-            return status["status"] == "Finished"
 
-        wait_until(look)
-        assert seen == sorted(seen)
-        assert seen[-1] == 3
-        assert set(seen) & {1, 2}
+def test_progress_ends_at_the_last_page(client: Client, made: dict[str, Path]) -> None:
+    progress = client.wait_slides(client.start_slides(made["pptx"], "png"))["progress"]
+    assert (progress["stepIndex"], progress["stepCount"]) == (3, 3)
 
 
 def test_operations_are_forgotten(made: dict[str, Path]) -> None:
