@@ -151,7 +151,8 @@ def _new_session(settings: Settings, tls: ssl.SSLContext | bool) -> aiohttp.Clie
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout, sock_read=settings.read_timeout)
     connector = aiohttp.TCPConnector(ssl=tls, limit=settings.max_concurrent_calls)
     session = aiohttp.ClientSession(timeout=timeout, connector=connector)
-    # Otherwise aiohttp repeats a PUT on its own when a reused connection breaks, and GroupDocs starts with a PUT.
+    # Otherwise aiohttp repeats a PUT on its own when a reused connection breaks, and GroupDocs starts with a PUT. It
+    # has this since 3.11.
     session._retry_connection = False
     return session
 

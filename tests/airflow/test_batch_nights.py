@@ -181,5 +181,7 @@ def test_the_worker_is_given_back_while_operations_go_on(night: Night, service: 
     assert summary["delivered"] == 6
     assert len(night.deferred) >= 2
     assert [row["wake_after"] for row in night.deferred[:1]] == [2]
-    assert summary["calls"]["status"] == standin.stats(sources=False)["calls"]["status"]
+    arrived = standin.stats(sources=False)["calls"]["status"]
+    # A poll that is broken off when the window is woken is counted, but may not have been sent.
+    assert arrived <= summary["calls"]["status"] <= arrived + 4 * len(night.deferred)
     assert set(night.created(standin).values()) == {1}
