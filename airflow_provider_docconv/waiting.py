@@ -31,8 +31,8 @@ def coalesced(due: float, interval: float) -> float:
     """
     Return the nearest instant that other polls of this process share.
 
-    A loop that wakes once for many polls needs half the processor time for each. No poll is moved by more than a
-    fortieth of its interval or an eighth of a second, as often to an earlier time as to a later one.
+    A loop that wakes once for many polls needs less processor time for each. No poll is moved by more than a fortieth
+    of its interval or an eighth of a second, as often to an earlier time as to a later one.
 
     :param due: when the poll is due, in seconds since the epoch
     :param interval: the seconds since the one before
