@@ -168,7 +168,8 @@ def test_a_folder_that_was_just_made_is_found(source: str, place: Place) -> None
 
 @pytest.mark.parametrize("source", ["/", "/*.pptx", "/a.pptx"])
 def test_a_document_is_looked_at_anew_each_time(source: str, place: Place) -> None:
-    for number in range(3):
+    # Not empty: the boto3 of early 2026 waits for ever for the answer of the server that the tests have.
+    for number in (1, 2, 3):
         place.put("a.pptx", content=b"x" * number)
         listed = found(f"{place.uri}{source}")
         assert [each.size for each in listed] == [number]
