@@ -170,7 +170,8 @@ def test_a_folder_that_was_just_made_is_found(source: str, place: Place) -> None
 
 @pytest.mark.parametrize("source", ["/", "/*.pptx", "/a.pptx"])
 def test_a_document_is_looked_at_anew_each_time(source: str, place: Place) -> None:
-    for number in range(3):
+    # Not empty: the boto3 of early 2026 waits for ever for the answer of the server that the tests have.
+    for number in (1, 2, 3):
         place.put("a.pptx", content=b"x" * number)
         listed = found(f"{place.uri}{source}")
         assert [each.size for each in listed] == [number]
@@ -182,7 +183,7 @@ def test_a_document_is_looked_at_anew_each_time(source: str, place: Place) -> No
 @pytest.mark.parametrize("count", [2, 25])
 def test_documents_of_a_folder_are_looked_at_anew_each_time(count: int, place: Place) -> None:
     documents = [f"{number}.pptx" for number in range(count)]
-    for number in range(3):
+    for number in (1, 2, 3):
         place.put(*documents, content=b"x" * number)
         assert {each.size for each in found(place.uri, documents)} == {number}
         found(f"{place.uri}/")
