@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_docconv.services.errors import DocConvError
 from airflow_provider_docconv.services.operations import Operation
 from airflow_provider_docconv.waiting import Wait
+from airflow_provider_docconv.wakeups import wakeups
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.client.asynchronous import AsyncClient
@@ -36,7 +36,7 @@ async def watch(
     """
     delay = first
     while True:
-        await asyncio.sleep(delay)
+        await wakeups().sleep(delay)
         wait.polls += 1
         outcome: Operation | DocConvError
         try:

@@ -46,6 +46,7 @@ class AsyncClient:
         self._tls = in_thread(partial(tls_context, settings), "docconv-tls")
         self._proxy = _proxy(settings.base_url)
         self._session: aiohttp.ClientSession | None = None
+        self._door = asyncio.Lock()
         # Kept as long as this client, so that no other loop gets its id meanwhile.
         self._loop = asyncio.get_running_loop()
         #: How many share it now.
@@ -57,11 +58,13 @@ class AsyncClient:
 
         :raises TLSFailed: if the file of trusted authorities can't be read
         """
-        try:
-            tls = await kept(self._tls)
-        except DocConvError as error:
-            raise copy.copy(error) from error  # Each who waited adds the operation of its own.
-        self._session = self._session or _new_session(self.settings, tls)
+        # One after the other, each in a turn of the loop of its own: a thousand may wait for it.
+        async with self._door:
+            try:
+                tls = await kept(self._tls)
+            except DocConvError as error:
+                raise copy.copy(error) from error  # Each who waited adds the operation of its own.
+            self._session = self._session or _new_session(self.settings, tls)
 
     async def run(self, flow: Flow[T]) -> T:
         """

@@ -39,13 +39,14 @@ async def async_client(conn_id: str) -> AsyncIterator[AsyncClient]:
     :raises InvalidOptions: if it is not a connection to a conversion service
     :raises TLSFailed: if the connection's file of trusted authorities can't be read
     """
-    await kept(_loaded())
     # One after the other, each in a turn of the loop of its own: a thousand triggers start at once after a restart.
     async with _doors.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+        await kept(_loaded())
         await asyncio.sleep(0)
+        settings = await async_settings(conn_id)
     from airflow_provider_docconv.client.asynchronous import shared_async_client
 
-    async with shared_async_client(await async_settings(conn_id)) as client:
+    async with shared_async_client(settings) as client:
         yield client
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS, AIRFLOW_V_3_2_PLUS
 from flows import document
 
 from airflow_provider_docconv.client.blocking import Client
@@ -78,10 +77,6 @@ def start(service: StandIn, count: int) -> list[str]:
         return list(threads.map(one, range(count)))
 
 
-@pytest.mark.skipif(
-    AIRFLOW_V_3_1_PLUS and not AIRFLOW_V_3_2_PLUS,
-    reason="Airflow 3.1 itself comes back from hundreds of look-ups of connections in one turn: 0.1 s",
-)
 def test_a_thousand_waits_never_block_the_loop(wait: Callable[..., dict[str, Any]], service: StandIn) -> None:
     longest = []
     while len(longest) < RUNS and min(longest, default=1.0) > LONGEST:
