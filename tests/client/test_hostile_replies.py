@@ -50,8 +50,8 @@ def test_html_where_an_operation_id_was_due(carrier: MakeCarrier) -> None:
 TOO_LONG = {
     "announced": Answer(b'"' + b"x" * (9 << 20)),
     "not announced": Answer(b'"' + b"x" * (9 << 20), length=-1),
-    "compressed": Answer(gzip.compress(bytes(64 << 20)), headers={"Content-Encoding": "gzip"}),
 }
+BOMB = Answer(gzip.compress(bytes(64 << 20)), headers={"Content-Encoding": "gzip"})
 
 
 @pytest.mark.parametrize("answer", TOO_LONG.values(), ids=list(TOO_LONG))
@@ -60,6 +60,12 @@ def test_a_reply_is_not_read_for_ever(carrier: MakeCarrier, answer: Answer) -> N
         with pytest.raises(UnexpectedReply, match="more than 8 MiB"):
             carrier(server.url).status()
         assert len(server.calls) == 1
+
+
+def test_a_compressed_reply_is_not_read_for_ever_either(carrier: MakeCarrier) -> None:
+    # Some releases of aiohttp stop by themselves, which looks like a reply that was broken off.
+    with Hostile(BOMB) as server, pytest.raises((UnexpectedReply, ServiceUnavailable)):
+        carrier(server.url).status()
 
 
 @pytest.mark.parametrize("answer", [Answer(bytes(1000), headers={"Content-Encoding": "gzip"})], ids=["no gzip"])
