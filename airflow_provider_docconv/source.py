@@ -33,6 +33,8 @@ def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
     require_addressable(uri)
     try:
         file = to_path(uri)
+        # The drivers remember listings, and would send only as much of the document as there was then.
+        file.fs.invalidate_cache(file.parent.path)
         info = file.fs.info(file.path)
     except FileNotFoundError as error:
         raise SourceNotFound(

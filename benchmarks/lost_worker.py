@@ -30,6 +30,7 @@ class Loss:
     What became of a night whose worker was lost.
 
     :param state: the state of the Dag's run
+    :param errors: what each task that failed for good had to say, by try
     :param documents: how many documents there were
     :param chunk: how many of them in a chunk
     :param at_kill: how many were delivered when the worker was killed
@@ -43,6 +44,7 @@ class Loss:
     """
 
     state: str
+    errors: list[list[str]]
     documents: int
     chunk: int
     at_kill: int
@@ -93,6 +95,7 @@ def lose_worker(
     told = {name: account.get(digest, _NOTHING) for name, digest in documents.digests.items()}
     return Loss(
         state=state,
+        errors=[run.errors(task) for task in run.tasks() if task.state == "failed"],
         documents=count,
         chunk=chunk,
         at_kill=at_kill,

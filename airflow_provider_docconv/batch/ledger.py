@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docconv.batch.entries import Entry, Wanted
@@ -132,9 +133,11 @@ def _entries(path: ObjectStoragePath, lines: Iterator[dict[str, Any]]) -> Iterat
 
 
 def _values(path: ObjectStoragePath) -> Iterator[dict[str, Any]]:
-    # The file of the path's own open() has no lines on older Airflows.
-    with store_errors(f"the record of the batch at {path} can't be read"), path.fs.open(path.path, "rb") as file:
-        for number, line in enumerate(file, 1):
+    with store_errors(f"the record of the batch at {path} can't be read"), NamedTemporaryFile() as copy:
+        # In one request: the drivers' open files remember how long a file was when it was listed, and its task may have
+        # replaced it since.
+        path.fs.get_file(path.path, copy.name)
+        for number, line in enumerate(copy, 1):
             try:
                 value = json.loads(line)
             except (ValueError, RecursionError) as error:

@@ -18,7 +18,7 @@ def test_a_lost_worker_costs_no_document_and_hides_no_payment(
         standin.wait_until_healthy()
         standin.connect(airflow, "standin")
         loss = lose_worker(airflow, standin, buckets / "lost-worker", count=COUNT, chunk=CHUNK, result_bytes=RESULT)
-    assert loss.state == "success"
+    assert (loss.state, loss.errors) == ("success", [])
     assert loss.delivered == COUNT
     assert loss.hidden == frozenset()
     # The worker was lost while it had work, else nothing was shown.
