@@ -18,12 +18,9 @@ from airflow_provider_docconv.batch.batch import Batch
 from airflow_provider_docconv.batch.entries import Entry, Wanted
 from airflow_provider_docconv.batch.ledger import Header, Ledger
 from airflow_provider_docconv.batch.naming import Naming
-from airflow_provider_docconv.batch.sources import list_folder
 from airflow_provider_docconv.decisions import Progress
 from airflow_provider_docconv.exceptions import ConversionFailed, DestinationUnwritable, LedgerDamaged
 from airflow_provider_docconv.hooks.fields import ASPOSE_SLIDES
-from airflow_provider_docconv.services.documents import Document
-from airflow_provider_docconv.source import open_source
 from airflow_provider_docconv.storage import to_path
 from airflow_provider_docconv.task_state import path_name
 from tests.airflow.stage import Store, context
@@ -66,15 +63,6 @@ def test_a_file_that_another_task_replaces_meanwhile_is_read_as_it_is_then(folde
     place.put(".docconv/ledger/b.jsonl", content=written_by_others("c", "d"))
     read += [each for each, _ in found]
     assert [each.key for each in read] == [wanted(name).key for name in ("a", "c", "d")]
-
-
-def test_a_source_that_was_replaced_since_it_was_listed_is_sent_as_it_is(place: Place) -> None:
-    place.put("a.pptx", content=b"PK\x03\x04")
-    assert len(list(list_folder(f"{place.uri}/", f"{place.uri}/out/"))) == 1
-    place.put("a.pptx", content=b"PK\x03\x04 and more")
-    source = open_source(f"{place.uri}/a.pptx", ASPOSE_SLIDES)
-    assert isinstance(source, Document)
-    assert (source.size, b"".join(source.chunks())) == (13, b"PK\x03\x04 and more")
 
 
 def written_by_others(*names: str) -> bytes:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_docconv.batch.items import Item, read_items
-from airflow_provider_docconv.batch.sources import Found, chunk_documents, find
+from airflow_provider_docconv.batch.sources import Found, chunk_documents, find, list_folder
 from airflow_provider_docconv.exceptions import InvalidOptions, SourceNotFound
 from airflow_provider_docconv.hooks.fields import ASPOSE_SLIDES
-from airflow_provider_docconv.services.documents import StoredDocument
+from airflow_provider_docconv.services.documents import Document, StoredDocument
+from airflow_provider_docconv.source import open_source
 from airflow_provider_docconv.storage import to_path
 from airflow_provider_docconv.stored_addresses import read_stored
 from tests.batch.conftest import Place
@@ -178,6 +179,15 @@ def test_a_document_is_looked_at_anew_each_time(source: str, place: Place) -> No
         assert len({each.version for each in listed}) == 1
     place.put("a.pptx", content=b"yy")
     assert found(f"{place.uri}{source}") != listed
+
+
+def test_a_source_that_was_replaced_since_it_was_listed_is_sent_as_it_is(place: Place) -> None:
+    place.put("a.pptx", content=b"PK\x03\x04")
+    assert len(list(list_folder(f"{place.uri}/", f"{place.uri}/out/"))) == 1
+    place.put("a.pptx", content=b"PK\x03\x04 and more")
+    source = open_source(f"{place.uri}/a.pptx", ASPOSE_SLIDES)
+    assert isinstance(source, Document)
+    assert (source.size, b"".join(source.chunks())) == (13, b"PK\x03\x04 and more")
 
 
 @pytest.mark.parametrize("count", [2, 25])
