@@ -134,8 +134,8 @@ def _entries(path: ObjectStoragePath, lines: Iterator[dict[str, Any]]) -> Iterat
 
 def _values(path: ObjectStoragePath) -> Iterator[dict[str, Any]]:
     with store_errors(f"the record of the batch at {path} can't be read"), NamedTemporaryFile() as copy:
-        # In one request: the drivers' open files remember how long a file was when it was listed, and its task may have
-        # replaced it since.
+        # Not an open file of the driver's: that remembers how long the file was when it was listed, and its task may
+        # have replaced it since.
         path.fs.get_file(path.path, copy.name)
         for number, line in enumerate(copy, 1):
             try:

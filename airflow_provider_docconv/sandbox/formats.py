@@ -144,8 +144,7 @@ def _sniff_zip(path: Path) -> str:
                     return _OPENDOCUMENT[kind]
     except ConversionError:
         raise
-    except Exception as error:
-        # zipfile and zlib raise all kinds of exceptions for an archive that is not sound: any of them means the same.
+    except Exception as error:  # zipfile and zlib raise all kinds for an unsound archive; all mean the same.
         raise ConversionError(Cause.DAMAGED, f"The document is damaged: {error}") from error
     raise ConversionError(Cause.DAMAGED, "The file is an archive, not a document that the sandbox knows.")
 
@@ -162,8 +161,7 @@ def _sniff_ole(path: Path) -> str:
             for stream, source in _OLE_STREAMS.items():
                 if ole.exists(stream):
                     return source
-    except Exception as error:
-        # olefile reads hostile binary structures with plain indexing: any exception means the same here.
+    except Exception as error:  # olefile reads hostile bytes with plain indexing: any exception means the same.
         raise ConversionError(Cause.DAMAGED, f"The document is damaged: {error}") from error
     raise ConversionError(Cause.DAMAGED, "The file is damaged, or not a document that the sandbox knows.")
 

@@ -167,8 +167,7 @@ def main() -> None:
         send({"outcome": asdict(perform(task, work))})
     except ConversionError as error:
         send({"failure": [error.cause.value, error.message]})
-    except Exception as error:
-        # A native engine raises what it likes for a document it trips over; the job must still say what happened.
+    except Exception as error:  # A native engine raises what it likes; the job must still say what happened.
         send({"failure": [Cause.ENGINE.value, f"The engine failed: {type(error).__name__}: {error}"]})
     # Past this point nothing is left to do, and a native thread that hangs at exit would only hold the worker.
     os._exit(0)

@@ -153,8 +153,7 @@ class Operations:
         except asyncio.CancelledError:
             operation.end(State.CANCELED)
             raise
-        except Exception as error:
-            # Whatever this is, a caller who waits for the operation must see it end.
+        except Exception as error:  # Whatever this is, a caller who waits for the operation must see it end.
             logger.exception("operation %s", operation.id)
             operation.end(State.FAILED, ConversionError(Cause.ENGINE, f"The sandbox failed: {error!r}"))
         finally:

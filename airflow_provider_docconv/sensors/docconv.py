@@ -263,8 +263,7 @@ class ConversionSensor(OperationSensor):
     def _show(self, value: dict[str, Any]) -> None:
         try:
             self._ti.xcom_push(key="progress", value=value)
-        except Exception as error:
-            # The wait is worth more than its picture.
+        except Exception as error:  # The wait is worth more than its picture.
             self.log.warning("The XCom 'progress' could not be written: %s", error)
 
     @property

@@ -52,9 +52,8 @@ class Document:
                         break  # The announced length is sent: the service must not take it for the whole.
                     digest.update(chunk)
                     yield chunk
-        except Exception as error:
+        except Exception as error:  # The stores' drivers raise errors of their own kinds.
             # Transports take an OSError out of a body for a broken connection, and would send it again.
-            # The stores' drivers raise errors of their own kinds.
             raise SourceNotFound(f"the source can't be read ({error})", document=self.name) from error
         if self.size is not None and read != self.size:
             raise SourceNotFound(

@@ -145,8 +145,7 @@ class ConversionTrigger(BaseEventTrigger):
                 async with async_client(self.conn_id) as client:
                     farewell = await client.run(give_up(client.service, self.operation_id))
                 self.log.warning("%s", farewell.words)
-        except Exception as error:
-            # Nobody waits for this any more; the log is the only place to tell it.
+        except Exception as error:  # Nobody waits for this any more; the log is the only place to tell it.
             self.log.warning("Operation %s may go on, because it could not be cancelled: %s", self.operation_id, error)
 
     async def _event(self) -> TriggerEvent:
@@ -205,7 +204,7 @@ class ConversionTrigger(BaseEventTrigger):
             # Not with the event: Airflow 3.3 encodes those XComs twice.
             await push(self._task, PROGRESS, report._asdict())
             await push(self._task, "return_value", self.operation_id)
-        except Exception as error:
+        except Exception as error:  # Whatever it is, a worker can do it in its stead.
             self.log.warning("A worker will end this task, because its XComs could not be written: %s", error)
             return False
         return True

@@ -71,7 +71,6 @@ class Progress:
         self._next, Progress._common_next = now + self._OWN_PAUSE, now + self._COMMON_PAUSE
         try:
             await push(self._task, PROGRESS, value)
-        except Exception as error:
-            # The wait is worth more than its picture.
+        except Exception as error:  # The wait is worth more than its picture.
             log.warning("The XCom %r could not be written: %s", PROGRESS, error)
             self._task = None

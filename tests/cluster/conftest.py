@@ -29,7 +29,7 @@ def cluster(home: Path) -> Iterator[CeleryAirflow]:
     try:
         postgres, redis = Postgres(home / "postgres", migrated()), Redis(home / "redis")
     except NotInstalled as error:
-        pytest.skip(str(error))
+        pytest.skip(str(error))  # It says what is not installed, and how it would be.
     with postgres, redis, CeleryAirflow(home / "airflow", dags, postgres, redis, workers=2, concurrency=2) as airflow:
         yield airflow
 

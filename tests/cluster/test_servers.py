@@ -36,7 +36,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> None:
     try:
         Postgres(folder), Redis(folder)
     except NotInstalled as error:
-        pytest.skip(str(error))
+        pytest.skip(str(error))  # It says what is not installed, and how it would be.
 
 
 def connect(postgres: Postgres, password: str = "") -> psycopg2.extensions.connection:

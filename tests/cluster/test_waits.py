@@ -66,7 +66,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
     try:
         postgres = Postgres(home / "postgres", migrated())
     except NotInstalled as error:
-        pytest.skip(str(error))
+        pytest.skip(str(error))  # It says what is not installed, and how it would be.
     with postgres, LocalAirflow(home / "airflow", dags, postgres, parallelism=24) as airflow:
         yield airflow
 

@@ -46,7 +46,7 @@ def postgres(home: Path) -> Iterator[Postgres]:
     try:
         server = Postgres(home.parent / "postgres", migrated())
     except NotInstalled as error:
-        pytest.skip(str(error))
+        pytest.skip(str(error))  # It says what is not installed, and how it would be.
     with server:
         yield server
 

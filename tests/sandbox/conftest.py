@@ -34,14 +34,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def tier(request: pytest.FixtureRequest) -> str:
     """Each set of engines that this machine has."""
     if request.param == "libreoffice" and not LibreOffice().installed():
-        pytest.skip(NO_LIBREOFFICE)
+        pytest.skip(NO_LIBREOFFICE)  # The other engine's tests need none.
     return request.param
 
 
 @pytest.fixture(scope="session")
 def libreoffice() -> None:
     if not LibreOffice().installed():
-        pytest.skip(NO_LIBREOFFICE)
+        pytest.skip(NO_LIBREOFFICE)  # The other engine's tests need none.
 
 
 @pytest.fixture(scope="session")

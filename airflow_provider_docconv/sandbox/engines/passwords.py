@@ -41,8 +41,7 @@ def decrypt(document: Path, source: str, work: Work) -> tuple[Path, str]:
             raise
         except InvalidKeyError as error:
             raise ConversionError(Cause.WRONG_PASSWORD, "The password is wrong.") from error
-        except Exception as error:
-            # The package reads hostile binary structures without checks: whatever it trips over, it is this.
+        except Exception as error:  # The package reads hostile bytes without checks, and trips over anything.
             # Where it could not encode the password, its own words quote it.
             what = type(error).__name__
             raise ConversionError(Cause.DAMAGED, f"The encrypted document is damaged: {what}") from error
