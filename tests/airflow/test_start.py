@@ -20,7 +20,7 @@ from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.decisions import Decision, fingerprint
 from airflow_provider_docconv.operators.docconv import StartConversionOperator
 from airflow_provider_docconv.records import StartRecord
-from airflow_provider_docconv.sandbox import Sandbox
+from docconv_sandbox import Sandbox
 
 SCAN = f"file://{Path(__file__).parent.parent / 'data' / 'project_scan.djvu'}"
 MakeContext = Callable[..., Any]
