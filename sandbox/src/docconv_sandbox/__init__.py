@@ -7,3 +7,4 @@ from docconv_sandbox.background import Sandbox
 from docconv_sandbox.settings import Settings
 
 __all__ = ["Sandbox", "Settings"]
+__version__ = "0.1.0"
