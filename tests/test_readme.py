@@ -37,9 +37,27 @@ def test_the_dag_of_the_events_watches_the_folder_that_it_converts() -> None:
     assert watcher.trigger.folder == namespace["dag"].task_dict["convert"].source == "s3://aws_default@documents/inbox/"
 
 
-@pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
-)
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text()):
-        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+    for file, heading in re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]+))?\)", page.read_text()):
+        target = page.parent / file if file else page
+        assert target.exists(), f"{page.name} links to {file}"
+        assert not heading or heading in anchors(target), f"{page.name} links to {file}#{heading}"
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what links to the headings of a page are called."""
+    headings = (line.lstrip("#").strip().lower() for line in page.read_text().splitlines() if line.startswith("#"))
+    return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in headings}
+
+
+def test_every_decision_has_an_id_and_three_lines_at_most() -> None:
+    _, *parts = (ROOT / "docs" / "decisions.md").read_text().split("\n\n")
+    decisions = [part for part in parts if not part.startswith("#")][1:]
+    ids = [re.match(r"\*\*([A-Z]-\d+) ", decision) for decision in decisions]
+    assert all(ids)
+    assert len({found[1] for found in ids if found}) == len(ids)
+    assert [decision for decision in decisions if len(decision.splitlines()) > 3] == []
