@@ -25,8 +25,8 @@ test: $(VENV)/test.ready ## Run every test and the linters
 lint: $(VENV)/test.ready ## Run the linters only
 	@$(RUN).check lint
 
-compat: $(VENV)/test.ready ## Run the tests of the package on older Airflows, back to 2.11
-	@$(RUN).compat
+compat: $(VENV)/test.ready ## Run the tests of the package on older Airflows, back to 2.11 (AIRFLOW=3.0.6 for one)
+	@$(RUN).compat $(AIRFLOW)
 
 bench: $(VENV)/test.ready ## Measure time, memory and calls of large nights, against other ways
 	@$(VENV)/bin/python -m benchmarks
