@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 from stage import SECRET, Store, connect, context
 
 from airflow_provider_docconv import exceptions
-from airflow_provider_docconv.decisions import Decision, fingerprint
 from airflow_provider_docconv.operators.docconv import StartConversionOperator
-from airflow_provider_docconv.records import StartRecord
 from airflow_provider_docconv.sandbox import Sandbox
+from airflow_provider_docconv.task_state import Decision, StartRecord, fingerprint
 
 SCAN = f"file://{Path(__file__).parent.parent / 'data' / 'project_scan.djvu'}"
 MakeContext = Callable[..., Any]
