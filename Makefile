@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .docconv/venv
 RUN := $(VENV)/bin/python -m workbench
-PINNED := pyproject.toml workbench/install.py $(wildcard constraints/*.txt)
+PINNED := pyproject.toml sandbox/pyproject.toml workbench/install.py $(wildcard constraints/*.txt)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo ui libreoffice test lint compat bench constraints clean

@@ -43,7 +43,7 @@ def own_accounts() -> None:
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[object]:
     """A quick sandbox that everyone shares; who counts what it sees takes one of their own."""
-    from airflow_provider_docconv.sandbox import Sandbox
+    from docconv_sandbox import Sandbox
 
     with Sandbox(engine="wheels", storages=("Main", "MyStorage")) as running:
         yield running

@@ -20,7 +20,7 @@ AIRFLOWS = ("tests/dags", "tests/cluster")
 LINTERS = (
     ("ruff", "check", "--quiet", "--cache-dir", str(CACHE / "ruff"), "."),
     ("ruff", "format", "--check", "--quiet", "--cache-dir", str(CACHE / "ruff"), "."),
-    ("mypy", "--cache-dir", str(CACHE / "mypy"), "airflow_provider_docconv", "workbench"),
+    ("mypy", "--cache-dir", str(CACHE / "mypy"), "airflow_provider_docconv", "workbench", "sandbox/src"),
 )
 
 
@@ -47,6 +47,7 @@ def tests() -> bool:
         beside = pool.submit(quietly, *PYTEST, f"--basetemp={HOME / 'tmp' / 'airflows'}", *AIRFLOWS)
         ignored = [f"--ignore={folder}" for folder in AIRFLOWS]
         well = tool(*PYTEST, f"--basetemp={HOME / 'tmp' / 'pytest'}", *ignored)
+        well &= tool(*PYTEST, f"--basetemp={HOME / 'tmp' / 'pytest'}", "sandbox/tests")
         also_well, text = beside.result()
     print(text, flush=True)
     return well and also_well

@@ -36,16 +36,18 @@ def well(version: str, day: str) -> bool:
     python = folder / "bin" / "python"
     install = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(python), "--exclude-newer", day]
     install += [f"--exclude-newer-package={name}=false" for name in YOUNGER]
-    wanted = [f"apache-airflow=={version}", *map(oldest, YOUNGER), *NEEDED, *DOCUMENTS, "--editable", ".[sandbox]"]
+    wanted = [f"apache-airflow=={version}", *map(oldest, YOUNGER), *NEEDED, *DOCUMENTS, "--editable", "./sandbox"]
+    wanted += ["--editable", ".[sandbox]"]
     options = ("-q", "-p", "no:cacheprovider", f"--basetemp={HOME / 'tmp' / f'compat-{version}'}")
     return run([*install, *wanted]) and run([str(python), "-m", "pytest", *options, *TESTS], folder)
 
 
 def oldest(name: str) -> str:
     """Return a requirement of the oldest release of a package that ours allows."""
-    bound = re.search(rf'"{name}>=([\d.]+)', (ROOT / "pyproject.toml").read_text())
+    projects = (ROOT / "pyproject.toml", ROOT / "sandbox" / "pyproject.toml")
+    bound = re.search(rf'"{name}>=([\d.]+)', "".join(file.read_text() for file in projects))
     if not bound:
-        raise LookupError(f"pyproject.toml names no oldest {name}.")
+        raise LookupError(f"Neither pyproject.toml names the oldest {name}.")
     return f"{name}=={bound[1]}"
 
 

@@ -14,9 +14,12 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 def main() -> None:
     """Resolve everything the repository installs, for each Python, to the newest versions that go together."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    extras = [part for name in project["project"]["optional-dependencies"] for part in ("--extra", name)]
+    sandbox = tomllib.loads((ROOT / "sandbox" / "pyproject.toml").read_text())["project"]["dependencies"]
+    # The extra "sandbox" is our own distribution; what that needs is pinned in its place.
+    names = [name for name in project["project"]["optional-dependencies"] if name != "sandbox"]
+    extras = [part for name in names for part in ("--extra", name)]
     grouped = [requirement for group in project["dependency-groups"].values() for requirement in group]
-    wanted = [AIRFLOW, "uv", *project["build-system"]["requires"], "editables", *grouped]
+    wanted = [AIRFLOW, "uv", *project["build-system"]["requires"], "editables", *sandbox, *grouped]
     for python in PYTHONS:
         file = ROOT / "constraints" / f"{python}.txt"
         options = ["--quiet", "--no-header", "--no-annotate", "--python-version", python, "--upgrade"]

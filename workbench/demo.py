@@ -17,8 +17,8 @@ from urllib.parse import unquote, urlsplit
 
 import pypdfium2  # type: ignore[import-untyped]  # it has no types
 
-from airflow_provider_docconv.sandbox import engines
-from airflow_provider_docconv.sandbox.settings import Settings
+from docconv_sandbox import engines
+from docconv_sandbox.settings import Settings
 from workbench import documents
 from workbench.airflow import Airflow, empty_database
 from workbench.documents import Document

@@ -61,7 +61,8 @@ def install(purpose: str, constraints: Path) -> None:
     """Install the package and what goes with it: with uv, which takes seconds, else with pip."""
     python = str(VENV / "bin" / "python")
     uv_version = re.search(r"(?m)^uv==.+$", constraints.read_text())
-    wanted = ["--editable", f".[{EXTRAS[purpose]}]", *requirements(purpose), "--constraint", str(constraints)]
+    ours = ["--editable", "./sandbox", "--editable", f".[{EXTRAS[purpose]}]"]
+    wanted = [*ours, *requirements(purpose), "--constraint", str(constraints)]
     uv = [str(VENV / "bin" / "uv"), "pip", "install", "--python", python, "--build-constraints", str(constraints)]
     pip = [python, "-m", "pip", "install"]
     environment = program_environment(**caches())

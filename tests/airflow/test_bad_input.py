@@ -18,7 +18,7 @@ from stage import SECRET, Store, connect, context, wait
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
-from airflow_provider_docconv.sandbox import Sandbox
+from docconv_sandbox import Sandbox
 
 PASSWORD = "the-password-of-the-document"
 PDF = b"%PDF-1.7" + b"x" * 5000

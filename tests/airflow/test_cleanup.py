@@ -15,9 +15,9 @@ from test_download import SCAN
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
-from airflow_provider_docconv.sandbox import Sandbox
 from airflow_provider_docconv.services import SERVICES, errors
 from airflow_provider_docconv.services.operations import OperationState
+from docconv_sandbox import Sandbox
 
 PDF = b"%PDF-1.7 %%EOF"
 KEY = "0123456789abcdef"

@@ -18,8 +18,8 @@ from stage import Store, connect, context, wait
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
-from airflow_provider_docconv.sandbox import Sandbox
 from airflow_provider_docconv.transfer.delivery import Destination
+from docconv_sandbox import Sandbox
 from workbench.stores import S3
 
 SCAN = f"file://{Path(__file__).parent.parent / 'data' / 'project_scan.djvu'}"

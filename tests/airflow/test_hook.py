@@ -18,7 +18,7 @@ from airflow_provider_docconv.hooks.docconv import (
     DocConvHook,
     GroupDocsConversionHook,
 )
-from airflow_provider_docconv.sandbox import Sandbox
+from docconv_sandbox import Sandbox
 
 HOOKS = {
     "aspose_slides": AsposeSlidesHook,

@@ -18,8 +18,8 @@ from stage import SECRET, Store, connect, context
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.operators.docconv import StartConversionOperator
-from airflow_provider_docconv.sandbox import Sandbox
 from airflow_provider_docconv.task_state import Decision, StartRecord, fingerprint
+from docconv_sandbox import Sandbox
 
 SCAN = f"file://{Path(__file__).parent.parent / 'data' / 'project_scan.djvu'}"
 MakeContext = Callable[..., Any]

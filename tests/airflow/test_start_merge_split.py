@@ -23,9 +23,9 @@ from airflow_provider_docconv.operators.docconv import (
     MergeDocumentsOperator,
     SplitDocumentOperator,
 )
-from airflow_provider_docconv.sandbox import Sandbox
 from airflow_provider_docconv.services.documents import Document
 from airflow_provider_docconv.services.errors import InvalidOptions, SourceNotFound, StartReplyLost
+from docconv_sandbox import Sandbox
 
 PASSWORD = "the password of the deck"
 

@@ -22,8 +22,8 @@ from airflow_provider_docconv.operators.docconv import (
     SplitDocumentOperator,
     StartConversionOperator,
 )
-from airflow_provider_docconv.sandbox import Sandbox
 from airflow_provider_docconv.services.documents import Document, StoredDocument
+from docconv_sandbox import Sandbox
 
 SLIDES, GROUPDOCS = "aspose-slides://My%20Store", "groupdocs-conversion://My%20Store"
 

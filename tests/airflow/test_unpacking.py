@@ -22,8 +22,8 @@ from stage import Store, connect, context, wait
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
-from airflow_provider_docconv.sandbox import Sandbox
 from airflow_provider_docconv.transfer import unpacking
+from docconv_sandbox import Sandbox
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20 + b"IEND\xaeB`\x82"
 PAGES = {f"slide {number}.png": PNG + bytes([number]) for number in (1, 2, 3)}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
-from airflow_provider_docconv.sandbox import Sandbox
+from docconv_sandbox import Sandbox
 from workbench.environment import ROOT, program_environment
 
 AIRFLOW = Path(sys.executable).with_name("airflow")

@@ -15,8 +15,8 @@ from hostile import Answer, Hostile
 
 from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.client.logins import Logins
-from airflow_provider_docconv.sandbox import Sandbox
 from airflow_provider_docconv.services.errors import AuthenticationFailed, ServiceUnavailable
+from docconv_sandbox import Sandbox
 
 RUNNING = Answer({"status": "Started"})
 REFUSED = Answer({"error": "invalid_client"}, 400)

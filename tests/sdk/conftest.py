@@ -9,7 +9,7 @@ from docx import Document
 from pptx import Presentation
 from waiting import PASSWORD
 
-from airflow_provider_docconv.sandbox import Sandbox
+from docconv_sandbox import Sandbox
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from waiting import SCAN, ended, pages
 
-from airflow_provider_docconv.sandbox import Sandbox
+from docconv_sandbox import Sandbox
 
 groupdocs = pytest.importorskip(
     "groupdocs_conversion_cloud", reason="groupdocs-conversion-cloud is not installed: uv sync --group test"

@@ -14,7 +14,7 @@ import pytest
 from patience import wait_until
 from waiting import SCAN
 
-from airflow_provider_docconv.sandbox import Sandbox
+from docconv_sandbox import Sandbox
 
 pytest.importorskip("aspose_ocr_cloud", reason="aspose-ocr-cloud is not installed: uv sync --group test")
 

@@ -15,7 +15,7 @@ import pytest
 from patience import wait_until
 from waiting import SCAN
 
-from airflow_provider_docconv.sandbox import Sandbox
+from docconv_sandbox import Sandbox
 
 RECORDINGS = Path(__file__).parent / "recordings"
 BOUNDARY = b"3840fb6dca521ae5aeac09f1aee4bdeb"

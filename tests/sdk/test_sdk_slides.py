@@ -10,7 +10,7 @@ import pytest
 from pptx import Presentation
 from waiting import PASSWORD, ended, pages
 
-from airflow_provider_docconv.sandbox import Sandbox
+from docconv_sandbox import Sandbox
 
 pytest.importorskip("asposeslidescloud", reason="asposeslidescloud is not installed: uv sync --group test")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import BodyPartReader, web
 
-from airflow_provider_docconv.sandbox.jsonbody import Base64Field
+from docconv_sandbox.jsonbody import Base64Field
 
 _CHUNK = 1 << 18
 _DAMAGED = b"DAMAGED"

@@ -1,9 +1,0 @@
-"""A local server that speaks the services' protocols and really converts, for demos and for anyone's tests.
-
-It shares no code with the rest of the package: a protocol misread there must not pass its own tests here.
-"""
-
-from airflow_provider_docconv.sandbox.background import Sandbox
-from airflow_provider_docconv.sandbox.settings import Settings
-
-__all__ = ["Sandbox", "Settings"]
