@@ -7,8 +7,8 @@ other mapping is checked when its task starts.
 
 from __future__ import annotations
 
-from airflow_provider_docconv.services.groupdocs_options import GroupDocsOptions
-from airflow_provider_docconv.services.ocr_settings import OcrSettings
-from airflow_provider_docconv.services.slides_options import SlidesMergeOptions, SlidesOptions, SlidesSplitOptions
+from airflow_provider_docconv.services.groupdocs.options import GroupDocsOptions
+from airflow_provider_docconv.services.ocr.options import OcrSettings
+from airflow_provider_docconv.services.slides.options import SlidesMergeOptions, SlidesOptions, SlidesSplitOptions
 
 __all__ = ["GroupDocsOptions", "OcrSettings", "SlidesMergeOptions", "SlidesOptions", "SlidesSplitOptions"]

@@ -1,16 +1,80 @@
-"""A place for small values that outlives a try of a task: Airflow wipes a task's XComs before each."""
+"""What outlives a try of a single task, and who ended it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+
+
+class Progress(StrEnum):
+    """How far a conversion has come, as it was written down."""
+
+    #: Nothing was sent, or what was sent surely did nothing.
+    WAITING = "waiting"
+    #: A start was sent, and its reply has not come.
+    SENT = "sent"
+    #: The service has given an operation id.
+    STARTED = "started"
+    #: The result lies at its destination.
+    DELIVERED = "delivered"
+    #: The service, or a look at the document, has ruled it out.
+    REJECTED = "rejected"
+
+
+class Decision(StrEnum):
+    """What a try of a task does about a conversion."""
+
+    START = "start"
+    REATTACH = "reattach"
+    REPLY_LOST = "reply lost"
+    SKIP = "skip"
+    REJECT = "reject"
+
+
+_GO_ON = {
+    Progress.WAITING: Decision.START,
+    Progress.SENT: Decision.REPLY_LOST,
+    Progress.STARTED: Decision.REATTACH,
+    Progress.DELIVERED: Decision.SKIP,
+    Progress.REJECTED: Decision.REJECT,
+}
+
+
+def decide(progress: Progress, known: str, wanted: str, *, anew: bool) -> Decision:
+    """
+    Decide on every try, in every mode, what to do.
+
+    :param progress: how far the conversion that is known has come
+    :param known: its fingerprint
+    :param wanted: the fingerprint of the conversion that is wanted now
+    :param anew: whether a person wants it done again, whatever is known
+    """
+    return _GO_ON[progress] if known == wanted and not anew else Decision.START
+
+
+def fingerprint(**parts: object) -> str:
+    """Return a digest of what makes one conversion differ from another; leave secrets out."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def without_passwords(options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return options without what must not be written down, at any depth."""
+    return {
+        key: without_passwords(value) if isinstance(value, Mapping) else value
+        for key, value in (options or {}).items()
+        if "password" not in str(key).lower()
+    }
+
 
 # Two of them fit into the name of a file, with what else is in it.
 _LONGEST_NAME = 90
@@ -90,7 +154,7 @@ class FileTaskState:
 
     def set(self, key: str, value: Any) -> None:
         """Write a value of plain JSON, replacing an older one."""
-        from airflow_provider_docconv.storage import write_whole
+        from airflow_provider_docconv.transfer.object_storage import write_whole
 
         with self._errors():
             write_whole(self._folder / f"{key}.json", json.dumps(value).encode())
@@ -101,7 +165,7 @@ class FileTaskState:
             (self._folder / f"{key}.json").unlink(missing_ok=True)
 
     def _errors(self) -> AbstractContextManager[None]:
-        from airflow_provider_docconv.storage import store_errors
+        from airflow_provider_docconv.transfer.object_storage import store_errors
 
         return store_errors(f"the task's record in {self._folder} can't be read or written")
 
@@ -132,3 +196,139 @@ def path_name(text: str) -> str:
         if len(name) <= _LONGEST_NAME
         else f"{name[:_LONGEST_NAME]}~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
     )
+
+
+_KEY = "docconv_start"
+_WAIT_KEY = "docconv_wait"
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecord:
+    """
+    What a task wrote down about its start.
+
+    :param fingerprint: of the document, the target format and the options
+    :param max_tries: the task's, which a person's Clear raises and a retry does not
+    :param operation_id: the operation, or None if the start was sent and its reply has not come
+    :param source_sha256: the SHA-256 of what was sent, in hexadecimal, if it was
+    :param uploaded: the address in the vendor's storage to which the document was sent, if it was sent there
+    """
+
+    fingerprint: str
+    max_tries: int
+    operation_id: str | None = None
+    source_sha256: str | None = None
+    uploaded: str | None = None
+
+    def decide(self, before: StartRecord | None) -> Decision:
+        """
+        Decide what this try does.
+
+        :param before: the record of an earlier try, if there is one
+        """
+        if before is None:
+            return Decision.START
+        progress = Progress.SENT if before.operation_id is None else Progress.STARTED
+        # A person who clears the task wants the conversion done again.
+        return decide(progress, before.fingerprint, self.fingerprint, anew=before.max_tries != self.max_tries)
+
+
+class StartRecords:
+    """
+    The record of a task.
+
+    :param state: where it lies
+    """
+
+    def __init__(self, state: TaskState) -> None:
+        self._state = state
+
+    def read(self) -> StartRecord | None:
+        """Return the record, if there is one."""
+        value = self._state.get(_KEY)
+        if not isinstance(value, Mapping):
+            return None
+        return StartRecord(
+            str(value.get("fingerprint")),
+            int(value.get("max_tries") or 0),
+            value.get("operation_id"),
+            value.get("source_sha256"),
+            value.get("uploaded"),
+        )
+
+    def write(self, record: StartRecord) -> None:
+        """Write the record, replacing an older one."""
+        self._state.set(_KEY, asdict(record))
+
+    def clear(self) -> None:
+        """Forget the record."""
+        self._state.delete(_KEY)
+
+
+class WaitRecords:
+    """
+    Since when a task has waited for an operation.
+
+    :param state: where that lies
+    :param operation_id: the operation
+    :param max_tries: the task's, which a person's Clear raises and a retry does not
+    """
+
+    def __init__(self, state: TaskState, operation_id: str, max_tries: int) -> None:
+        self._state = state
+        self._same = {"operation_id": operation_id, "max_tries": max_tries}
+
+    def began(self) -> float | None:
+        """Return when the first try began to wait, in seconds since the epoch, or None if none has."""
+        value = self._state.get(_WAIT_KEY)
+        if not isinstance(value, Mapping) or any(value.get(key) != same for key, same in self._same.items()):
+            return None
+        began = value.get("began")
+        return float(began) if isinstance(began, int | float) else None
+
+    def begin(self, now: float) -> None:
+        """Write down that the wait begins."""
+        self._state.set(_WAIT_KEY, {**self._same, "began": now})
+
+
+# What a task is after it was marked, alone or with its run. One that was cleared or has lost its worker is none of
+# these: its next try goes on with the same operation.
+_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+
+
+def was_ended(dag_id: str, run_id: str, task_id: str, map_index: int) -> bool:
+    """
+    Tell whether a task that was doing something has been ended meanwhile.
+
+    It asks Airflow, which blocks: an event loop calls it in a thread.
+
+    :param dag_id: the Dag
+    :param run_id: the run
+    :param task_id: the task
+    :param map_index: which of a mapped task's instances, -1 for a plain task
+    """
+    return str(_state(dag_id, run_id, task_id, map_index)) in _ENDED
+
+
+def _state(dag_id: str, run_id: str, task_id: str, map_index: int) -> Any:
+    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+    if not AIRFLOW_V_3_0_PLUS:
+        return _state_in_database(dag_id, run_id, task_id, map_index)
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    states = RuntimeTaskInstance.get_task_states(
+        dag_id=dag_id, run_ids=[run_id], task_ids=[task_id], map_index=map_index
+    )
+    key = task_id if map_index < 0 else f"{task_id}_{map_index}"
+    return states.get(run_id, {}).get(key)
+
+
+def _state_in_database(dag_id: str, run_id: str, task_id: str, map_index: int) -> Any:
+    # Airflow 2: its workers and triggerers have the database, and nothing else to ask.
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        key = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
+        return session.query(TaskInstance.state).filter_by(**key).scalar()

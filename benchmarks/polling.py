@@ -1,7 +1,7 @@
 """
 How many polls a wait takes and how much time it loses, computed: the same durations for every way of polling.
 
-Nothing runs here but the arithmetic of :class:`~airflow_provider_docconv.waiting.Pace`, so the numbers are the same on
+Nothing runs here but the arithmetic of :class:`~airflow_provider_docconv.polling.Pace`, so the numbers are the same on
 every machine.
 """
 
@@ -13,7 +13,7 @@ import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from airflow_provider_docconv.waiting import Pace
+from airflow_provider_docconv.polling import Pace
 from workbench.table import table
 
 COUNT = 2000

@@ -26,7 +26,7 @@ _PLAIN_CHUNK = 1 << 20
 def upload(service: str, url: str) -> Carry:
     """Carry sources to the service as the operators do."""
     from airflow_provider_docconv.hooks.docconv import DocConvHook
-    from airflow_provider_docconv.source import open_source
+    from airflow_provider_docconv.transfer.source import open_source
 
     hook = DocConvHook.for_connection(_connection(service, url))
 
@@ -40,9 +40,8 @@ def upload(service: str, url: str) -> Carry:
 
 def download(service: str, url: str) -> Carry:
     """Carry results to the destination as the operators do."""
-    from airflow_provider_docconv.delivery import deliver
-    from airflow_provider_docconv.destination import Destination
     from airflow_provider_docconv.hooks.docconv import DocConvHook
+    from airflow_provider_docconv.transfer.delivery import Destination, deliver
 
     hook = DocConvHook.for_connection(_connection(service, url))
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_docconv.services.documents import Document
-from airflow_provider_docconv.services.messages import Flow, Reply, Request
+from airflow_provider_docconv.services.http import Flow, Reply, Request
 
 OPERATION = "a1b2c3d4-e5f6-7890-abcd-ef1234567890"
 

@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_docconv.batch.entries import Entry, Run, Wanted, decide_on
-from airflow_provider_docconv.batch.items import Item
-from airflow_provider_docconv.batch.journal import Journal
-from airflow_provider_docconv.batch.ledger import Header, Ledger
-from airflow_provider_docconv.batch.naming import Naming
 from airflow_provider_docconv.batch.page import write_html
+from airflow_provider_docconv.batch.record import Entry, Header, Journal, Ledger, Run, Wanted, decide_on
 from airflow_provider_docconv.batch.report import STATES, ReportLine, write_jsonl
-from airflow_provider_docconv.batch.sources import OWN_FOLDER, Found, find
+from airflow_provider_docconv.batch.sources import OWN_FOLDER, Found, Item, Naming, find
 from airflow_provider_docconv.batch.table import UNDER_WAY, WAITING, Table
-from airflow_provider_docconv.decisions import Decision, Progress, fingerprint, without_passwords
-from airflow_provider_docconv.services.errors import DocumentRejected, NamesCollide, StartReplyLost
-from airflow_provider_docconv.storage import store_errors, to_path, writing
-from airflow_provider_docconv.task_state import max_tries, path_name, task_key, task_state
+from airflow_provider_docconv.exceptions import deserialize
+from airflow_provider_docconv.services.errors import (
+    DeadlineExceeded,
+    DocConvError,
+    DocumentRejected,
+    DocumentsFailed,
+    Handling,
+    NamesCollide,
+    StartReplyLost,
+)
+from airflow_provider_docconv.task_state import (
+    Decision,
+    Progress,
+    fingerprint,
+    max_tries,
+    path_name,
+    task_key,
+    task_state,
+    without_passwords,
+)
+from airflow_provider_docconv.transfer.object_storage import store_errors, to_path, writing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_docconv.hooks.fields import ConnectionType
+
+    pass
 
 _LONGEST_NAME = 200
 
@@ -233,3 +249,85 @@ class Batch:
 def _plain(text: str) -> str:
     name = re.sub(r"[^\w.-]+|^\.+", "-", text, flags=re.ASCII)
     return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}-{fingerprint(text=text)[:12]}"
+
+
+_WORDS = {WAITING: "convert", UNDER_WAY: "go on with"}
+_COUNTS = {**_WORDS, "skipped": "skip", "rejected": "leave out"}
+
+
+def say_plan(batch: Batch, log: logging.Logger | Any) -> dict[str, Any]:
+    """
+    Log what would become of each document, and return how many of each there are.
+
+    :param batch: the batch, with its documents listed
+    :param log: gets the lines
+    """
+    for wanted, _, state in batch.table.rows():
+        log.info("%s %s -> %s", _WORDS.get(state, state), wanted.source, wanted.destination)
+    counts = batch.table.counts()
+    plan = {word: counts[state] for state, word in _COUNTS.items()}
+    log.info("Nothing was sent: %s", ", ".join(f"{word} {count:,}" for word, count in plan.items()))
+    return {"documents": len(batch.table), "plan": plan}
+
+
+# Left alone on purpose, by on_lost_reply="fail".
+_FOR_A_PERSON = StartReplyLost.__name__
+
+
+def judge(batch: Batch, summary: Mapping[str, Any], tolerated: str | float, stopped: DocConvError | None) -> None:
+    """
+    End the task as it deserves.
+
+    :param batch: the batch, after its end
+    :param summary: its summary
+    :param tolerated: the operator's ``on_document_error``
+    :param stopped: what stopped the batch, if it did not come to its end
+    :raises DocConvError: what stopped it
+    :raises DeadlineExceeded: if it had to stop before all were done
+    :raises DocumentsFailed: if more documents could not be converted than is tolerated
+    """
+    total, page = summary["documents"], summary["page"]
+    if stopped:
+        stopped.what = f"{_done(summary)}, then the batch stopped: {stopped.what}"
+        raise stopped
+    if summary["unfinished"]:
+        raise DeadlineExceeded(
+            f"{summary['unfinished']:,} of {total:,} documents were not finished when the task stopped",
+            remedy=f"what is under way is not lost: raise timeout and clear the task to go on; {page} names them",
+        )
+    bad = summary["rejected"] + summary["failed"]
+    share = float({"fail": 0, "ignore": 1}.get(str(tolerated), tolerated))
+    # Divided, because as a binary fraction 0.57 times 100 is less than 57.
+    if not bad or bad / total <= share:
+        return
+    error = DocumentsFailed(
+        f"{bad:,} of {total:,} documents were not converted ({summary['rejected']:,} rejected, {summary['failed']:,} "
+        f"failed), all others were; the first is {_first(batch)}",
+        remedy=f"{page} names each with what to do",
+    )
+    rows = ((entry.error or {}).get("type") for _, entry, state in batch.table.rows() if state == "failed")
+    if summary["failed"] > sum(kind == _FOR_A_PERSON for kind in rows):
+        error.handling = Handling.RETRY
+    raise error
+
+
+def say_cost(summary: Mapping[str, Any], service: str, log: logging.Logger | Any) -> None:
+    """Say in the log what was done and what it has cost in calls to the service."""
+    calls = summary["calls"]
+    parts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(calls.items(), key=lambda each: -each[1]))
+    log.info("%s; the report is %s", _done(summary), summary["page"])
+    log.info("Calls to %s: %s", service, f"{sum(calls.values()):,} ({parts})" if calls else "none")
+    if summary["lost_replies"]:
+        log.warning("%d documents may have been paid twice; the report names them", summary["lost_replies"])
+
+
+def _done(summary: Mapping[str, Any]) -> str:
+    words = [f"{summary[state]:,} {state}" for state in ("delivered", "skipped", "rejected", "failed", "unfinished")]
+    return f"Of {summary['documents']:,} documents {', '.join(word for word in words if word[:2] != '0 ') or 'none'}"
+
+
+def _first(batch: Batch) -> str:
+    for wanted, entry, state in batch.table.rows():
+        if state in ("rejected", "failed") and entry.error:
+            return f"{wanted.source} ({deserialize(entry.error).account})"
+    return "unknown"

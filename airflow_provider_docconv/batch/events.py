@@ -11,7 +11,7 @@ from airflow_provider_docconv.exceptions import DocConvError, deserialize, seria
 from airflow_provider_docconv.services.operations import Operation, OperationState
 
 if TYPE_CHECKING:
-    from airflow_provider_docconv.batch.entries import Entry
+    from airflow_provider_docconv.batch.record import Entry
 
 #: The most that a trigger's row, or its event, holds of operations, in bytes.
 MOST = 48 << 10

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from airflow_provider_docconv.batch.markup import INVISIBLE
-from airflow_provider_docconv.decisions import Progress
 from airflow_provider_docconv.exceptions import deserialize
+from airflow_provider_docconv.task_state import Progress
 
 if TYPE_CHECKING:
-    from airflow_provider_docconv.batch.entries import Entry, Run, Wanted
+    from airflow_provider_docconv.batch.record import Entry, Run, Wanted
 
 STATES = ("delivered", "skipped", "rejected", "failed", "unfinished")
 

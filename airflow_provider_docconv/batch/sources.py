@@ -1,18 +1,97 @@
-"""Finds the documents of a batch: a path, a folder, a glob, or a list of them, in any object store."""
+"""The documents of a batch: what is given, what is found, and what results are called."""
 
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from string import Formatter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from airflow_provider_docconv.batch.items import Item
-from airflow_provider_docconv.services.errors import InvalidOptions, SourceNotFound
+from airflow_provider_docconv.services.errors import DocumentRejected, InvalidOptions, SourceNotFound
+from airflow_provider_docconv.services.filetypes import extension
+from airflow_provider_docconv.transfer.addresses import address_of, is_addressable, is_safe
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    from airflow_provider_docconv.services.service import ConversionService
+
+_KEYS = frozenset({"source", "folder", "documents", "target_format", "options"})
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """
+    One item of an operator's ``source``.
+
+    :param source: a path, a folder or a glob; a folder if ``documents`` are given
+    :param documents: the paths of some documents below the folder, or None
+    :param target_format: the format to convert to
+    :param options: the service's options, which may hold passwords
+    """
+
+    source: str
+    documents: Sequence[str] | None
+    target_format: str
+    options: Mapping[str, Any] = field(repr=False)
+
+
+def read_items(source: object, target_format: str, options: Mapping[str, Any] | None) -> list[Item]:
+    """
+    Read an operator's ``source``: a string or a path, a mapping, or a list of these.
+
+    :param source: the source
+    :param target_format: the format where an item has none of its own
+    :param options: the options where an item has none of its own
+    :raises InvalidOptions: if it is something else
+    """
+    values: Any = source if _is_list(source) else [source]
+    return [_item(value, target_format, options or {}) for value in values]
+
+
+def _item(value: object, target_format: str, options: Mapping[str, Any]) -> Item:
+    if not isinstance(value, Mapping):
+        if not (text := address_of(value)):
+            raise InvalidOptions(
+                "the source is not understood", remedy="give a path, a folder, a glob or a list of them"
+            )
+        return Item(text, None, target_format, options)
+    named, documents = address_of(value.get("source", value.get("folder"))), value.get("documents", ())
+    own_format = value.get("target_format") or target_format
+    own_options = options if value.get("options") is None else value["options"]
+    shaped = ("source" in value, "folder" in value, "documents" in value) in ((1, 0, 0), (0, 1, 1))
+    texts: list[Any] = [named, own_format, *documents] if _is_list(documents) else [None]
+    sound = all(isinstance(text, str) and text for text in texts) and isinstance(own_options, Mapping)
+    if not shaped or set(value) - _KEYS or not sound:
+        # Only the names: the options may hold passwords.
+        raise InvalidOptions(
+            f"a source with {', '.join(sorted(map(str, value)))[:200] or 'nothing in it'} is not understood",
+            remedy="give 'source', or 'folder' and 'documents', and if need be 'target_format' and 'options'",
+        )
+    return Item(named, documents if "documents" in value else None, own_format, own_options)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def check_items(items: Sequence[Item], service: ConversionService) -> None:
+    """
+    Check that a service can convert the documents of all items, as far as that is known before they are found.
+
+    :raises InvalidOptions: if it has no such format or option, or all results would be saved at one place
+    """
+    for item in items:
+        if service.saving_option in service.check(item.target_format, item.options):
+            raise InvalidOptions(
+                f"{service.saving_option} would have the results of a batch replace each other at {service.label}",
+                remedy="leave it out, or start such documents one by one with StartConversionOperator",
+            )
+
 
 #: The folder beside the results for what the batch keeps for itself.
 OWN_FOLDER = ".docconv"
@@ -49,7 +128,7 @@ def find(item: Item, destination: str, vendor_scheme: str) -> Iterator[Found]:
     :param vendor_scheme: the scheme of addresses in the vendor's own storage
     :raises SourceNotFound: if a folder does not exist, or the store does not answer
     """
-    from airflow_provider_docconv.client.failures import explain
+    from airflow_provider_docconv.services.errors import explain
 
     if item.source.startswith(f"{vendor_scheme}://"):
         yield from _in_vendors_storage(item)
@@ -76,7 +155,7 @@ def _in_vendors_storage(item: Item) -> Iterator[Found]:
 
 
 def _search(source: str, destination: str) -> Iterator[Found]:
-    from airflow_provider_docconv.storage import to_path
+    from airflow_provider_docconv.transfer.object_storage import to_path
 
     path = to_path(source)
     path.fs.invalidate_cache()
@@ -98,14 +177,14 @@ def list_folder(folder: str, destination: str) -> Iterator[Found]:
     :param destination: the folder of the results, which is never searched
     :raises Exception: whatever the store's driver raises, :class:`FileNotFoundError` if the folder does not exist
     """
-    from airflow_provider_docconv.storage import to_path
+    from airflow_provider_docconv.transfer.object_storage import to_path
 
     root = f"{folder.rstrip('/')}/"
     yield from _below(root, _list(to_path(root)), destination)
 
 
 def _documents(folder: str, documents: Sequence[str]) -> Iterator[Found]:
-    from airflow_provider_docconv.storage import to_path, version_of
+    from airflow_provider_docconv.transfer.object_storage import to_path, version_of
 
     root = folder.rstrip("/") + "/"
     if len(documents) < _FEW:
@@ -129,7 +208,7 @@ def _list(path: ObjectStoragePath) -> dict[str, Any]:
 
 
 def _below(folder: str, listing: Mapping[str, Any], destination: str) -> Iterator[Found]:
-    from airflow_provider_docconv.storage import to_path, version_of
+    from airflow_provider_docconv.transfer.object_storage import to_path, version_of
 
     base = to_path(folder).path.rstrip("/") + "/"
     results = to_path(destination).path.rstrip("/") + "/"
@@ -143,7 +222,7 @@ def _below(folder: str, listing: Mapping[str, Any], destination: str) -> Iterato
 
 
 def _one(path: ObjectStoragePath, uri: str, relative: str) -> Found:
-    from airflow_provider_docconv.storage import version_of
+    from airflow_provider_docconv.transfer.object_storage import version_of
 
     path.fs.invalidate_cache()
     try:
@@ -176,3 +255,62 @@ def chunk_documents(folder: str, size: int = 1000, destination: str | None = Non
     root = found[0].uri.removesuffix(found[0].relative)
     names = [each.relative for each in found]
     return [{"folder": root, "documents": names[at : at + size]} for at in range(0, len(names), size)]
+
+
+_FIELDS = ("folder", "name", "stem", "extension", "format")
+_FIXED = re.compile(r"(?:[a-z][a-z0-9+.-]*://[^/]*)?/|[a-z][a-z0-9+.-]*://[^/]+/", re.IGNORECASE)
+# Where the format's name is not what its files are called.
+_EXTENSIONS = {"html5": "html", "mpeg4": "mp4"}
+
+
+class Naming:
+    """
+    Names the result of each document.
+
+    :param destination: a folder if it ends with ``/``, which then keeps the layout of the sources; else a template of
+        the result's address with the fields ``{folder}`` (below the source's folder, empty or with ``/`` at its end),
+        ``{name}``, ``{stem}``, ``{extension}`` and ``{format}``
+    :raises InvalidOptions: if it has other fields
+    """
+
+    def __init__(self, destination: str) -> None:
+        literal = destination.replace("{", "{{").replace("}", "}}")
+        self._template = f"{literal}{{folder}}{{stem}}.{{format}}" if destination.endswith("/") else destination
+        try:
+            parts = [part[1:] for part in Formatter().parse(self._template) if part[1] is not None]
+            fits = all(field in _FIELDS and not form and not conversion for field, form, conversion in parts)
+        except ValueError:
+            fits = False
+        fixed = destination if destination.endswith("/") else destination.partition("{")[0]
+        # No document may choose the store or the bucket.
+        if not fits or not _FIXED.match(fixed):
+            raise InvalidOptions(
+                f"the destination {destination!r} is neither a folder (with / at its end) nor a template with the "
+                f"fields {', '.join(f'{{{field}}}' for field in _FIELDS)}",
+                remedy="correct the task's destination",
+            )
+        #: The folder that all results lie in, with a slash at its end.
+        self.folder = fixed.rpartition("/")[0] + "/"
+
+    def uri(self, relative: str, target_format: str) -> str:
+        """
+        Return the address of a document's result.
+
+        :param relative: the document's path below its source folder; hostile
+        :param target_format: the format
+        :raises DocumentRejected: if the path could lead out of the destination, or is no name for a file
+        """
+        path, parts = PurePosixPath(relative), relative.split("/")
+        folder = "".join(f"{part}/" for part in parts[:-1])
+        kind = _EXTENSIONS.get(target_format.lower(), target_format.lower())
+        name = path.name
+        values = {"folder": folder, "name": name, "stem": path.stem, "extension": extension(name), "format": kind}
+        uri = self._template.format_map(values)
+        new = uri.removeprefix(self.folder).split("/")
+        if not all(map(is_safe, (*parts, path.stem, *new))) or not all(map(is_addressable, (relative, uri))):
+            raise DocumentRejected(
+                "the document's name makes no safe name for its result, so it was not sent",
+                document=relative,
+                remedy="rename it, or name the result by a template in destination",
+            )
+        return uri

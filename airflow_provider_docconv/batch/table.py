@@ -11,7 +11,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
-from airflow_provider_docconv.batch.entries import Entry, Wanted
+from airflow_provider_docconv.batch.record import Entry, Wanted
 
 _SCHEMA = """
 CREATE TABLE documents (key TEXT PRIMARY KEY, position INTEGER, wanted TEXT, entry TEXT, state TEXT) WITHOUT ROWID;

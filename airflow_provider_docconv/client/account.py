@@ -14,8 +14,8 @@ from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.client.tokens import Tokens
 from airflow_provider_docconv.client.transport import Transport
 from airflow_provider_docconv.client.turns import Turns
-from airflow_provider_docconv.services.auth import Token
 from airflow_provider_docconv.services.errors import AuthenticationFailed
+from airflow_provider_docconv.services.http import Token
 
 
 class Account:

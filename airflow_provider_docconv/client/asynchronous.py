@@ -18,14 +18,13 @@ from yarl import URL
 
 from airflow_provider_docconv.client.account import account_of
 from airflow_provider_docconv.client.conversation import MAX_REPLY, converse
-from airflow_provider_docconv.client.failures import explain, scrub
 from airflow_provider_docconv.client.promises import in_thread, kept
 from airflow_provider_docconv.client.retries import Failure, Fault
 from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.client.steps import Await, Send, Sleep, Talk
 from airflow_provider_docconv.client.trust import tls_context
-from airflow_provider_docconv.services.errors import DocConvError, UnexpectedReply
-from airflow_provider_docconv.services.messages import Flow, Reply
+from airflow_provider_docconv.services.errors import DocConvError, UnexpectedReply, explain, scrub
+from airflow_provider_docconv.services.http import Flow, Reply
 
 T = TypeVar("T")
 

@@ -14,13 +14,12 @@ import requests
 
 from airflow_provider_docconv.client.account import account_of
 from airflow_provider_docconv.client.conversation import converse, current_token, open_result
-from airflow_provider_docconv.client.failures import explain
 from airflow_provider_docconv.client.results import ResultStream
 from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.client.steps import Stream
 from airflow_provider_docconv.client.transport import Transport
-from airflow_provider_docconv.services.errors import DocConvError, TruncatedResult
-from airflow_provider_docconv.services.messages import Flow
+from airflow_provider_docconv.services.errors import DocConvError, TruncatedResult, explain
+from airflow_provider_docconv.services.http import Flow
 from airflow_provider_docconv.services.service import ResultFile
 
 T = TypeVar("T")

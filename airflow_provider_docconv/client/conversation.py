@@ -8,14 +8,11 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_docconv import __version__
-from airflow_provider_docconv.client.failures import hide
 from airflow_provider_docconv.client.retries import BROKEN, LONGEST_DELAY, NOT_DONE, Attempts, Failure, retry_after
 from airflow_provider_docconv.client.steps import Await, Open, Send, Sleep, Stream, Talk
 from airflow_provider_docconv.client.turns import Turn
-from airflow_provider_docconv.services.auth import Token, read_token, token_request
 from airflow_provider_docconv.services.errors import OperationNotFound
-from airflow_provider_docconv.services.messages import Flow, Reply, Request
-from airflow_provider_docconv.services.replies import refusal
+from airflow_provider_docconv.services.http import Flow, Reply, Request, Token, hide, read_token, refusal, token_request
 from airflow_provider_docconv.services.service import ResultFile
 
 if TYPE_CHECKING:

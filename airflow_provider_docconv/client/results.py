@@ -8,7 +8,7 @@ from airflow_provider_docconv.client.checksums import Checksum
 from airflow_provider_docconv.client.disposition import file_name
 from airflow_provider_docconv.client.resumption import Resumption
 from airflow_provider_docconv.services.errors import ResultDamaged, TruncatedResult
-from airflow_provider_docconv.services.results import Plain, ResultFile
+from airflow_provider_docconv.services.operations import Plain, ResultFile
 
 
 class ResultStream:

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 
 from airflow_provider_docconv.services.errors import ServiceUnavailable, StartReplyLost, TLSFailed
-from airflow_provider_docconv.services.messages import Request
+from airflow_provider_docconv.services.http import Request
 
 _ATTEMPTS = 4
 _FIRST_DELAY = 0.5

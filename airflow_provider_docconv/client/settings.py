@@ -7,8 +7,8 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from airflow_provider_docconv.services import SERVICES
-from airflow_provider_docconv.services.auth import TOKEN_PATH
 from airflow_provider_docconv.services.errors import InvalidOptions
+from airflow_provider_docconv.services.http import TOKEN_PATH
 from airflow_provider_docconv.services.service import ConversionService
 
 

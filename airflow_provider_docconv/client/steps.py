@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
-from airflow_provider_docconv.services.messages import Request
+from airflow_provider_docconv.services.http import Request
 
 T = TypeVar("T")
 

@@ -9,8 +9,8 @@ from time import monotonic
 from typing import TypeAlias
 
 from airflow_provider_docconv.client.promises import promise
-from airflow_provider_docconv.services.auth import Token
 from airflow_provider_docconv.services.errors import AuthenticationFailed
+from airflow_provider_docconv.services.http import Token
 
 #: What came of a login.
 Outcome: TypeAlias = Token | Exception

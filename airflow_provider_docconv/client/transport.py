@@ -12,12 +12,11 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from airflow_provider_docconv.client.conversation import MAX_REPLY
-from airflow_provider_docconv.client.failures import explain, scrub
 from airflow_provider_docconv.client.retries import Failure, Fault
 from airflow_provider_docconv.client.steps import Await, Open, Send, Sleep, Stream, Talk
 from airflow_provider_docconv.services.bodies import Body
-from airflow_provider_docconv.services.errors import DocConvError, UnexpectedReply
-from airflow_provider_docconv.services.messages import Reply
+from airflow_provider_docconv.services.errors import DocConvError, UnexpectedReply, explain, scrub
+from airflow_provider_docconv.services.http import Reply
 
 if TYPE_CHECKING:
     from typing import Self

@@ -97,7 +97,7 @@ class DocConvHook(StartMethods, ResultMethods, StorageMethods, BaseHook):
         :param operation_id: the operation
         :return: whether it was cancelled
         """
-        from airflow_provider_docconv.services.cancellation import give_up
+        from airflow_provider_docconv.services.service import give_up
 
         try:
             client = self.get_conn()

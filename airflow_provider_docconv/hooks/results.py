@@ -12,7 +12,7 @@ from airflow_provider_docconv.services.documents import StoredDocument
 if TYPE_CHECKING:
     from airflow_provider_docconv.client.blocking import Client
     from airflow_provider_docconv.client.results import ResultStream
-    from airflow_provider_docconv.services.results import ResultFile
+    from airflow_provider_docconv.services.operations import ResultFile
 
 
 class ResultMethods:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_docconv.services.documents import Document, PresentationToMerge, StoredDocument
 from airflow_provider_docconv.services.errors import DocConvError
+from airflow_provider_docconv.services.filetypes import require_convertible
 from airflow_provider_docconv.services.options import secrets_in
-from airflow_provider_docconv.services.signatures import require_convertible
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.client.blocking import Client
     from airflow_provider_docconv.hooks.fields import ConnectionType
-    from airflow_provider_docconv.services.messages import Flow
+    from airflow_provider_docconv.services.http import Flow
 
 
 class StartMethods:
@@ -87,7 +87,7 @@ class StartMethods:
         """Run a start, and keep the passwords in its options out of logs and errors."""
         from airflow.providers.common.compat.sdk import mask_secret
 
-        from airflow_provider_docconv.client.failures import scrub
+        from airflow_provider_docconv.services.errors import scrub
 
         passwords = list(secrets_in(options))
         for password in passwords:

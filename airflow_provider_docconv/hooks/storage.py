@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_docconv.services.documents import Document, StoredDocument
 from airflow_provider_docconv.services.errors import InvalidOptions
-from airflow_provider_docconv.stored_addresses import read_stored_path
+from airflow_provider_docconv.transfer.addresses import read_stored_path
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.client.blocking import Client
-    from airflow_provider_docconv.services.results import ResultFile
-    from airflow_provider_docconv.services.vendor_storage import VendorStorage
+    from airflow_provider_docconv.services.operations import ResultFile
+    from airflow_provider_docconv.services.storage import VendorStorage
 
 
 class StorageMethods:

@@ -130,7 +130,7 @@ class ConvertDocumentsOperator(BaseOperator):
             self._pipeline.stop()
 
     def _execute(self, context: Context, event: Mapping[str, Any] | None) -> dict[str, Any]:
-        from airflow_provider_docconv.batch.plan import say_plan
+        from airflow_provider_docconv.batch.batch import say_plan
         from airflow_provider_docconv.exceptions import task_errors
         from airflow_provider_docconv.hooks.docconv import DocConvHook
 
@@ -146,8 +146,7 @@ class ConvertDocumentsOperator(BaseOperator):
 
     def _batch(self, context: Context, hook: DocConvHook) -> Batch:
         from airflow_provider_docconv.batch.batch import Batch
-        from airflow_provider_docconv.batch.items import check_items, read_items
-        from airflow_provider_docconv.batch.naming import Naming
+        from airflow_provider_docconv.batch.sources import Naming, check_items, read_items
         from airflow_provider_docconv.services import SERVICES
 
         items = read_items(self.source, self.target_format, self.options)
@@ -162,7 +161,7 @@ class ConvertDocumentsOperator(BaseOperator):
         )
 
     def _convert(self, batch: Batch, hook: DocConvHook, event: Mapping[str, Any] | None) -> dict[str, Any]:
-        from airflow_provider_docconv.batch.outcome import judge, say_cost
+        from airflow_provider_docconv.batch.batch import judge, say_cost
         from airflow_provider_docconv.services.errors import DocConvError
 
         # The deadline goes through the trigger, because Airflow's in-process runs drop everything else.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from airflow_provider_docconv.operators.batch import ConvertDocumentsOperator
-from airflow_provider_docconv.operators.convert import StartConversionOperator
 from airflow_provider_docconv.operators.download import DownloadResultOperator
-from airflow_provider_docconv.operators.merge import MergeDocumentsOperator
-from airflow_provider_docconv.operators.split import SplitDocumentOperator
+from airflow_provider_docconv.operators.start import (
+    MergeDocumentsOperator,
+    SplitDocumentOperator,
+    StartConversionOperator,
+)
 
 __all__ = [
     "ConvertDocumentsOperator",

@@ -10,9 +10,9 @@ from airflow.providers.common.compat.sdk import BaseOperator
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
-    from airflow_provider_docconv.destination import StoredResult
     from airflow_provider_docconv.hooks.docconv import DocConvHook
     from airflow_provider_docconv.services.documents import StoredDocument
+    from airflow_provider_docconv.transfer.delivery import StoredResult
 
 
 class DownloadResultOperator(BaseOperator):
@@ -82,13 +82,12 @@ class DownloadResultOperator(BaseOperator):
 
         :raises DocConvError: if one could not be fetched or stored, of the type that says what to do
         """
-        from airflow_provider_docconv.delivery import clean_up, deliver
-        from airflow_provider_docconv.destination import Destination
         from airflow_provider_docconv.exceptions import task_errors
         from airflow_provider_docconv.hooks.docconv import DocConvHook
         from airflow_provider_docconv.services.operations import given_operation_id
-        from airflow_provider_docconv.source import stem_of
-        from airflow_provider_docconv.unpacking import UnpackingDestination
+        from airflow_provider_docconv.transfer.delivery import Destination, clean_up, deliver
+        from airflow_provider_docconv.transfer.source import stem_of
+        from airflow_provider_docconv.transfer.unpacking import UnpackingDestination
 
         with task_errors(self.source):
             hook = DocConvHook.for_connection(self.conn_id)
@@ -111,7 +110,7 @@ class DownloadResultOperator(BaseOperator):
 
 def _read_stored(uri: str | None, hook: DocConvHook) -> StoredDocument | None:
     from airflow_provider_docconv.services.errors import InvalidOptions
-    from airflow_provider_docconv.stored_addresses import read_stored
+    from airflow_provider_docconv.transfer.addresses import read_stored
 
     if not uri:
         return None

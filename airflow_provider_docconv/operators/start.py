@@ -1,22 +1,22 @@
-"""What starts an operation once, whatever it is: a conversion, a merge or a split."""
+"""The operators that start an operation: a conversion, a merge or a split."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypedDict, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_docconv.links.docconv import ServiceLink
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_docconv.hooks.docconv import DocConvHook
-    from airflow_provider_docconv.records import StartRecord, StartRecords
-    from airflow_provider_docconv.services.documents import Document, StoredDocument
+    from airflow_provider_docconv.services.documents import Document, PresentationToMerge, StoredDocument
+    from airflow_provider_docconv.task_state import StartRecord, StartRecords
 
 Opened = TypeVar("Opened")
 
@@ -65,9 +65,8 @@ class StartOperator(BaseOperator, Generic[Opened]):
         """
         from airflow_provider_docconv.exceptions import task_errors
         from airflow_provider_docconv.hooks.docconv import DocConvHook
-        from airflow_provider_docconv.records import StartRecords
         from airflow_provider_docconv.services.options import require_mapping
-        from airflow_provider_docconv.task_state import task_state
+        from airflow_provider_docconv.task_state import StartRecords, task_state
 
         with task_errors(self.subject()):
             require_mapping(self.options or {}, "options")
@@ -121,18 +120,16 @@ class StartOperator(BaseOperator, Generic[Opened]):
         return None
 
     def _record(self, context: Context, hook: DocConvHook, opened: Opened) -> StartRecord:
-        from airflow_provider_docconv.decisions import fingerprint, without_passwords
-        from airflow_provider_docconv.records import StartRecord
-        from airflow_provider_docconv.task_state import max_tries
+        from airflow_provider_docconv.task_state import StartRecord, fingerprint, max_tries, without_passwords
 
         found = fingerprint(**self.identify(opened), conn_id=self.conn_id, options=without_passwords(self.options))
         return StartRecord(found, max_tries(context), uploaded=self.uploaded(hook, opened))
 
     def _earlier(self, hook: DocConvHook, records: StartRecords, wanted: StartRecord) -> StartRecord | None:
         """Return the record of an earlier try if this one goes on with its operation."""
-        from airflow_provider_docconv.decisions import Decision
         from airflow_provider_docconv.services.errors import StartReplyLost
         from airflow_provider_docconv.services.operations import OperationState
+        from airflow_provider_docconv.task_state import Decision
 
         before = records.read()
         decision = wanted.decide(before)
@@ -169,3 +166,194 @@ class StartOperator(BaseOperator, Generic[Opened]):
 def identify_source(source: object, document: Document | StoredDocument) -> dict[str, object]:
     """Say what makes a source differ from another, and from what it was before."""
     return {"source": str(source), "size": getattr(document, "size", None), "version": document.version}
+
+
+class StartConversionOperator(StartOperator["Document | StoredDocument"]):
+    """
+    Starts a conversion and returns the operation id.
+
+    The operation id is written down before anything else happens: a retry goes on with the operation of the try
+    before. Clearing the task after it has succeeded starts a new conversion.
+
+    The SHA-256 of a document that was sent, in hexadecimal, is the XCom ``source_sha256``. Where it was sent to the
+    vendor's storage, because the options want it there, ``uploaded`` is its address.
+
+    :param source: the document: anything that ``ObjectStoragePath`` takes, or ``aspose-slides://storage/path`` and
+        ``groupdocs-conversion://storage/path`` for one in the vendor's storage (templated)
+    :param target_format: the format to convert to, as the vendor names it (templated)
+    :param conn_id: connection to the service (templated)
+    :param options: options by the vendor's parameter names, see the service's page in the docs (templated). Give a
+        document's password as a template, ``{"password": "{{ conn.deck_password.password }}"}``, to keep it out of
+        the Dag file
+    :param on_lost_reply: what a retry does if a start was sent and its reply never came, so that nobody knows
+        whether it is being converted (and billed): ``"fail"``, or ``"start_again"`` at the risk of paying twice
+    """
+
+    template_fields: Sequence[str] = ("source", "target_format", "conn_id", "options")
+
+    def __init__(
+        self,
+        *,
+        source: str | ObjectStoragePath,
+        target_format: str,
+        conn_id: str,
+        options: Mapping[str, Any] | None = None,
+        on_lost_reply: Literal["fail", "start_again"] = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=conn_id, options=options, on_lost_reply=on_lost_reply, **kwargs)
+        self.source = source
+        self.target_format = target_format
+
+    def subject(self) -> str:
+        """Name the source."""
+        return str(self.source)
+
+    def open(self, hook: DocConvHook) -> Document | StoredDocument:
+        """
+        Find the source.
+
+        :raises DocConvError: if it is not there
+        """
+        from airflow_provider_docconv.transfer.addresses import read_address
+        from airflow_provider_docconv.transfer.source import open_source
+
+        return open_source(read_address(self.source, "source"), hook.fields)
+
+    def identify(self, opened: Document | StoredDocument) -> dict[str, object]:
+        """Say which document becomes what."""
+        return {**identify_source(self.source, opened), "target_format": self.target_format}
+
+    def send(self, hook: DocConvHook, opened: Document | StoredDocument) -> str:
+        """
+        Start the conversion.
+
+        :raises DocConvError: if it could not be started
+        """
+        return hook.start(opened, self.target_format, self.options)
+
+    def uploaded(self, hook: DocConvHook, opened: Document | StoredDocument) -> str | None:
+        """
+        Give the address in the vendor's storage to which the source is sent, None if it is not.
+
+        :raises InvalidOptions: if the service has no such option
+        """
+        from airflow_provider_docconv.services.documents import Document
+        from airflow_provider_docconv.transfer.addresses import write_stored
+
+        stored = hook.upload_of(opened, self.options) if isinstance(opened, Document) else None
+        return write_stored(stored, hook.fields) if stored else None
+
+
+class MergeSource(TypedDict, total=False):
+    """
+    A document to merge, with more to say than its address.
+
+    ``source``: its address. ``slides``: the numbers of the slides to take, from 1, in this order, as a list or
+    ``"1,3"``; all where it is missing. ``password``: opens it.
+    """
+
+    source: str
+    slides: Sequence[int] | int | str
+    password: str
+
+
+class MergeDocumentsOperator(StartOperator["list[PresentationToMerge]"]):
+    """
+    Starts to merge presentations into one pptx and returns the operation id.
+
+    Wait for it with ``ConversionSensor`` and fetch it with ``DownloadResultOperator``, as a conversion. What is written
+    down, and what a retry and a Clear do, are the same as well.
+
+    :param sources: what to merge, in this order: each an address as in ``StartConversionOperator``, or a mapping with
+        ``source``, ``slides`` and ``password`` (templated)
+    :param conn_id: connection to the service (templated)
+    :param options: ``storage`` and ``outPath``: where the result is saved in the vendor's storage, instead of being
+        kept for a download (templated)
+    :param on_lost_reply: as in ``StartConversionOperator``
+    """
+
+    template_fields: Sequence[str] = ("sources", "conn_id", "options")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sources": "json", "options": "json"}
+    ui_color = "#f7e6d5"
+
+    def __init__(
+        self,
+        *,
+        sources: Sequence[str | ObjectStoragePath | MergeSource],
+        conn_id: str,
+        options: Mapping[str, Any] | None = None,
+        on_lost_reply: Literal["fail", "start_again"] = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=conn_id, options=options, on_lost_reply=on_lost_reply, **kwargs)
+        self.sources = sources
+
+    def subject(self) -> str:
+        """Name the first source and how many follow."""
+        first, *others = [str(each["source"]) for each in self._sources()] or ["no document"]
+        return f"{first} and {len(others)} more" if others else first
+
+    def open(self, hook: DocConvHook) -> list[PresentationToMerge]:
+        """
+        Find the sources.
+
+        :raises DocConvError: if one is not there
+        """
+        from airflow_provider_docconv.services.documents import PresentationToMerge
+        from airflow_provider_docconv.services.options import read_options, slide_numbers
+        from airflow_provider_docconv.transfer.addresses import read_address
+        from airflow_provider_docconv.transfer.source import open_source
+
+        opened = []
+        for number, each in enumerate(self._sources()):
+            where = f"sources[{number}]"
+            uri = read_address(each["source"], f"{where}.source")
+            given = read_options(hook.fields.label, {**each, "source": uri}, MergeSource, where)
+            slides = tuple(slide_numbers(given.get("slides"), f"{where}.slides"))
+            document = open_source(uri, hook.fields)
+            opened.append(PresentationToMerge(document, slides, given.get("password") or None))
+        return opened
+
+    def identify(self, opened: list[PresentationToMerge]) -> dict[str, object]:
+        """Say which documents, and which of their slides, are merged."""
+        pairs = zip(self._sources(), opened, strict=True)
+        return {
+            "merge": [{**identify_source(each["source"], one.document), "slides": one.slides} for each, one in pairs]
+        }
+
+    def send(self, hook: DocConvHook, opened: list[PresentationToMerge]) -> str:
+        """
+        Start the merge.
+
+        :raises DocConvError: if it could not be started
+        """
+        return hook.start_merge(opened, self.options)
+
+    def _sources(self) -> list[dict[str, Any]]:
+        """Give each source as a mapping."""
+        listed = isinstance(self.sources, Sequence) and not isinstance(self.sources, str)
+        values = self.sources if listed else [self.sources]
+        given = [each if isinstance(each, Mapping) else {"source": each} for each in values]
+        return [{"source": None} | {str(key).lower(): value for key, value in each.items()} for each in given]
+
+
+class SplitDocumentOperator(StartConversionOperator):
+    """
+    Starts to split a presentation and returns the operation id; the result is a ZIP with a file per slide.
+
+    Wait for it with ``ConversionSensor`` and fetch it with ``DownloadResultOperator``, as a conversion. Its parameters
+    are those of :class:`StartConversionOperator`: ``target_format`` is the format of the files, and ``options`` are
+    ``from``, ``to``, ``width``, ``height``, ``destFolder``, ``password``, ``fontsFolder``, ``storage`` and
+    ``exportOptions``. With ``destFolder`` the files stay in the vendor's storage.
+    """
+
+    ui_color = "#e4dcf7"
+
+    def send(self, hook: DocConvHook, opened: Document | StoredDocument) -> str:
+        """
+        Start the split.
+
+        :raises DocConvError: if it could not be started
+        """
+        return hook.start_split(opened, self.target_format, self.options)

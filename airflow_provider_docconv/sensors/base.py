@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_docconv.exceptions import DeadlineExceeded, DocConvError
     from airflow_provider_docconv.hooks.docconv import DocConvHook
-    from airflow_provider_docconv.records import WaitRecords
+    from airflow_provider_docconv.task_state import WaitRecords
 
 # How Airflow resumes a task whose trigger was not there to end in time.
 _FAIL, _TRIGGER_TIMEOUT = "__fail__", "Trigger timeout"
@@ -69,8 +69,7 @@ class OperationSensor(BaseSensorOperator):
             thread.join(_KILL_TIME)
 
     def _give_up_if_ended(self) -> None:
-        from airflow_provider_docconv.intervention import was_ended
-        from airflow_provider_docconv.task_state import task_key
+        from airflow_provider_docconv.task_state import task_key, was_ended
 
         try:
             if was_ended(*task_key(self._ti)):
@@ -147,8 +146,7 @@ class OperationSensor(BaseSensorOperator):
 
     def _records(self, context: Context) -> WaitRecords | None:
         """Return the record of this wait, None on an Airflow that has no store for it."""
-        from airflow_provider_docconv.records import WaitRecords
-        from airflow_provider_docconv.task_state import AirflowTaskState, max_tries
+        from airflow_provider_docconv.task_state import AirflowTaskState, WaitRecords, max_tries
 
         store = context.get("task_state_store")
         return WaitRecords(AirflowTaskState(store), self.operation_id, max_tries(context)) if store else None

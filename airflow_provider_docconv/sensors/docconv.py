@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
-    from airflow_provider_docconv.sensors.poller import Poller
+    from airflow_provider_docconv.polling import Poller
 
 # Results are kept for 24 hours: a longer wait would end with nothing to fetch.
 _TIMEOUT = timedelta(hours=24).total_seconds()
@@ -146,8 +146,8 @@ class ConversionSensor(OperationSensor):
         :raises DocConvError: if the conversion did not succeed, or the wait could not go on
         """
         from airflow_provider_docconv.exceptions import deserialize
+        from airflow_provider_docconv.polling import require_succeeded
         from airflow_provider_docconv.services.operations import Operation
-        from airflow_provider_docconv.waiting import require_succeeded
 
         with self._ends(context):
             if event and "error" in event:
@@ -243,8 +243,7 @@ class ConversionSensor(OperationSensor):
 
     def _poll(self) -> float | None:
         """Poll once; return the seconds until the next poll, or None if the conversion succeeded."""
-        from airflow_provider_docconv.sensors.poller import Poller
-        from airflow_provider_docconv.waiting import Pace, Wait
+        from airflow_provider_docconv.polling import Pace, Poller, Wait
 
         if self._poller is None:
             wait = Wait(

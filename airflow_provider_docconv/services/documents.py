@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from airflow_provider_docconv.services.digest import Digest
 from airflow_provider_docconv.services.errors import SourceNotFound
 
 # A multiple of three: base64 then needs no copy of what is left over.
@@ -42,7 +42,7 @@ class Document:
 
         :raises SourceNotFound: if it can't be read, or is not as long as it was
         """
-        read, digest = 0, Digest()
+        read, digest = 0, hashlib.sha256()
         self.sha256 = None
         try:
             with self.opener() as file:

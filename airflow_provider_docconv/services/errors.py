@@ -226,3 +226,32 @@ class DocumentsFailed(DocConvError):
     """Some documents of a batch were not converted; all others are delivered."""
 
     default_remedy = "the report names each with what to do"
+
+
+_OBJECT = re.compile(r"<[^<>]*object at 0x[0-9a-f]+>:? ?")
+
+
+def explain(error: BaseException) -> str:
+    """Describe an exception by its innermost cause ("Connection refused")."""
+    for _ in range(10):
+        inner = _inner(error)
+        if inner is None:
+            break
+        error = inner
+    if message := getattr(error, "verify_message", None):
+        return str(message)
+    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return quote_words(_OBJECT.sub("", str(words))) or type(error).__name__
+
+
+def _inner(error: BaseException) -> BaseException | None:
+    candidates = (getattr(error, "reason", None), *error.args, error.__cause__)
+    return next((inner for inner in candidates if isinstance(inner, BaseException)), None)
+
+
+def scrub(error: DocConvError, *secrets: str | None) -> None:
+    """Take secrets out of an error: a service may repeat what it was sent."""
+    for secret in filter(None, secrets):
+        error.what = error.what.replace(secret, "***")
+        error.said = error.said.replace(secret, "***") if error.said else None
+    error.args = (error.what,)

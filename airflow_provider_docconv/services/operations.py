@@ -1,14 +1,21 @@
-"""One conversion asked of a service, in words that are the same for all services."""
+"""One conversion asked of a service, and the files it made, in words that are the same for all services."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
-from airflow_provider_docconv.services.errors import InvalidOptions, UnexpectedReply, quote_words
+from airflow_provider_docconv.services.documents import StoredDocument
+from airflow_provider_docconv.services.errors import (
+    InvalidOptions,
+    StartReplyLost,
+    UnexpectedReply,
+    quote_words,
+)
+from airflow_provider_docconv.services.http import Reply, Request, require_success
 
 _MAX_ID = 200
 _MAX_NUMBER = 1 << 50
@@ -135,3 +142,68 @@ def whole_number(value: object) -> int | None:
 def words(value: object) -> str | None:
     """Return a text from outside, made fit for a message, or None."""
     return quote_words(value) or None if isinstance(value, str) else None
+
+
+class Decoder(Protocol):
+    """Turns the body of a result's reply into the document."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next piece and return what it gives."""
+
+    def close(self) -> None:
+        """Check that it was whole; raise a DocConvError if not."""
+
+
+class Plain:
+    """The decoder of services whose reply is the document itself."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return the piece as it is."""
+        return chunk
+
+    def close(self) -> None:
+        """Find nothing to check: the transport has counted the bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFile:
+    """
+    One file that an operation made.
+
+    :param operation_id: the operation, if it is known
+    :param request: gets it
+    :param name: what the service calls it, if it says; hostile
+    :param size: its length in bytes, if the service says
+    :param decoder: makes a decoder for the reply's body
+    :param stored: where it lies in the vendor's storage, if it does
+    """
+
+    operation_id: str | None
+    request: Request
+    name: str | None = None
+    size: int | None = None
+    decoder: Callable[[], Decoder] = field(default=Plain, repr=False)
+    stored: StoredDocument | None = None
+
+
+# Not implemented, and unavailable: the only breakdowns after which nothing can have begun. Proxies have more of
+# their own (520 to 524), which say that the service took the request and did not answer in time.
+_NOTHING_DONE = (501, 503)
+
+
+def read_started_id(reply: Reply, service: str) -> str:
+    """
+    Return the operation id out of the reply to a start.
+
+    :raises StartReplyLost: if the service may have begun, but the reply does not say as what
+    :raises DocConvError: if the service refused
+    """
+    if reply.status >= 500 and reply.status not in _NOTHING_DONE:
+        raise StartReplyLost(f"{service} broke down over the start (HTTP {reply.status})", said=reply.said())
+    require_success(reply, service)
+    try:
+        return clean_operation_id(reply.text())
+    except ValueError as error:
+        raise StartReplyLost(
+            f"{service} answered the start with {reply.kind()} instead of an operation id", said=reply.said()
+        ) from error

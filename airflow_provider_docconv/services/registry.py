@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from airflow_provider_docconv.services.aspose_ocr import AsposeOcr
-from airflow_provider_docconv.services.aspose_slides import AsposeSlides
-from airflow_provider_docconv.services.groupdocs_conversion import GroupDocsConversion
+from airflow_provider_docconv.services.groupdocs.service import GroupDocsConversion
+from airflow_provider_docconv.services.ocr.service import AsposeOcr
 from airflow_provider_docconv.services.service import ConversionService
+from airflow_provider_docconv.services.slides.service import AsposeSlides
 
 SERVICES: dict[str, type[ConversionService]] = {
     service.name: service for service in (AsposeSlides, GroupDocsConversion, AsposeOcr)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from airflow_provider_docconv.services.documents import Document, PresentationToMerge, StoredDocument
 from airflow_provider_docconv.services.errors import InvalidOptions
-from airflow_provider_docconv.services.messages import Flow
-from airflow_provider_docconv.services.operations import Operation
+from airflow_provider_docconv.services.http import Flow
+from airflow_provider_docconv.services.operations import Operation, OperationState, ResultFile
 from airflow_provider_docconv.services.options import read_options
-from airflow_provider_docconv.services.results import ResultFile
-from airflow_provider_docconv.services.vendor_storage import VendorStorage
+from airflow_provider_docconv.services.storage import VendorStorage
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["ConversionService", "ResultFile", "own_folder", "require_format"]
 
@@ -221,3 +223,38 @@ def require_format(service: str, target_format: str, known: Collection[str]) -> 
         raise InvalidOptions(f"{target_format!r} is no target format")
     if known and target_format.lower() not in known:
         raise InvalidOptions(f"{service} can't convert to {target_format!r}, only to {', '.join(sorted(known))}")
+
+
+class Farewell(NamedTuple):
+    """
+    What became of an operation that was given up.
+
+    :param canceled: whether it was cancelled
+    :param words: the same as a sentence for the log
+    """
+
+    canceled: bool
+    words: str
+
+
+def give_up(service: ConversionService, operation_id: str) -> Flow[Farewell]:
+    """
+    Cancel an operation where the service can, and tell what became of it.
+
+    What has succeeded is left alone: it is paid for, and cancelling would delete its result (Aspose.OCR has one call
+    for both).
+
+    :param service: the service
+    :param operation_id: the operation
+    :raises DocConvError: if the service did not answer
+    """
+    label = service.label
+    if not service.can_cancel:
+        return Farewell(False, f"{label} can't cancel: operation {operation_id} goes on, and its result is not fetched")
+    operation = yield from service.status(operation_id)
+    if operation.state is OperationState.SUCCEEDED:
+        return Farewell(False, f"Operation {operation_id} has succeeded meanwhile; {label} still has its result")
+    if operation.state.is_terminal:
+        return Farewell(False, f"Operation {operation_id} has ended meanwhile at {label} ({operation.word})")
+    yield from service.cancel(operation_id)
+    return Farewell(True, f"Operation {operation_id} was cancelled at {label}")

@@ -12,10 +12,9 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_docconv.batch.events import Watched
 from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError
 from airflow_provider_docconv.hooks.asynchronous import async_client, async_settings
+from airflow_provider_docconv.polling import FAULT_TOLERANCE, Pace, Wait, watch
 from airflow_provider_docconv.services.errors import Handling
 from airflow_provider_docconv.services.operations import Operation
-from airflow_provider_docconv.waiting import FAULT_TOLERANCE, Pace, Wait
-from airflow_provider_docconv.watching import watch
 
 # Airflow 3.3 may take a task that defers for about a second for a failed one.
 _SHORTEST = 5.0

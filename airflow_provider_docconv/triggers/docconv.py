@@ -13,14 +13,13 @@ from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError, serialize
 from airflow_provider_docconv.hooks.asynchronous import async_client, async_settings
-from airflow_provider_docconv.intervention import was_ended
-from airflow_provider_docconv.services.cancellation import give_up
+from airflow_provider_docconv.polling import FAULT_TOLERANCE, Pace, Wait, WaitReport, watch
 from airflow_provider_docconv.services.operations import Operation, OperationState, given_operation_id
+from airflow_provider_docconv.services.service import give_up
+from airflow_provider_docconv.task_state import was_ended
 from airflow_provider_docconv.triggers.batch import BatchTrigger
+from airflow_provider_docconv.triggers.progress import PROGRESS, Progress, TaskKey, push
 from airflow_provider_docconv.triggers.watermark import Watermark
-from airflow_provider_docconv.triggers.xcoms import PROGRESS, Progress, TaskKey, push
-from airflow_provider_docconv.waiting import FAULT_TOLERANCE, Pace, Wait, WaitReport
-from airflow_provider_docconv.watching import watch
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.client.asynchronous import AsyncClient

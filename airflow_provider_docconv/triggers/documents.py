@@ -1,20 +1,134 @@
-"""Starts a Dag when documents arrive."""
+"""Decides which documents of a folder have arrived: are new or changed, and have settled."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
+import logging
 import re
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_docconv.batch.arrivals import Arrivals, Listing
+from airflow_provider_docconv.batch.sources import list_folder
+from airflow_provider_docconv.services.errors import explain
+from airflow_provider_docconv.transfer.object_storage import forget_store
 from airflow_provider_docconv.triggers.watermark import Watermark
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+#: The documents of a folder at one time: the path of each below the folder, and what tells its content from others.
+Listing = Mapping[str, str]
+
+
+class Arrivals:
+    """
+    Compares listings of a folder with what was told before.
+
+    A document has settled when two successive listings show it alike: one that is still being written does not count.
+
+    :param watermark: the digest of what an earlier process has told, or None if nothing was told yet
+    """
+
+    def __init__(self, watermark: str | None = None) -> None:
+        self.watermark = watermark
+        self._last: Listing | None = None
+        # None where only its digest is known.
+        self._told: Listing | None = {} if watermark is None else None
+
+    def see(self, listing: Listing) -> int:
+        """
+        Take the next listing, and return how many documents have arrived by it.
+
+        Where only the digest of what was told is known, and it is another one, all settled documents count as arrived.
+
+        :param listing: the listing
+        """
+        last, self._last = self._last, listing
+        if last is None:
+            return 0
+        settled = {name: content for name, content in listing.items() if last.get(name) == content}
+        if settled == self._told:
+            return 0
+        watermark, self.watermark = self.watermark, _digest(settled)
+        told, self._told = self._told, settled
+        if told is None:
+            told = settled if self.watermark == watermark else {}
+        return sum(told.get(name) != content for name, content in settled.items())
+
+
+def _digest(listing: Listing) -> str:
+    return hashlib.sha256(json.dumps(sorted(listing.items())).encode()).hexdigest()
+
+
+log = logging.getLogger(__name__)
+
+_LONGEST_PAUSE = 600.0
+# So long is no listing: the store hangs, and raises nothing that could be told.
+_HANGS = 600.0
+# Some stores name the request and the time in their words.
+_VARYING = re.compile(r"\S*\d\S*")
+
+
+async def listings(folder: str, destination: str, poll_interval: float) -> AsyncIterator[Listing]:
+    """
+    List a folder, for ever.
+
+    A store that fails is tried again after pauses that double, up to ten minutes. Each of its faults is logged once,
+    until it is well again.
+
+    :param folder: the folder
+    :param destination: the folder of the results, which is never searched
+    :param poll_interval: seconds between two listings
+    """
+    from asgiref.sync import sync_to_async
+
+    pause, told = poll_interval, set[str]()
+    # A store that hangs must not hold one of the loop's own threads, which look up everybody's addresses.
+    pool = ThreadPoolExecutor(1, "docconv-listing")
+    # On Airflow 3.0 and 3.1, connections can be looked up from no other thread than one that asgiref has started.
+    look = sync_to_async(_list, thread_sensitive=False, executor=pool)
+    try:
+        while True:
+            try:
+                listing = await _told_if_it_hangs(folder, look(folder, destination))
+            except Exception as error:  # The stores' drivers raise errors of their own kinds.
+                fault = f"{folder}: the documents can't be listed ({explain(error)})"
+                pause = max(poll_interval, min(2 * pause, _LONGEST_PAUSE))
+                if (known := _VARYING.sub("", fault)) not in told:
+                    told.add(known)
+                    log.warning("%s; trying again in %g seconds, and then after longer pauses", fault, pause)
+            else:
+                if told:
+                    log.info("%s: the documents can be listed again", folder)
+                pause, told = poll_interval, set()
+                yield listing
+            await asyncio.sleep(pause)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def _told_if_it_hangs(folder: str, look: Awaitable[Listing]) -> Listing:
+    words = "%s: the store has not answered for %g seconds, so no documents are seen there until it does"
+    warning = asyncio.get_running_loop().call_later(_HANGS, log.warning, words, folder, _HANGS)
+    try:
+        return await look
+    finally:
+        warning.cancel()
+
+
+def _list(folder: str, destination: str) -> Listing:
+    try:
+        return {found.relative: f"{found.size} {found.version}" for found in list_folder(folder, destination)}
+    except Exception:  # Raised again; the stores' drivers raise errors of their own kinds.
+        # A connection that was wrong may have been corrected since.
+        forget_store(folder)
+        raise
 
 
 class IncomingDocumentsTrigger(BaseEventTrigger):
@@ -86,7 +200,7 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Listing]:
         """List the folder for ever."""
-        from airflow_provider_docconv.batch.listings import listings
+        pass
         from airflow_provider_docconv.batch.sources import OWN_FOLDER
 
         folder = kwargs["folder"]

@@ -40,7 +40,7 @@ class Watermark:
             await self._tolerate(self._store.aset(self._key, text))
 
     async def _tolerate(self, call: Awaitable[Any]) -> Any:
-        from airflow_provider_docconv.client.failures import explain
+        from airflow_provider_docconv.services.errors import explain
 
         try:
             return await call

@@ -12,7 +12,7 @@ from place import Place
 from pptx import Presentation
 from stage import TaskInstance, starting
 
-from airflow_provider_docconv.batch import conversion
+from airflow_provider_docconv.batch import pipeline as conversion
 from airflow_provider_docconv.client import retries
 from airflow_provider_docconv.client.blocking import shared_client
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger

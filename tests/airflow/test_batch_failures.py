@@ -13,8 +13,9 @@ from hostile import Answer, Hostile, Seen, dead_url, token
 from nights import Night, calls
 from stage import connect
 
-from airflow_provider_docconv import exceptions, waiting
-from airflow_provider_docconv.batch import conversion
+from airflow_provider_docconv import exceptions
+from airflow_provider_docconv import polling as waiting
+from airflow_provider_docconv.batch import pipeline as conversion
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 from airflow_provider_docconv.services import SERVICES
 from workbench.standin import StandIn

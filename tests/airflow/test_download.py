@@ -17,8 +17,8 @@ from ranges import CONTENT, Ranges
 from stage import Store, connect, context, wait
 
 from airflow_provider_docconv import exceptions
-from airflow_provider_docconv.destination import Destination
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
+from airflow_provider_docconv.transfer.delivery import Destination
 from docconv_sandbox import Sandbox
 from workbench.stores import S3
 

@@ -14,7 +14,7 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_docconv.batch import listings
+from airflow_provider_docconv.triggers import documents as listings
 from airflow_provider_docconv.triggers.documents import IncomingDocumentsTrigger
 
 INTERVAL = 0.02

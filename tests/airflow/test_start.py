@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 from stage import SECRET, Store, connect, context
 
 from airflow_provider_docconv import exceptions
-from airflow_provider_docconv.decisions import Decision, fingerprint
 from airflow_provider_docconv.operators.docconv import StartConversionOperator
-from airflow_provider_docconv.records import StartRecord
+from airflow_provider_docconv.task_state import Decision, StartRecord, fingerprint
 from docconv_sandbox import Sandbox
 
 SCAN = f"file://{Path(__file__).parent.parent / 'data' / 'project_scan.djvu'}"

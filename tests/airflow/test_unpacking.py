@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from place import Place
 from stage import Store, connect, context, wait
 
-from airflow_provider_docconv import exceptions, unpacking
+from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
+from airflow_provider_docconv.transfer import unpacking
 from docconv_sandbox import Sandbox
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20 + b"IEND\xaeB`\x82"

@@ -17,12 +17,13 @@ from airflow.providers.common.compat.sdk import (
 from hostile import HTML, Answer, Hostile
 from stage import connect, wait
 
-from airflow_provider_docconv import exceptions, waiting
+from airflow_provider_docconv import exceptions
+from airflow_provider_docconv import polling as waiting
+from airflow_provider_docconv.polling import Pace, Wait
 from airflow_provider_docconv.sensors import docconv as sensors
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from airflow_provider_docconv.services.operations import Operation, OperationState
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
-from airflow_provider_docconv.waiting import Pace, Wait
 
 SERVICES = ["aspose_slides", "groupdocs_conversion", "aspose_ocr"]
 KEY = {"aspose_slides": "status", "groupdocs_conversion": "status", "aspose_ocr": "taskStatus"}

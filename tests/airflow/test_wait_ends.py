@@ -25,7 +25,7 @@ from stage import Store, connect, context, fire
 from airflow_provider_docconv.exceptions import DeadlineExceeded
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from airflow_provider_docconv.triggers import docconv as triggers
-from airflow_provider_docconv.triggers import xcoms
+from airflow_provider_docconv.triggers import progress as xcoms
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
 
 RUNNING = {"status": "Started", "taskStatus": "Processing"}

@@ -11,7 +11,7 @@ import pytest
 from hostile import Answer, Hostile, Seen
 from stage import TaskInstance, connect
 
-from airflow_provider_docconv import intervention
+from airflow_provider_docconv import task_state as intervention
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from airflow_provider_docconv.triggers import docconv as triggers
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger

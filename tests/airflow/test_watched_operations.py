@@ -10,7 +10,7 @@ import pytest
 from test_incoming_documents import StateStore
 
 from airflow_provider_docconv.hooks.docconv import DocConvHook
-from airflow_provider_docconv.source import open_source
+from airflow_provider_docconv.transfer.source import open_source
 from airflow_provider_docconv.triggers import docconv
 from workbench.standin import StandIn
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_docconv.batch.arrivals import Arrivals
+from airflow_provider_docconv.triggers.documents import Arrivals
 
 A, B = {"a.pptx": "4 v1"}, {"b.pptx": "4 v1"}
 CHANGED = {"a.pptx": "4 v2"}

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_docconv.batch.entries import Entry, Run, Wanted, decide_on
-from airflow_provider_docconv.decisions import Decision, Progress, decide
+from airflow_provider_docconv.batch.record import Entry, Run, Wanted, decide_on
 from airflow_provider_docconv.exceptions import ConversionFailed
+from airflow_provider_docconv.task_state import Decision, Progress, decide
 
 RUN = Run("this run", 2)
 LASTING = ("ConversionFailed", "DocumentRejected")

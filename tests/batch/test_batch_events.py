@@ -8,12 +8,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_docconv.batch.entries import Entry
 from airflow_provider_docconv.batch.events import MOST, Watched, fitting
-from airflow_provider_docconv.decisions import Progress
+from airflow_provider_docconv.batch.record import Entry
 from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError, ServiceUnavailable
 from airflow_provider_docconv.services.errors import quote_words
 from airflow_provider_docconv.services.operations import Operation, OperationState
+from airflow_provider_docconv.task_state import Progress
 
 ENOUGH = 64 << 10
 ENDS = [state for state in OperationState if state.is_terminal]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_docconv.batch.items import Item, read_items
+from airflow_provider_docconv.batch.sources import Item, read_items
 from airflow_provider_docconv.exceptions import InvalidOptions
 
 SECRET = "open-sesame"

@@ -14,11 +14,9 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 from patience import wait_until
 
-from airflow_provider_docconv.batch.entries import Entry
-from airflow_provider_docconv.batch.journal import Journal
-from airflow_provider_docconv.decisions import Progress
+from airflow_provider_docconv.batch.record import Entry, Journal
 from airflow_provider_docconv.exceptions import ConversionFailed, LedgerDamaged
-from airflow_provider_docconv.task_state import AirflowTaskState, FileTaskState, TaskState
+from airflow_provider_docconv.task_state import AirflowTaskState, FileTaskState, Progress, TaskState
 from tests.airflow.stage import Store
 
 WORST = ConversionFailed("the service could not convert the document", said="😀" * 300, operation_id="i" * 200)

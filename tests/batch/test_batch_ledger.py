@@ -15,14 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_docconv.batch.batch import Batch
-from airflow_provider_docconv.batch.entries import Entry, Wanted
-from airflow_provider_docconv.batch.ledger import Header, Ledger
-from airflow_provider_docconv.batch.naming import Naming
-from airflow_provider_docconv.decisions import Progress
+from airflow_provider_docconv.batch.record import Entry, Header, Ledger, Wanted
+from airflow_provider_docconv.batch.sources import Naming
 from airflow_provider_docconv.exceptions import ConversionFailed, DestinationUnwritable, LedgerDamaged
 from airflow_provider_docconv.hooks.fields import ASPOSE_SLIDES
-from airflow_provider_docconv.storage import to_path
-from airflow_provider_docconv.task_state import path_name
+from airflow_provider_docconv.task_state import Progress, path_name
+from airflow_provider_docconv.transfer.object_storage import to_path
 from tests.airflow.stage import Store, context
 from tests.batch.conftest import Place
 

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_docconv.batch import listings as module
-from airflow_provider_docconv.batch.arrivals import Listing
-from airflow_provider_docconv.batch.listings import listings
+from airflow_provider_docconv.triggers import documents as module
+from airflow_provider_docconv.triggers.documents import Listing, listings
 from tests.batch.conftest import Bucket, Place
 from tests.hostile import Answer, Hostile, Seen
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_docconv.batch.naming import Naming
+from airflow_provider_docconv.batch.sources import Naming
 from airflow_provider_docconv.exceptions import DocumentRejected, InvalidOptions
-from airflow_provider_docconv.storage import to_path
+from airflow_provider_docconv.transfer.object_storage import to_path
 
 TEMPLATES = (
     "file:///out/pdf/",

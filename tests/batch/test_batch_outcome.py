@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_docconv.batch.entries import Entry, Wanted
-from airflow_provider_docconv.batch.outcome import judge, say_cost
+from airflow_provider_docconv.batch.batch import judge, say_cost
+from airflow_provider_docconv.batch.record import Entry, Wanted
 from airflow_provider_docconv.batch.table import Table
-from airflow_provider_docconv.decisions import Progress
 from airflow_provider_docconv.exceptions import (
     AuthenticationFailed,
     ConversionFailed,
@@ -22,6 +21,7 @@ from airflow_provider_docconv.exceptions import (
     ServiceUnavailable,
     StartReplyLost,
 )
+from airflow_provider_docconv.task_state import Progress
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_docconv.waiting import Pace
+from airflow_provider_docconv.polling import Pace
 
 SECONDS = st.floats(0, 1e6)
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_docconv.batch.entries import Entry, Wanted
-from airflow_provider_docconv.batch.progress import ProgressLog, duration
+from airflow_provider_docconv.batch.pipeline import ProgressLog, duration
+from airflow_provider_docconv.batch.record import Entry, Wanted
 from airflow_provider_docconv.batch.table import Table
 
 

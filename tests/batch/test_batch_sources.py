@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_docconv.batch.items import Item, read_items
-from airflow_provider_docconv.batch.sources import Found, chunk_documents, find, list_folder
+from airflow_provider_docconv.batch.sources import Found, Item, chunk_documents, find, list_folder, read_items
 from airflow_provider_docconv.exceptions import InvalidOptions, SourceNotFound
 from airflow_provider_docconv.hooks.fields import ASPOSE_SLIDES
 from airflow_provider_docconv.services.documents import Document, StoredDocument
-from airflow_provider_docconv.source import open_source
-from airflow_provider_docconv.storage import to_path
-from airflow_provider_docconv.stored_addresses import read_stored
+from airflow_provider_docconv.transfer.addresses import read_stored
+from airflow_provider_docconv.transfer.object_storage import to_path
+from airflow_provider_docconv.transfer.source import open_source
 from tests.batch.conftest import Place
 
 ODD_NAMES = (

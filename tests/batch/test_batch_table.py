@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_docconv.batch.entries import Entry, Wanted
+from airflow_provider_docconv.batch.record import Entry, Wanted
 from airflow_provider_docconv.batch.table import UNDER_WAY, WAITING, Table
-from airflow_provider_docconv.decisions import Progress
 from airflow_provider_docconv.exceptions import ConversionFailed
+from airflow_provider_docconv.task_state import Progress
 
 
 @pytest.fixture

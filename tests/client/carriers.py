@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_docconv.client.asynchronous import AsyncClient, shared_async_client
 from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.client.settings import Settings
-from airflow_provider_docconv.services.messages import Flow
+from airflow_provider_docconv.services.http import Flow
 
 SECRET = "client-secret/of+the tests"
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_docconv.waiting import Pace, Wait, coalesced
+from airflow_provider_docconv.polling import Pace, Wait, coalesced
 
 NOW = 1_800_000_000.0
 DUE = st.floats(NOW, NOW + 1e6)

@@ -26,7 +26,7 @@ from airflow_provider_docconv.services.errors import (
     TruncatedResult,
     UnexpectedReply,
 )
-from airflow_provider_docconv.services.messages import Request
+from airflow_provider_docconv.services.http import Request
 from airflow_provider_docconv.services.service import ResultFile
 
 CONTENT = b"%PDF-1.7" + bytes(range(256)) * 20_000

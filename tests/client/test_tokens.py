@@ -12,9 +12,9 @@ from hostile import Answer, Hostile, Seen, token
 
 from airflow_provider_docconv.client.asynchronous import shared_async_client
 from airflow_provider_docconv.client.blocking import Client
-from airflow_provider_docconv.services.auth import read_token
 from airflow_provider_docconv.services.documents import Document
 from airflow_provider_docconv.services.errors import AuthenticationFailed, UnexpectedReply
+from airflow_provider_docconv.services.http import read_token
 from docconv_sandbox import Sandbox
 
 RUNNING = Answer({"status": "Started"})

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_docconv.hooks.docconv import DocConvHook
-from airflow_provider_docconv.source import open_source
+from airflow_provider_docconv.transfer.source import open_source
 from workbench.airflow import Airflow
 from workbench.processes import wait_until
 from workbench.run import FINISHED, Run

@@ -27,15 +27,17 @@ from aspose_ocr_cloud.models.ocr_settings_dj_vu2_pdf import OCRSettingsDjVu2PDF
 from aspose_ocr_cloud.models.result_type import ResultType
 from aspose_ocr_cloud.models.result_type_table import ResultTypeTable
 
-from airflow_provider_docconv.services import (
-    groupdocs_convert_options,
-    groupdocs_load_options,
-    slides_export_options,
+from airflow_provider_docconv.services.groupdocs import (
+    options as groupdocs_convert_options,
 )
-from airflow_provider_docconv.services.aspose_slides import AsposeSlides
-from airflow_provider_docconv.services.groupdocs_options import AnyConvertOptions, AnyLoadOptions, GroupDocsOptions
-from airflow_provider_docconv.services.ocr_settings import RESULT_TYPES, OcrRect, OcrRegion, OcrSettings
-from airflow_provider_docconv.services.slides_options import EXPORT_OPTIONS, AnyExportOptions
+from airflow_provider_docconv.services.groupdocs import (
+    options as groupdocs_load_options,
+)
+from airflow_provider_docconv.services.groupdocs.options import AnyConvertOptions, AnyLoadOptions, GroupDocsOptions
+from airflow_provider_docconv.services.ocr.options import RESULT_TYPES, OcrRect, OcrRegion, OcrSettings
+from airflow_provider_docconv.services.slides import options as slides_export_options
+from airflow_provider_docconv.services.slides.options import EXPORT_OPTIONS, AnyExportOptions
+from airflow_provider_docconv.services.slides.service import AsposeSlides
 
 PLAIN = {"str": str, "int": int, "bool": bool, "float": float}
 

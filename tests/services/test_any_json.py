@@ -11,9 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_docconv.services import SERVICES
-from airflow_provider_docconv.services.auth import Token, read_token
 from airflow_provider_docconv.services.errors import DocConvError
-from airflow_provider_docconv.services.messages import Request
+from airflow_provider_docconv.services.http import Request, Token, read_token
 from airflow_provider_docconv.services.operations import Operation
 
 WORDS = ["Finished", "Failed", "Started", "Completed", "Error", "NotExist", "ConvertAndSave", "Convert", "http://[", ""]

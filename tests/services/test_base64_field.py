@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_docconv.services import SERVICES
-from airflow_provider_docconv.services.base64_json import Base64Field
+from airflow_provider_docconv.services.bodies import Base64Field
 from airflow_provider_docconv.services.errors import (
     ConversionFailed,
     DocConvError,
@@ -20,7 +20,7 @@ from airflow_provider_docconv.services.errors import (
     TruncatedResult,
     UnexpectedReply,
 )
-from airflow_provider_docconv.services.results import Decoder
+from airflow_provider_docconv.services.operations import Decoder
 
 PATH = ("results", 0, "data")
 # Every character of the alphabet, whatever the padding.

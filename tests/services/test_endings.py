@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from airflow_provider_docconv.services.endings import TAIL
 from airflow_provider_docconv.services.errors import TruncatedResult
-from airflow_provider_docconv.services.inspection import Inspection
+from airflow_provider_docconv.services.filetypes import TAIL, Inspection
 
 
 def picture(kind: str) -> bytes:

@@ -19,7 +19,7 @@ from airflow_provider_docconv.services.errors import (
     StartReplyLost,
     UnexpectedReply,
 )
-from airflow_provider_docconv.services.groupdocs_conversion import GroupDocsConversion
+from airflow_provider_docconv.services.groupdocs.service import GroupDocsConversion
 from airflow_provider_docconv.services.service import ResultFile
 
 SLIDES, GROUPDOCS, OCR = (SERVICES[name]() for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr"))

@@ -12,8 +12,7 @@ import openpyxl
 import pptx
 import pytest
 
-from airflow_provider_docconv.services.packages import package_kind
-from airflow_provider_docconv.services.signatures import is_image_archive, kind_of
+from airflow_provider_docconv.services.filetypes import is_image_archive, kind_of, package_kind
 
 HEAD = 1 << 20
 OPEN_DOCUMENT = "application/vnd.oasis.opendocument."

@@ -10,12 +10,11 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from flows import OPERATION, body_of, document, reply, requests_of
 
-from airflow_provider_docconv.services.aspose_ocr import AsposeOcr
-from airflow_provider_docconv.services.aspose_slides import AsposeSlides
-from airflow_provider_docconv.services.auth import token_request
 from airflow_provider_docconv.services.documents import StoredDocument
-from airflow_provider_docconv.services.groupdocs_conversion import GroupDocsConversion
-from airflow_provider_docconv.services.messages import Request
+from airflow_provider_docconv.services.groupdocs.service import GroupDocsConversion
+from airflow_provider_docconv.services.http import Request, token_request
+from airflow_provider_docconv.services.ocr.service import AsposeOcr
+from airflow_provider_docconv.services.slides.service import AsposeSlides
 
 SLIDES, GROUPDOCS, OCR = AsposeSlides(), GroupDocsConversion(), AsposeOcr()
 MULTIPART = "multipart/form-data; boundary=BOUNDARY"

@@ -8,8 +8,7 @@ import pytest
 from flows import OPERATION, document, play, reply
 
 from airflow_provider_docconv.services import SERVICES, errors
-from airflow_provider_docconv.services.messages import path_segment
-from airflow_provider_docconv.services.replies import require_success
+from airflow_provider_docconv.services.http import path_segment, require_success
 
 SAID: list[tuple[Any, str]] = [
     ({"error": "invalid_client"}, "invalid_client"),

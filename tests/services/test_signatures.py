@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_docconv.services.errors import DocumentRejected
-from airflow_provider_docconv.services.signatures import (
+from airflow_provider_docconv.services.filetypes import (
     OLE,
     ZIP,
     extension,

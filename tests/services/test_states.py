@@ -15,9 +15,8 @@ from airflow_provider_docconv.services.errors import (
     StartReplyLost,
     UnexpectedReply,
 )
-from airflow_provider_docconv.services.messages import Reply
-from airflow_provider_docconv.services.operations import Operation, OperationState, clean_operation_id
-from airflow_provider_docconv.services.replies import read_started_id
+from airflow_provider_docconv.services.http import Reply
+from airflow_provider_docconv.services.operations import Operation, OperationState, clean_operation_id, read_started_id
 
 STATUS_KEY = {"aspose_slides": "status", "groupdocs_conversion": "status", "aspose_ocr": "taskStatus"}
 WORDS = {

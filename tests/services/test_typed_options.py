@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from airflow_provider_docconv.options import GroupDocsOptions, OcrSettings, SlidesOptions, SlidesSplitOptions
 from airflow_provider_docconv.services.errors import InvalidOptions
 from airflow_provider_docconv.services.options import read_options, secrets_in
-from airflow_provider_docconv.services.slides_export_options import PdfExportOptions, TiffExportOptions
+from airflow_provider_docconv.services.slides.options import PdfExportOptions, TiffExportOptions
 
 Schema = Any
 SPLIT: Schema = SlidesSplitOptions

@@ -12,14 +12,13 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from places import Place
 
 from airflow_provider_docconv import exceptions
-from airflow_provider_docconv.destination import Destination
-from airflow_provider_docconv.object_file import ObjectFile
 from airflow_provider_docconv.operators.docconv import (
     ConvertDocumentsOperator,
     DownloadResultOperator,
     StartConversionOperator,
 )
-from airflow_provider_docconv.storage import to_path
+from airflow_provider_docconv.transfer.delivery import Destination
+from airflow_provider_docconv.transfer.object_storage import ObjectFile, to_path
 from tests.airflow.stage import Store, context, wait
 from workbench.standin import StandIn, expected_result
 

@@ -55,7 +55,7 @@ def wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
 
 
 def before_a_start() -> None:
-    from airflow_provider_docconv.batch.journal import Journal
+    from airflow_provider_docconv.batch.record import Journal
 
     calls = count()
 
@@ -88,7 +88,7 @@ def after_it_was_sent() -> None:
 
 
 def after_its_id_was_recorded() -> None:
-    from airflow_provider_docconv.batch.journal import Journal
+    from airflow_provider_docconv.batch.record import Journal
 
     calls = count()
 

@@ -1,0 +1,1 @@
+"""GroupDocs.Conversion Cloud."""

@@ -1,0 +1,208 @@
+"""
+GroupDocs.Conversion Cloud, asynchronous API, ``/v2.0/conversion/async``.
+
+Facts: the vendor's SDKs (Python 26.8, .NET, Java, Node, PHP, Go, Ruby) and documentation. The tutorial's
+``/async/{id}/status`` is wrong; every SDK asks ``/async?id=``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from airflow_provider_docconv.services.bodies import FilePart, MultipartBody, json_body
+from airflow_provider_docconv.services.documents import Document, StoredDocument
+from airflow_provider_docconv.services.errors import (
+    ConversionFailed,
+    InvalidOptions,
+    OperationNotFound,
+    UnexpectedReply,
+)
+from airflow_provider_docconv.services.groupdocs.options import GroupDocsOptions
+from airflow_provider_docconv.services.http import Flow, Request, find_message, path_segment, query, require_success
+from airflow_provider_docconv.services.operations import (
+    Operation,
+    OperationState,
+    ResultFile,
+    read_started_id,
+    state_of,
+    status_word,
+    whole_number,
+    words,
+)
+from airflow_provider_docconv.services.service import ConversionService, own_folder
+from airflow_provider_docconv.services.storage import VendorStorage
+
+_ROOT = "/v2.0/conversion"
+_ASYNC = f"{_ROOT}/async"
+_JSON = {"Accept": "application/json"}
+
+_STATES = {
+    "created": OperationState.QUEUED,
+    "started": OperationState.RUNNING,
+    "finished": OperationState.SUCCEEDED,
+    "failed": OperationState.FAILED,
+    "canceled": OperationState.CANCELED,
+}
+# What a start from bytes can carry; anything else needs the document in the vendor's storage.
+_DIRECT = frozenset({"fromPage", "pagesCount"})
+
+
+class GroupDocsConversion(ConversionService):
+    """Documents of all office families to any format that ``GET /conversion/formats`` lists."""
+
+    name = "groupdocs_conversion"
+    label = "GroupDocs.Conversion Cloud"
+    default_host = "https://api.groupdocs.cloud"
+    options_type = GroupDocsOptions
+    saving_option = "outputPath"
+
+    def start(self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]) -> Flow[str]:
+        """Start with ``PUT`` and the bytes, or upload them and start with ``POST`` where options need that."""
+        given = self.check(target_format, options)
+        settings = self._settings(source, target_format, given)
+        if isinstance(source, StoredDocument):
+            stored = source
+        elif upload := self.upload_of(source, options):
+            stored = yield from self.vendor_storage().upload(source, upload, source.name)
+        else:
+            reply = yield Request(
+                "PUT",
+                _ASYNC,
+                query(format=target_format, **{key: _page(key, given[key]) for key in sorted(given)}),
+                _JSON,
+                MultipartBody([FilePart(source, "file", source.name)]),
+                repeatable=False,
+            )
+            return read_started_id(reply, self.label)
+        settings["FilePath"] = stored.path
+        reply = yield Request("POST", _ASYNC, {}, _JSON, json_body(settings), repeatable=False)
+        return read_started_id(reply, self.label)
+
+    def status(self, operation_id: str) -> Flow[Operation]:
+        """Ask ``GET ?id=``."""
+        value = yield from self._operation(operation_id)
+        if value is None:
+            return Operation(operation_id, OperationState.NOT_FOUND, "404")
+        word = status_word(value.get("status"), self.label)
+        return Operation(operation_id, state_of(word, _STATES), word, words(find_message(value.get("error"))))
+
+    def upload_of(self, source: Document, options: Mapping[str, Any]) -> StoredDocument | None:
+        """Name a folder of ours, where there are options that a start from bytes can't carry."""
+        given = self.read_options(options, self.options_type)
+        if set(given) <= _DIRECT:
+            return None
+        return StoredDocument(f"{own_folder(source)}/{source.name}", given.get("storageName") or self.storage)
+
+    def storage_of_results(self, source: StoredDocument | None, options: Mapping[str, Any]) -> str | None:
+        """Return the one ``StorageName`` of a start."""
+        return (source.storage if source else None) or options.get("storageName") or None
+
+    def stored_results(self, operation_id: str, stored: StoredDocument) -> Flow[list[ResultFile]]:
+        """Name the files at that address, or with an empty path those of ``result[]`` in that storage."""
+        if stored.path.strip("/"):
+            return (yield from super().stored_results(operation_id, stored))
+        return (yield from self._results(operation_id, stored.storage))
+
+    def results(self, operation_id: str) -> Flow[list[ResultFile]]:
+        """Name the files of ``result[]`` in the vendor's storage, or the one of ``GET /result``."""
+        return (yield from self._results(operation_id, None))
+
+    def _results(self, operation_id: str, storage: str | None) -> Flow[list[ResultFile]]:
+        value = yield from self._operation(operation_id)
+        if value is None:
+            raise OperationNotFound(f"{self.label} does not know the operation", operation_id=operation_id)
+        stored = value.get("result")
+        if value.get("method") == "ConvertAndSave":
+            items = stored if isinstance(stored, list) else []
+            files = [self._stored_file(operation_id, item, storage) for item in items if isinstance(item, dict)]
+            if not files:
+                raise ConversionFailed(f"{self.label} lists no result", operation_id=operation_id)
+            return files
+        return [ResultFile(operation_id, Request("GET", f"{_ASYNC}/result", {"id": operation_id}))]
+
+    def supported_formats(
+        self, source_format: str | None = None, stored: StoredDocument | None = None
+    ) -> Flow[dict[str, list[str]]]:
+        """Ask ``GET /formats``."""
+        where = query(
+            filePath=stored.path if stored else None,
+            storageName=(stored.storage or self.storage) if stored else None,
+            format=source_format,
+        )
+        reply = yield Request("GET", f"{_ROOT}/formats", where, _JSON)
+        formats: dict[str, list[str]] = {}
+        for entry in require_success(reply, self.label).json_objects(self.label):
+            source, targets = entry.get("sourceFormat"), entry.get("targetFormats")
+            if isinstance(source, str) and isinstance(targets, list):
+                formats[source.lower()] = sorted(target.lower() for target in targets if isinstance(target, str))
+        return formats
+
+    def vendor_storage(self) -> VendorStorage:
+        """Return the storage."""
+        return VendorStorage(self.label, f"{_ROOT}/storage", f"{_ROOT}/storage", path_segment)
+
+    def password(self, options: Mapping[str, Any]) -> str | None:
+        """Return the password out of ``password`` or the load options."""
+        load = options.get("loadOptions")
+        inner = (
+            next((v for k, v in load.items() if str(k).lower() == "password"), None)
+            if isinstance(load, Mapping)
+            else None
+        )
+        return super().password(options) or (inner if isinstance(inner, str) and inner else None)
+
+    def _operation(self, operation_id: str) -> Flow[dict[str, Any] | None]:
+        reply = yield Request("GET", _ASYNC, {"id": operation_id}, _JSON)
+        says_so = reply.status in (400, 500) and not reply.is_page and "not found" in reply.said().lower()
+        if reply.is_not_found or says_so:
+            return None
+        return require_success(reply, self.label, operation_id).json_object(self.label)
+
+    def _settings(
+        self, source: Document | StoredDocument, target_format: str, given: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        load, convert = dict(given.get("loadOptions", {})), dict(given.get("convertOptions", {}))
+        if password := given.get("password"):
+            load["Password"] = password
+        convert |= {key[:1].upper() + key[1:]: _page(key, given[key]) for key in sorted(_DIRECT & set(given))}
+        stem = source.name.rpartition(".")[0] or source.name
+        # That a result without a path is kept for a download is documented of the direct start only.
+        output = f"{own_folder(source)}/{stem}.{target_format.lower()}"
+        storage = source.storage if isinstance(source, StoredDocument) else None
+        settings = {
+            "StorageName": storage or given.get("storageName") or self.storage,
+            "Format": target_format,
+            "LoadOptions": load,
+            "ConvertOptions": convert,
+            "OutputPath": given.get("outputPath") or output,
+            "FontsPath": given.get("fontsPath"),
+        }
+        return {key: value for key, value in settings.items() if value}
+
+    def _stored_file(self, operation_id: str, item: Mapping[str, Any], storage: str | None) -> ResultFile:
+        lower = {str(key).lower(): value for key, value in item.items()}
+        # Only the path is taken from the URL: the token must not go to a host that a reply names.
+        try:
+            url = urlsplit(str(lower.get("url") or ""))
+        except ValueError:
+            url = urlsplit("")
+        path = lower.get("path") or unquote(url.path.partition("/storage/file/")[2] or url.path)
+        path = str(path).lstrip("/")
+        if not path:
+            raise UnexpectedReply(f"{self.label} lists a result without a path", operation_id=operation_id)
+        named = parse_qs(url.query).get("storageName")
+        name = lower.get("name")
+        return self.vendor_storage().file(
+            StoredDocument(path, named[0] if named else storage or self.storage),
+            operation_id,
+            name if isinstance(name, str) else None,
+            whole_number(lower.get("size")) or None,
+        )
+
+
+def _page(key: str, number: int) -> int:
+    if number < 0:
+        raise InvalidOptions(f"{key} must be a whole number, not {number}")
+    return number

@@ -1,0 +1,1 @@
+"""Aspose.Slides Cloud."""

@@ -1,0 +1,234 @@
+"""
+Aspose.Slides Cloud, asynchronous API, ``/v3.0/slides/async``.
+
+Facts: the vendor's SDKs (Python 26.6, .NET, Java, Node, PHP, Go, Ruby), their test suites and documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+from airflow_provider_docconv.services.bodies import Body, FilePart, MultipartBody, json_body
+from airflow_provider_docconv.services.documents import Document, PresentationToMerge, StoredDocument
+from airflow_provider_docconv.services.errors import InvalidOptions
+from airflow_provider_docconv.services.http import (
+    Flow,
+    Reply,
+    Request,
+    find_message,
+    path_segment,
+    path_segments,
+    query,
+    require_success,
+)
+from airflow_provider_docconv.services.operations import (
+    Operation,
+    OperationState,
+    ResultFile,
+    read_started_id,
+    state_of,
+    status_word,
+    whole_number,
+    words,
+)
+from airflow_provider_docconv.services.options import read_options, slide_numbers
+from airflow_provider_docconv.services.service import ConversionService, require_format
+from airflow_provider_docconv.services.slides.options import (
+    EXPORT_OPTIONS,
+    ExportOptions,
+    SlidesMergeOptions,
+    SlidesOptions,
+    SlidesSplitOptions,
+)
+from airflow_provider_docconv.services.storage import VendorStorage
+
+_ROOT = "/v3.0/slides"
+_ASYNC = f"{_ROOT}/async"
+
+_STATES = {
+    "created": OperationState.QUEUED,
+    "enqueued": OperationState.QUEUED,
+    "started": OperationState.RUNNING,
+    "finished": OperationState.SUCCEEDED,
+    "failed": OperationState.FAILED,
+    "canceled": OperationState.CANCELED,
+}
+# The SDKs also read the number of a state, in the order of the vendor's enumeration.
+_NUMBERS = ("created", "enqueued", "started", "failed", "canceled", "finished")
+_STATES |= {str(number): _STATES[word] for number, word in enumerate(_NUMBERS)}
+
+
+class AsposeSlides(ConversionService):
+    """Presentations to any of 28 formats, several to one, and one to a file per slide."""
+
+    name = "aspose_slides"
+    label = "Aspose.Slides Cloud"
+    default_host = "https://api.aspose.cloud"
+    options_type = SlidesOptions
+    saving_option = "outPath"
+    target_formats: ClassVar[frozenset[str]] = frozenset(
+        "pdf xps tiff pptx odp otp ppt pps ppsx pptm ppsm pot potx potm html html5 swf svg jpeg png gif bmp fodp xaml "
+        "mpeg4 md xml emf".split()
+    )
+    #: What a slide alone can become: the vendor's SlideExportFormat.
+    split_formats: ClassVar[frozenset[str]] = target_formats - {"swf", "mpeg4"}
+
+    def start(self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]) -> Flow[str]:
+        """Start with ``/convert/{format}``, or ``/{name}/{format}`` for a stored document; ``PUT`` saves the result."""
+        given = self.check(target_format, options)
+        out_path = given.get("outPath")
+        path = _path(source, f"convert/{target_format}", target_format)
+        slides = ",".join(map(str, slide_numbers(given.get("slides"), "slides")))
+        parameters = query(outPath=out_path, slides=slides)
+        request = self._request("PUT" if out_path else "POST", path, source, target_format, given, parameters)
+        return read_started_id((yield request), self.label)
+
+    def start_merge(self, presentations: Sequence[PresentationToMerge], options: Mapping[str, Any]) -> Flow[str]:
+        """Start with ``/merge``; ``PUT`` saves the result."""
+        given = self.read_options(options, SlidesMergeOptions)
+        storage = given.get("storage") or self.storage
+        request = merge_request(f"{_ASYNC}/merge", presentations, given.get("outPath"), storage)
+        return read_started_id((yield request), self.label)
+
+    def start_split(
+        self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]
+    ) -> Flow[str]:
+        """Start with ``POST /split/{format}``, or ``/{name}/split/{format}`` for a stored document."""
+        require_format(self.label, target_format, self.split_formats)
+        given = self.read_options(options, SlidesSplitOptions)
+        _require_sensible(given)
+        path = _path(source, f"split/{target_format}", f"split/{target_format}")
+        parameters = query(**{key: given.get(key) for key in ("width", "height", "from", "to", "destFolder")})
+        request = self._request("POST", path, source, target_format, given, parameters)
+        return read_started_id((yield request), self.label)
+
+    def vendor_storage(self) -> VendorStorage:
+        """Return the storage; files go through its asynchronous half, which has no limit of size."""
+        return VendorStorage(self.label, f"{_ASYNC}/storage", f"{_ROOT}/storage", path_segments)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        source: Document | StoredDocument,
+        target_format: str,
+        given: Mapping[str, Any],
+        parameters: dict[str, str],
+    ) -> Request:
+        export = _export_options(self.label, given.get("exportOptions"), target_format)
+        parameters |= query(storage=given.get("storage") or self.storage, fontsFolder=given.get("fontsFolder"))
+        body: Body | None
+        if isinstance(source, StoredDocument):
+            parameters |= query(folder=source.folder, storage=source.storage)
+            body = json_body(export) if export else None
+        else:
+            body = MultipartBody([FilePart(source, "document", "document")], {"pipeline": export} if export else {})
+        headers = _password_header(self.password(given))
+        return Request(method, path, parameters, headers, body, repeatable=False)
+
+    def status(self, operation_id: str) -> Flow[Operation]:
+        """Ask ``GET /{id}``; an unknown operation answers 404."""
+        reply = yield Request("GET", f"{_ASYNC}/{path_segment(operation_id)}")
+        if reply.is_not_found:
+            return Operation(operation_id, OperationState.NOT_FOUND, "404", reply.said())
+        return self._read_operation(operation_id, require_success(reply, self.label, operation_id))
+
+    def results(self, operation_id: str) -> Flow[list[ResultFile]]:
+        """Name the one file of ``GET /{id}/result``, a ZIP for formats with a file per slide."""
+        return [ResultFile(operation_id, Request("GET", f"{_ASYNC}/{path_segment(operation_id)}/result"))]
+        yield  # makes it a flow like the others
+
+    def _read_operation(self, operation_id: str, reply: Reply) -> Operation:
+        value = reply.json_object(self.label)
+        word = status_word(value.get("status"), self.label)
+        progress = value.get("progress")
+        if not isinstance(progress, dict):
+            progress = {}
+        return Operation(
+            operation_id,
+            state_of(word, _STATES),
+            word,
+            words(find_message(value.get("error"))),
+            whole_number(progress.get("stepIndex")),
+            whole_number(progress.get("stepCount")),
+            words(progress.get("description")),
+        )
+
+
+def _path(source: Document | StoredDocument, direct: str, stored: str) -> str:
+    if isinstance(source, StoredDocument):
+        return f"{_ASYNC}/{path_segment(source.name)}/{stored}"
+    return f"{_ASYNC}/{direct}"
+
+
+def _require_sensible(split: Mapping[str, Any]) -> None:
+    for key in ("from", "to", "width", "height"):
+        if split.get(key, 1) < 1:
+            raise InvalidOptions(f"{key} must be a whole number from 1, not {split[key]}")
+    if "to" in split and split["to"] < split.get("from", 1):
+        raise InvalidOptions(f"to must not be less than from, but {split['to']} is less than {split['from']}")
+
+
+def _export_options(service: str, export: Mapping[str, Any] | None, target_format: str) -> dict[str, Any] | None:
+    if not export:
+        return None
+    kind, schema = EXPORT_OPTIONS.get(target_format.lower(), (None, ExportOptions))
+    read = read_options(service, export, schema, "exportOptions")
+    # The SDKs' discriminator: it names the class of the options.
+    return {"format": kind, **read} if kind else read
+
+
+def _password_header(password: str | None) -> dict[str, str]:
+    if password is None:
+        return {}
+    if not password.isprintable() or not password.encode("latin-1", "replace") == password.encode("latin-1", "ignore"):
+        raise InvalidOptions("the password has characters that Aspose.Slides Cloud can't take: it travels in a header")
+    return {"password": password}
+
+
+def merge_request(
+    path: str, presentations: Sequence[PresentationToMerge], out_path: str | None, storage: str | None
+) -> Request:
+    """
+    Build the request that starts a merge.
+
+    :param path: the URL's path
+    :param presentations: what to merge, in this order
+    :param out_path: where the result is saved, or None to keep it for a download
+    :param storage: the storage of what is stored, unless a document names its own
+    :raises InvalidOptions: if there are less than two documents, or slides are not numbered from 1, or storages differ
+    """
+    if len(presentations) < 2:
+        raise InvalidOptions("a merge needs two documents or more")
+    if any(number < 1 for each in presentations for number in each.slides):
+        raise InvalidOptions("slides must be a list of slide numbers from 1")
+    documents = [each.document for each in presentations if isinstance(each.document, Document)]
+    files = [FilePart(document, f"file{number}", f"file{number}") for number, document in enumerate(documents, 1)]
+    names = iter(files)
+    order = {"presentations": [_describe(each, names) for each in presentations]}
+    plain = all(isinstance(each.document, Document) and not each.slides and not each.password for each in presentations)
+    body: Body = MultipartBody(files, {} if plain else {"pipeline": order}) if files else json_body(order)
+    parameters = query(outPath=out_path, storage=_one_storage(presentations, storage))
+    return Request("PUT" if out_path else "POST", path, parameters, body=body, repeatable=False)
+
+
+def _describe(presentation: PresentationToMerge, files: Iterator[FilePart]) -> dict[str, Any]:
+    stored = presentation.document if isinstance(presentation.document, StoredDocument) else None
+    found: dict[str, Any] = {"path": stored.path if stored else next(files).file_name}
+    if presentation.password:
+        found["password"] = presentation.password
+    if presentation.slides:
+        found["slides"] = list(presentation.slides)
+    return found | {"source": "Storage" if stored else "Request"}
+
+
+def _one_storage(presentations: Sequence[PresentationToMerge], default: str | None) -> str | None:
+    stored = [each.document for each in presentations if isinstance(each.document, StoredDocument)]
+    storages = {document.storage or default for document in stored} or {default}
+    if len(storages) > 1:
+        raise InvalidOptions(
+            "the documents to merge lie in different storages of the vendor, and a call takes one",
+            remedy="copy them into one storage",
+        )
+    return storages.pop()

@@ -1,0 +1,1 @@
+"""Documents in, results out: over anything that ObjectStoragePath takes."""
