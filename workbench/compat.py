@@ -1,4 +1,4 @@
-"""``make compat AIRFLOW=…``: the tests that need no cluster, on one or all older Airflows, each in its own environment."""
+"""``make compat``: the tests that need no cluster on older Airflows, on one with ``AIRFLOW=…``, else on all."""
 
 from __future__ import annotations
 
