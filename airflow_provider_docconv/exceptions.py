@@ -20,9 +20,9 @@ from airflow_provider_docconv.services.errors import (
     DocumentRejected,
     DocumentsFailed,
     InvalidOptions,
-    LedgerDamaged,
     NamesCollide,
     OperationNotFound,
+    RecordDamaged,
     ResultDamaged,
     ResultNotFound,
     ResultRejected,
@@ -46,9 +46,9 @@ __all__ = [
     "DocumentRejected",
     "DocumentsFailed",
     "InvalidOptions",
-    "LedgerDamaged",
     "NamesCollide",
     "OperationNotFound",
+    "RecordDamaged",
     "ResultDamaged",
     "ResultNotFound",
     "ResultRejected",
@@ -85,7 +85,7 @@ def serialize(error: DocConvError) -> dict[str, str | None]:
     return {
         "type": type(error).__name__,
         "what": error.what,
-        "said": error.said,
+        "service_message": error.service_message,
         "operation_id": error.operation_id,
         "remedy": error.remedy,
     }
@@ -95,7 +95,10 @@ def deserialize(values: dict[str, str | None]) -> DocConvError:
     """Make an error from what :func:`serialize` returned."""
     kind = getattr(errors, str(values["type"]), DocConvError)
     error: DocConvError = kind(
-        str(values["what"]), said=values["said"], operation_id=values["operation_id"], remedy=values["remedy"]
+        str(values["what"]),
+        service_message=values["service_message"],
+        operation_id=values["operation_id"],
+        remedy=values["remedy"],
     )
     return error
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_docconv import __version__
-from airflow_provider_docconv.hooks.fields import CONNECTION_TYPES
+from airflow_provider_docconv.hooks.connections import extra_fields, standard_fields
+from airflow_provider_docconv.services.catalog import SERVICES, ServiceInfo
 
-# The vendors' documentation of each service.
-_INTEGRATIONS = {
-    "Aspose.Slides Cloud": "https://docs.aspose.cloud/slides/",
-    "GroupDocs.Conversion Cloud": "https://docs.groupdocs.cloud/conversion/",
-    "Aspose.OCR Cloud": "https://docs.aspose.cloud/ocr/",
+_MODULES = {
+    "hooks": ("docconv",),
+    "operators": ("docconv",),
+    "sensors": ("docconv",),
+    "triggers": ("docconv", "documents"),
 }
 
 
@@ -23,28 +24,37 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Converts documents in bulk through asynchronous conversion services.",
         "versions": [__version__],
         "integrations": [
-            {"integration-name": name, "external-doc-url": url, "tags": ["service"]}
-            for name, url in _INTEGRATIONS.items()
+            {"integration-name": service.label, "external-doc-url": service.docs_url, "tags": ["service"]}
+            for service in SERVICES.values()
         ],
-        **{kind: _modules(kind) for kind in ("hooks", "operators", "sensors", "triggers")},
-        "connection-types": [fields.provider_info() for fields in CONNECTION_TYPES],
-        "config": {"docconv": {"description": "Document conversion.", "options": {"ledger_path": _LEDGER_PATH}}},
+        **{kind: _modules(kind) for kind in _MODULES},
+        "connection-types": [_connection_type(service) for service in SERVICES.values()],
+        "config": {"docconv": {"description": "Document conversion.", "options": {"task_state_path": _STATE_PATH}}},
     }
 
 
 def _modules(kind: str) -> list[dict[str, Any]]:
-    names = ("docconv", "documents") if kind == "triggers" else ("docconv",)
-    modules = [f"airflow_provider_docconv.{kind}.{name}" for name in names]
-    return [{"integration-name": name, "python-modules": modules} for name in _INTEGRATIONS]
+    modules = [f"airflow_provider_docconv.{kind}.{name}" for name in _MODULES[kind]]
+    return [{"integration-name": service.label, "python-modules": modules} for service in SERVICES.values()]
 
 
-_LEDGER_PATH = {
+def _connection_type(service: ServiceInfo) -> dict[str, Any]:
+    return {
+        "connection-type": service.name,
+        "hook-class-name": f"airflow_provider_docconv.hooks.docconv.{service.hook_class}",
+        "hook-name": service.label,
+        "ui-field-behaviour": standard_fields(service),
+        "conn-fields": extra_fields(service),
+    }
+
+
+_STATE_PATH = {
     "description": (
-        "Folder, as an object storage URI, where operation ids are recorded on Airflow before 3.3, which has no "
-        "task state store. All workers must reach it. Empty: docconv/ledger below AIRFLOW_HOME."
+        "Folder, as an object storage URI, where start tasks keep their operation ids on Airflow before 3.3, which has "
+        "no task state store. All workers must reach it. Empty: docconv/task_state below AIRFLOW_HOME."
     ),
     "version_added": "0.1.0",
     "type": "string",
-    "example": "s3://aws_default@bucket/docconv-ledger",
+    "example": "s3://aws_default@bucket/docconv-task-state",
     "default": "",
 }

@@ -179,7 +179,7 @@ class Wait:
                 outcome.operation_id = self._operation_id
                 raise outcome
         if now >= self._deadline:
-            last = f"it was {outcome.progress}" if isinstance(outcome, Operation) else outcome.account
+            last = f"it was {outcome.progress}" if isinstance(outcome, Operation) else outcome.summary
             raise DeadlineExceeded(
                 f"{self._service} has not ended the conversion in time: {last}", operation_id=self._operation_id
             )
@@ -213,7 +213,7 @@ class Wait:
 
     def news(self, outcome: Operation | DocConvError) -> str | None:
         """Return a line for the log if the poll brought something new; an end has :meth:`last_line`."""
-        text = outcome.progress if isinstance(outcome, Operation) else f"not known for now: {outcome.account}"
+        text = outcome.progress if isinstance(outcome, Operation) else f"not known for now: {outcome.summary}"
         if text == self._shown:
             return None
         self._shown = text
@@ -241,13 +241,15 @@ def require_succeeded(operation: Operation, service: str) -> None:
         return
     if operation.state is OperationState.CANCELED:
         raise ConversionCanceled(
-            f"the conversion was cancelled at {service}", said=operation.said, operation_id=operation.id
+            f"the conversion was cancelled at {service}", service_message=operation.message, operation_id=operation.id
         )
     if operation.state is OperationState.NOT_FOUND:
         raise OperationNotFound(
-            f"{service} does not know the operation", said=operation.said, operation_id=operation.id
+            f"{service} does not know the operation", service_message=operation.message, operation_id=operation.id
         )
-    raise ConversionFailed(f"{service} could not convert the document", said=operation.said, operation_id=operation.id)
+    raise ConversionFailed(
+        f"{service} could not convert the document", service_message=operation.message, operation_id=operation.id
+    )
 
 
 async def watch(
@@ -334,7 +336,7 @@ class Poller:
             report = self.wait.report(step, time.time())
             self._log.info("%s", self.wait.last_line(report))
             self._show(report._asdict())
-        require_succeeded(step, self._hook.fields.label)
+        require_succeeded(step, self._hook.service.label)
         return None
 
     def _show_progress(self, outcome: Operation | DocConvError) -> None:

@@ -8,72 +8,11 @@ import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
-
-
-class Progress(StrEnum):
-    """How far a conversion has come, as it was written down."""
-
-    #: Nothing was sent, or what was sent surely did nothing.
-    WAITING = "waiting"
-    #: A start was sent, and its reply has not come.
-    SENT = "sent"
-    #: The service has given an operation id.
-    STARTED = "started"
-    #: The result lies at its destination.
-    DELIVERED = "delivered"
-    #: The service, or a look at the document, has ruled it out.
-    REJECTED = "rejected"
-
-
-class Decision(StrEnum):
-    """What a try of a task does about a conversion."""
-
-    START = "start"
-    REATTACH = "reattach"
-    REPLY_LOST = "reply lost"
-    SKIP = "skip"
-    REJECT = "reject"
-
-
-_GO_ON = {
-    Progress.WAITING: Decision.START,
-    Progress.SENT: Decision.REPLY_LOST,
-    Progress.STARTED: Decision.REATTACH,
-    Progress.DELIVERED: Decision.SKIP,
-    Progress.REJECTED: Decision.REJECT,
-}
-
-
-def decide(progress: Progress, known: str, wanted: str, *, anew: bool) -> Decision:
-    """
-    Decide on every try, in every mode, what to do.
-
-    :param progress: how far the conversion that is known has come
-    :param known: its fingerprint
-    :param wanted: the fingerprint of the conversion that is wanted now
-    :param anew: whether a person wants it done again, whatever is known
-    """
-    return _GO_ON[progress] if known == wanted and not anew else Decision.START
-
-
-def fingerprint(**parts: object) -> str:
-    """Return a digest of what makes one conversion differ from another; leave secrets out."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def without_passwords(options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return options without what must not be written down, at any depth."""
-    return {
-        key: without_passwords(value) if isinstance(value, Mapping) else value
-        for key, value in (options or {}).items()
-        if "password" not in str(key).lower()
-    }
 
 
 # Two of them fit into the name of a file, with what else is in it.
@@ -98,7 +37,7 @@ def task_state(context: Context, folder: str | None = None) -> TaskState:
     Return the place of a task: Airflow's task state store (3.3), and before that a folder of small files.
 
     :param context: the task's context
-    :param folder: the folder for the files, as a URI; ``[docconv] ledger_path`` if it is None
+    :param folder: the folder for the files, as a URI; ``[docconv] task_state_path`` if it is None
     """
     store = context.get("task_state_store")
     return _files(context, folder) if store is None else AirflowTaskState(store)
@@ -139,7 +78,7 @@ class FileTaskState:
 
     def get(self, key: str) -> Any:
         """Return a value, or None if there is none."""
-        from airflow_provider_docconv.services.errors import LedgerDamaged
+        from airflow_provider_docconv.services.errors import RecordDamaged
 
         path = self._folder / f"{key}.json"
         with self._errors():
@@ -150,7 +89,7 @@ class FileTaskState:
         try:
             return json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise LedgerDamaged(f"the task's record {path} can't be read ({str(error)[:100]})") from error
+            raise RecordDamaged(f"the task's record {path} can't be read ({str(error)[:100]})") from error
 
     def set(self, key: str, value: Any) -> None:
         """Write a value of plain JSON, replacing an older one."""
@@ -184,7 +123,7 @@ def _files(context: Context, folder: str | None) -> FileTaskState:
     from airflow.providers.common.compat.sdk import ObjectStoragePath, conf
 
     home = os.environ.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow")
-    root = folder or conf.get("docconv", "ledger_path", fallback="") or f"file://{home}/docconv/ledger"
+    root = folder or conf.get("docconv", "task_state_path", fallback="") or f"file://{home}/docconv/task_state"
     return FileTaskState(ObjectStoragePath(root) / "/".join(path_name(str(name)) for name in task_key(context["ti"])))
 
 
@@ -211,26 +150,14 @@ class StartRecord:
     :param max_tries: the task's, which a person's Clear raises and a retry does not
     :param operation_id: the operation, or None if the start was sent and its reply has not come
     :param source_sha256: the SHA-256 of what was sent, in hexadecimal, if it was
-    :param uploaded: the address in the vendor's storage to which the document was sent, if it was sent there
+    :param remote_source: the address in the vendor's storage to which the document was sent, if it was sent there
     """
 
     fingerprint: str
     max_tries: int
     operation_id: str | None = None
     source_sha256: str | None = None
-    uploaded: str | None = None
-
-    def decide(self, before: StartRecord | None) -> Decision:
-        """
-        Decide what this try does.
-
-        :param before: the record of an earlier try, if there is one
-        """
-        if before is None:
-            return Decision.START
-        progress = Progress.SENT if before.operation_id is None else Progress.STARTED
-        # A person who clears the task wants the conversion done again.
-        return decide(progress, before.fingerprint, self.fingerprint, anew=before.max_tries != self.max_tries)
+    remote_source: str | None = None
 
 
 class StartRecords:
@@ -253,7 +180,7 @@ class StartRecords:
             int(value.get("max_tries") or 0),
             value.get("operation_id"),
             value.get("source_sha256"),
-            value.get("uploaded"),
+            value.get("remote_source"),
         )
 
     def write(self, record: StartRecord) -> None:
@@ -296,7 +223,7 @@ class WaitRecords:
 _ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
-def was_ended(dag_id: str, run_id: str, task_id: str, map_index: int) -> bool:
+def task_was_ended_by_user(dag_id: str, run_id: str, task_id: str, map_index: int) -> bool:
     """
     Tell whether a task that was doing something has been ended meanwhile.
 

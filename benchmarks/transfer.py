@@ -31,7 +31,7 @@ def upload(service: str, url: str) -> Carry:
     hook = DocConvHook.for_connection(_connection(service, url))
 
     def carry(size: int, uri: str) -> str | None:
-        source = open_source(uri, hook.fields)
+        source = open_source(uri, hook.service)
         hook.start(source, "pdf")
         return getattr(source, "sha256", None)
 
@@ -47,7 +47,7 @@ def download(service: str, url: str) -> Carry:
 
     def carry(size: int, uri: str) -> str | None:
         files = hook.get_results(str(size))
-        (stored,) = deliver(hook, files, Destination(uri, hook.fields.label, None), logging.getLogger())
+        (stored,) = deliver(hook, files, Destination(uri, hook.service.label, None), logging.getLogger())
         return stored["sha256"]
 
     return carry

@@ -92,7 +92,9 @@ async def run(order: Order, turns: Turns) -> Found:
         return await measure(order, turns, waits, lambda: polls["status"])
 
 
-async def measure(order: Order, turns: Turns, waits: list[Coroutine[Any, Any, None]], sent: Callable[[], int]) -> Found:
+async def measure(
+    order: Order, turns: Turns, waits: list[Coroutine[Any, Any, None]], sent: Callable[[], int]
+) -> Found:
     """
     Let all of them wait, and measure for a while.
 
@@ -126,8 +128,8 @@ async def _trigger(operation_id: str, order: Order) -> None:
         operation_id=operation_id,
         conn_id=CONNECTION,
         deadline=time.time() + 600,
-        poll_interval=order.interval,
-        max_poll_interval=order.longest,
+        poke_interval=order.interval,
+        max_poke_interval=order.longest,
         started=time.time(),
     )
     async for event in trigger.run():

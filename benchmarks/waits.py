@@ -224,7 +224,7 @@ with. How many waits a whole core could have is computed: {INTERVAL:.0f} s divid
 
 {table(["", f"{MANY:,} waits"], many, right=[f"{MANY:,} waits"])}
 
-{FEW} operations of 2 to 38 s, polled as this provider does by itself (poll_interval=2, max_poll_interval=300).
+{FEW} operations of 2 to 38 s, polled as this provider does by itself (poke_interval=2, max_poke_interval=300).
 
 {table(few, adaptive, right=few[1:])}
 """

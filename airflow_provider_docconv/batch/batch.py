@@ -12,9 +12,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docconv.batch.page import write_html
-from airflow_provider_docconv.batch.record import Entry, Header, Journal, Ledger, Run, Wanted, decide_on
+from airflow_provider_docconv.batch.record import (
+    ConversionRequest,
+    Decision,
+    Entry,
+    Header,
+    Journal,
+    Ledger,
+    Progress,
+    Run,
+    decide_on,
+)
 from airflow_provider_docconv.batch.report import STATES, ReportLine, write_jsonl
-from airflow_provider_docconv.batch.sources import OWN_FOLDER, Found, Item, Naming, find
+from airflow_provider_docconv.batch.sources import OWN_FOLDER, Naming, SourceFile, SourceSpec, find
 from airflow_provider_docconv.batch.table import UNDER_WAY, WAITING, Table
 from airflow_provider_docconv.exceptions import deserialize
 from airflow_provider_docconv.services.errors import (
@@ -26,22 +36,14 @@ from airflow_provider_docconv.services.errors import (
     NamesCollide,
     StartReplyLost,
 )
-from airflow_provider_docconv.task_state import (
-    Decision,
-    Progress,
-    fingerprint,
-    max_tries,
-    path_name,
-    task_key,
-    task_state,
-    without_passwords,
-)
+from airflow_provider_docconv.services.options import fingerprint, without_passwords
+from airflow_provider_docconv.task_state import max_tries, path_name, task_key, task_state
 from airflow_provider_docconv.transfer.object_storage import store_errors, to_path, writing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_docconv.hooks.fields import ConnectionType
+    from airflow_provider_docconv.services.catalog import ServiceInfo
 
     pass
 
@@ -62,9 +64,9 @@ class Batch:
 
     def __init__(
         self,
-        items: Sequence[Item],
+        items: Sequence[SourceSpec],
         naming: Naming,
-        service: ConnectionType,
+        service: ServiceInfo,
         context: Context,
         *,
         full_refresh: bool,
@@ -94,7 +96,7 @@ class Batch:
 
         :raises SourceNotFound: if they can't be listed
         :raises NamesCollide: if two would be stored under one name
-        :raises LedgerDamaged: if what earlier runs did can't be read
+        :raises RecordDamaged: if what earlier runs did can't be read
         """
         self._go_on_with_header()
         for entry, own in self._ledger.entries():
@@ -110,7 +112,7 @@ class Batch:
         """
         Load the documents as this run wrote them down before it deferred; False if it did not.
 
-        :raises LedgerDamaged: if that can't be read
+        :raises RecordDamaged: if that can't be read
         """
         if not self._go_on_with_header():
             return False
@@ -194,7 +196,7 @@ class Batch:
         self.began, self.calls = header.began, Counter(header.calls)
         return True
 
-    def _add(self, number: int, item: Item, found: Found) -> None:
+    def _add(self, number: int, item: SourceSpec, found: SourceFile) -> None:
         rejection = None
         try:
             destination = self._naming.uri(found.relative, item.target_format)
@@ -208,7 +210,9 @@ class Batch:
             service=self._service.name,
             options=without_passwords(item.options),
         )
-        wanted = Wanted(found.uri, destination, item.target_format, number, what, bool(found.version), found.size)
+        wanted = ConversionRequest(
+            found.uri, destination, item.target_format, number, what, bool(found.version), found.size
+        )
         other = self.table.add(wanted)
         if other is None:
             entry = self._decided(wanted)
@@ -220,7 +224,7 @@ class Batch:
                 f"{other.source} and {wanted.source} would both be stored as {wanted.destination or 'nothing'}"
             )
 
-    def _decided(self, wanted: Wanted) -> Entry:
+    def _decided(self, wanted: ConversionRequest) -> Entry:
         """Return what to go on with."""
         known = self.table.known(wanted.key)
         decision = decide_on(wanted, known, self.run, full_refresh=self._full_refresh)
@@ -329,5 +333,5 @@ def _done(summary: Mapping[str, Any]) -> str:
 def _first(batch: Batch) -> str:
     for wanted, entry, state in batch.table.rows():
         if state in ("rejected", "failed") and entry.error:
-            return f"{wanted.source} ({deserialize(entry.error).account})"
+            return f"{wanted.source} ({deserialize(entry.error).summary})"
     return "unknown"

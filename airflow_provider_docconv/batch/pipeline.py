@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_docconv.batch.record import Entry, Journal, Run, Wanted
-from airflow_provider_docconv.batch.sources import Item
+from airflow_provider_docconv.batch.record import ConversionRequest, Entry, Journal, Progress, Run
+from airflow_provider_docconv.batch.sources import SourceSpec
 from airflow_provider_docconv.batch.table import UNDER_WAY, WAITING, Table
 from airflow_provider_docconv.client.asynchronous import AsyncClient, shared_async_client
 from airflow_provider_docconv.polling import YOUNG, Pace, Wait, require_succeeded, watch
@@ -27,8 +27,7 @@ from airflow_provider_docconv.services.errors import (
     StartReplyLost,
 )
 from airflow_provider_docconv.services.operations import Operation
-from airflow_provider_docconv.task_state import Progress
-from airflow_provider_docconv.transfer.addresses import read_stored
+from airflow_provider_docconv.transfer.addresses import read_remote
 from airflow_provider_docconv.transfer.delivery import Destination, deliver
 from airflow_provider_docconv.transfer.source import open_source
 
@@ -72,7 +71,7 @@ class Conversion:
     :param pipeline: the means, which all documents share
     """
 
-    def __init__(self, wanted: Wanted, entry: Entry, pipeline: Pipeline) -> None:
+    def __init__(self, wanted: ConversionRequest, entry: Entry, pipeline: Pipeline) -> None:
         self.wanted = wanted
         self.entry = entry
         self._pipeline = pipeline
@@ -112,7 +111,7 @@ class Conversion:
     def _start(self) -> None:
         """Start it, with the intent written down before and the operation id after; runs in a thread."""
         pipeline, item, before = self._pipeline, self._pipeline.items[self.wanted.item], self.entry
-        document = open_source(self.wanted.source, pipeline.hook.fields)
+        document = open_source(self.wanted.source, pipeline.hook.service)
         attempt = replace(
             self.entry,
             **pipeline.signature,
@@ -126,7 +125,7 @@ class Conversion:
         )
         self.entry = pipeline.journal.write(attempt)
         try:
-            operation_id = pipeline.hook.start(document, self.wanted.target_format, item.options)
+            operation_id = pipeline.hook.start(document, self.wanted.target_format, item.options).operation_id
         except StartReplyLost:
             raise
         except DocConvError:
@@ -148,7 +147,7 @@ class Conversion:
         pipeline, hook = self._pipeline, self._pipeline.hook
         destination = Destination(self.wanted.destination, pipeline.label, None)
         options = pipeline.items[self.wanted.item].options
-        where = hook.storage_of_results(read_stored(self.wanted.source, hook.fields), options)
+        where = hook.result_storage(read_remote(self.wanted.source, hook.service), options)
         files = hook.get_results(str(self.entry.operation_id), where)
         results = deliver(hook, files, destination, pipeline.log)
         done = replace(
@@ -264,8 +263,8 @@ class Limits:
 
     :param in_flight: operations at the service at once
     :param transfers: uploads and downloads at once
-    :param poll_interval: the shortest time between two polls of an operation, in seconds
-    :param max_poll_interval: the longest one
+    :param poke_interval: the shortest time between two polls of an operation, in seconds
+    :param max_poke_interval: the longest one
     :param fault_tolerance: seconds for which the service may be out of reach
     :param deadline: when to stop, in seconds since the epoch
     :param grace: seconds without news after which the worker is given back; None keeps it
@@ -273,8 +272,8 @@ class Limits:
 
     in_flight: int
     transfers: int
-    poll_interval: float
-    max_poll_interval: float
+    poke_interval: float
+    max_poke_interval: float
     fault_tolerance: float
     deadline: float
     grace: float | None
@@ -308,7 +307,7 @@ class Pipeline:
         table: Table,
         journal: Journal,
         hook: DocConvHook,
-        items: Sequence[Item],
+        items: Sequence[SourceSpec],
         run: Run,
         began: float,
         start_again: bool,
@@ -321,9 +320,9 @@ class Pipeline:
         self.began = began
         self.start_again = start_again
         self.log = log
-        self.label = hook.fields.label
+        self.label = hook.service.label
         self.signature: dict[str, Any] = {"run": run.id, "max_tries": run.max_tries}
-        self.pace = Pace(limits.poll_interval, limits.max_poll_interval)
+        self.pace = Pace(limits.poke_interval, limits.max_poke_interval)
         self._table = table
         self._limits = limits
         self._ended: dict[str, tuple[Operation, float]] = {}

@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from enum import StrEnum
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_docconv.exceptions import serialize
-from airflow_provider_docconv.services.errors import LedgerDamaged
-from airflow_provider_docconv.task_state import Decision, Progress, TaskState, decide
+from airflow_provider_docconv.services.errors import RecordDamaged
+from airflow_provider_docconv.task_state import TaskState
 from airflow_provider_docconv.transfer.object_storage import store_errors, writing
 
 if TYPE_CHECKING:
@@ -22,8 +23,54 @@ if TYPE_CHECKING:
     from airflow_provider_docconv.services.errors import DocConvError
 
 
+class Progress(StrEnum):
+    """How far a conversion has come, as it was written down."""
+
+    #: Nothing was sent, or what was sent surely did nothing.
+    WAITING = "waiting"
+    #: A start was sent, and its reply has not come.
+    SENT = "sent"
+    #: The service has given an operation id.
+    STARTED = "started"
+    #: The result lies at its destination.
+    DELIVERED = "delivered"
+    #: The service, or a look at the document, has ruled it out.
+    REJECTED = "rejected"
+
+
+class Decision(StrEnum):
+    """What a try of a task does about a conversion."""
+
+    START = "start"
+    REATTACH = "reattach"
+    REPLY_LOST = "reply lost"
+    SKIP = "skip"
+    REJECT = "reject"
+
+
+_GO_ON = {
+    Progress.WAITING: Decision.START,
+    Progress.SENT: Decision.REPLY_LOST,
+    Progress.STARTED: Decision.REATTACH,
+    Progress.DELIVERED: Decision.SKIP,
+    Progress.REJECTED: Decision.REJECT,
+}
+
+
+def decide(progress: Progress, known: str, wanted: str, *, anew: bool) -> Decision:
+    """
+    Decide on every try, in every mode, what to do.
+
+    :param progress: how far the conversion that is known has come
+    :param known: its fingerprint
+    :param wanted: the fingerprint of the conversion that is wanted now
+    :param anew: whether a person wants it done again, whatever is known
+    """
+    return _GO_ON[progress] if known == wanted and not anew else Decision.START
+
+
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ConversionRequest:
     """
     A conversion that a batch is asked for.
 
@@ -161,7 +208,7 @@ def _are_results(value: object) -> bool:
 
 
 def _is_error(value: object) -> bool:
-    words = ("said", "operation_id", "remedy")
+    words = ("service_message", "operation_id", "remedy")
     return (
         isinstance(value, Mapping)
         and _is_text(value.get("type"))
@@ -207,7 +254,7 @@ def _checked(values: object, owner: type[Any], checks: _Checks) -> dict[str, Any
 _LASTING = frozenset({"ConversionFailed", "DocumentRejected"})
 
 
-def decide_on(wanted: Wanted, known: Entry | None, run: Run, *, full_refresh: bool) -> Decision:
+def decide_on(wanted: ConversionRequest, known: Entry | None, run: Run, *, full_refresh: bool) -> Decision:
     """
     Decide what this try does about a document.
 
@@ -253,7 +300,7 @@ class Journal:
         """
         Return the entries in the order of their writing, and go on writing behind them.
 
-        :raises LedgerDamaged: if one is not of the journal's form
+        :raises RecordDamaged: if one is not of the journal's form
         """
         while (segment := self._state.get(_name(self._number))) is not None:
             self._number += 1
@@ -262,7 +309,7 @@ class Journal:
                     raise ValueError("it is no list")
                 entries = [Entry.from_json(values) for values in segment]
             except ValueError as error:
-                raise LedgerDamaged(f"the task's own record of this batch can't be read ({error})") from error
+                raise RecordDamaged(f"the task's own record of this batch can't be read ({error})") from error
             for entry in entries:
                 self.see(entry.seq)
                 yield entry
@@ -377,23 +424,23 @@ class Ledger:
         """
         Return everything that any task has written down, in no order, each with whether it was this one.
 
-        :raises LedgerDamaged: if a file is not of the ledger's form
+        :raises RecordDamaged: if a file is not of the ledger's form
         """
         for path in self._files():
             for _, entry in _read(path)[1]:
                 yield entry, path.name == self._file.name
 
-    def own(self) -> tuple[Header, Iterator[tuple[Wanted | None, Entry]]] | None:
+    def own(self) -> tuple[Header, Iterator[tuple[ConversionRequest | None, Entry]]] | None:
         """
         Return what this task wrote: the header, and each document with what is known of it; None if it never did.
 
-        :raises LedgerDamaged: if the file is not of the ledger's form
+        :raises RecordDamaged: if the file is not of the ledger's form
         """
         with store_errors(f"the record of the batch at {self._file} can't be read"):
             there = self._file.exists()
         return _read(self._file) if there else None
 
-    def write(self, header: Header, lines: Iterable[tuple[Wanted, Entry]], others: Iterable[Entry]) -> None:
+    def write(self, header: Header, lines: Iterable[tuple[ConversionRequest, Entry]], others: Iterable[Entry]) -> None:
         """
         Write this task's file anew.
 
@@ -423,13 +470,13 @@ def _line(value: dict[str, Any]) -> bytes:
     return json.dumps(value).encode() + b"\n"
 
 
-def _read(path: ObjectStoragePath) -> tuple[Header, Iterator[tuple[Wanted | None, Entry]]]:
+def _read(path: ObjectStoragePath) -> tuple[Header, Iterator[tuple[ConversionRequest | None, Entry]]]:
     lines = _values(path)
     first = next(lines, {}).get("ledger")
     header: dict[str, Any] = first if isinstance(first, dict) and first.get("form") == _FORM else {}
     began = header.get("began")
     if not isinstance(began, int | float) or not 0 <= began < _LATEST:
-        raise LedgerDamaged(f"{path} is no ledger of this version")
+        raise RecordDamaged(f"{path} is no ledger of this version")
     return Header(str(header.get("run")), float(began), _calls(header)), _entries(path, lines)
 
 
@@ -438,13 +485,15 @@ def _calls(header: dict[str, Any]) -> dict[str, int]:
     return {str(k): v for k, v in calls.items() if isinstance(v, int)} if isinstance(calls, dict) else {}
 
 
-def _entries(path: ObjectStoragePath, lines: Iterator[dict[str, Any]]) -> Iterator[tuple[Wanted | None, Entry]]:
+def _entries(
+    path: ObjectStoragePath, lines: Iterator[dict[str, Any]]
+) -> Iterator[tuple[ConversionRequest | None, Entry]]:
     for number, values in enumerate(lines, 2):
         try:
-            wanted = Wanted.from_json(values["wanted"]) if "wanted" in values else None
+            wanted = ConversionRequest.from_json(values["wanted"]) if "wanted" in values else None
             entry = Entry.from_json(values)
         except ValueError as error:
-            raise LedgerDamaged(f"line {number} of {path} can't be read ({error})") from error
+            raise RecordDamaged(f"line {number} of {path} can't be read ({error})") from error
         yield wanted, entry
 
 
@@ -457,7 +506,7 @@ def _values(path: ObjectStoragePath) -> Iterator[dict[str, Any]]:
             try:
                 value = json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise LedgerDamaged(f"line {number} of {path} can't be read ({error})") from error
+                raise RecordDamaged(f"line {number} of {path} can't be read ({error})") from error
             if not isinstance(value, dict):
-                raise LedgerDamaged(f"line {number} of {path} can't be read (it is no object)")
+                raise RecordDamaged(f"line {number} of {path} can't be read (it is no object)")
             yield value

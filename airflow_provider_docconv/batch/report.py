@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from airflow_provider_docconv.batch.markup import INVISIBLE
+from airflow_provider_docconv.batch.record import Progress
 from airflow_provider_docconv.exceptions import deserialize
-from airflow_provider_docconv.task_state import Progress
 
 if TYPE_CHECKING:
-    from airflow_provider_docconv.batch.record import Entry, Run, Wanted
+    from airflow_provider_docconv.batch.record import ConversionRequest, Entry, Run
 
 STATES = ("delivered", "skipped", "rejected", "failed", "unfinished")
 
@@ -58,7 +58,7 @@ class ReportLine:
     remedy: str | None
 
     @classmethod
-    def of(cls, wanted: Wanted, entry: Entry, state: str, run: Run) -> Self:
+    def of(cls, wanted: ConversionRequest, entry: Entry, state: str, run: Run) -> Self:
         """
         Tell what has become of a document.
 
@@ -82,7 +82,7 @@ class ReportLine:
             source_sha256=entry.source_sha256,
             seconds_at_service=None if took is None else round(took, 3),
             seconds_waited=entry.waited,
-            error=error.account if error else None,
+            error=error.summary if error else None,
             error_type=type(error).__name__ if error else None,
             remedy=error.remedy if error else None,
         )

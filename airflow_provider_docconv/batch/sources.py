@@ -24,7 +24,7 @@ _KEYS = frozenset({"source", "folder", "documents", "target_format", "options"})
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class SourceSpec:
     """
     One item of an operator's ``source``.
 
@@ -40,7 +40,7 @@ class Item:
     options: Mapping[str, Any] = field(repr=False)
 
 
-def read_items(source: object, target_format: str, options: Mapping[str, Any] | None) -> list[Item]:
+def read_items(source: object, target_format: str, options: Mapping[str, Any] | None) -> list[SourceSpec]:
     """
     Read an operator's ``source``: a string or a path, a mapping, or a list of these.
 
@@ -53,13 +53,13 @@ def read_items(source: object, target_format: str, options: Mapping[str, Any] | 
     return [_item(value, target_format, options or {}) for value in values]
 
 
-def _item(value: object, target_format: str, options: Mapping[str, Any]) -> Item:
+def _item(value: object, target_format: str, options: Mapping[str, Any]) -> SourceSpec:
     if not isinstance(value, Mapping):
         if not (text := address_of(value)):
             raise InvalidOptions(
                 "the source is not understood", remedy="give a path, a folder, a glob or a list of them"
             )
-        return Item(text, None, target_format, options)
+        return SourceSpec(text, None, target_format, options)
     named, documents = address_of(value.get("source", value.get("folder"))), value.get("documents", ())
     own_format = value.get("target_format") or target_format
     own_options = options if value.get("options") is None else value["options"]
@@ -72,14 +72,14 @@ def _item(value: object, target_format: str, options: Mapping[str, Any]) -> Item
             f"a source with {', '.join(sorted(map(str, value)))[:200] or 'nothing in it'} is not understood",
             remedy="give 'source', or 'folder' and 'documents', and if need be 'target_format' and 'options'",
         )
-    return Item(named, documents if "documents" in value else None, own_format, own_options)
+    return SourceSpec(named, documents if "documents" in value else None, own_format, own_options)
 
 
 def _is_list(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
-def check_items(items: Sequence[Item], service: ConversionService) -> None:
+def check_items(items: Sequence[SourceSpec], service: ConversionService) -> None:
     """
     Check that a service can convert the documents of all items, as far as that is known before they are found.
 
@@ -101,7 +101,7 @@ _FEW = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SourceFile:
     """
     A document that was found.
 
@@ -117,7 +117,7 @@ class Found:
     version: str = ""
 
 
-def find(item: Item, destination: str, vendor_scheme: str) -> Iterator[Found]:
+def find(item: SourceSpec, destination: str, vendor_scheme: str) -> Iterator[SourceFile]:
     """
     Find the documents of an item.
 
@@ -145,16 +145,16 @@ def find(item: Item, destination: str, vendor_scheme: str) -> Iterator[Found]:
         ) from error
 
 
-def _in_vendors_storage(item: Item) -> Iterator[Found]:
+def _in_vendors_storage(item: SourceSpec) -> Iterator[SourceFile]:
     """Take the addresses as they are: the service will say if there is nothing."""
     if item.documents is None:
-        yield Found(item.source, unquote(item.source.rpartition("/")[2]))
+        yield SourceFile(item.source, unquote(item.source.rpartition("/")[2]))
     for relative in item.documents or ():
         # An address there may be percent-encoded; a path is not.
-        yield Found(f"{item.source.rstrip('/')}/{relative.replace('%', '%25')}", relative)
+        yield SourceFile(f"{item.source.rstrip('/')}/{relative.replace('%', '%25')}", relative)
 
 
-def _search(source: str, destination: str) -> Iterator[Found]:
+def _search(source: str, destination: str) -> Iterator[SourceFile]:
     from airflow_provider_docconv.transfer.object_storage import to_path
 
     path = to_path(source)
@@ -169,7 +169,7 @@ def _search(source: str, destination: str) -> Iterator[Found]:
         yield _one(path, source, path.name)
 
 
-def list_folder(folder: str, destination: str) -> Iterator[Found]:
+def list_folder(folder: str, destination: str) -> Iterator[SourceFile]:
     """
     List everything below a folder but hidden files and the results.
 
@@ -183,7 +183,7 @@ def list_folder(folder: str, destination: str) -> Iterator[Found]:
     yield from _below(root, _list(to_path(root)), destination)
 
 
-def _documents(folder: str, documents: Sequence[str]) -> Iterator[Found]:
+def _documents(folder: str, documents: Sequence[str]) -> Iterator[SourceFile]:
     from airflow_provider_docconv.transfer.object_storage import to_path, version_of
 
     root = folder.rstrip("/") + "/"
@@ -195,7 +195,7 @@ def _documents(folder: str, documents: Sequence[str]) -> Iterator[Found]:
     listing, base = _list(path), path.path.rstrip("/") + "/"
     for relative in documents:
         info = listing.get(base + relative, {})
-        yield Found(root + relative, relative, info.get("size"), version_of(info))
+        yield SourceFile(root + relative, relative, info.get("size"), version_of(info))
 
 
 def _list(path: ObjectStoragePath) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def _list(path: ObjectStoragePath) -> dict[str, Any]:
     return listing
 
 
-def _below(folder: str, listing: Mapping[str, Any], destination: str) -> Iterator[Found]:
+def _below(folder: str, listing: Mapping[str, Any], destination: str) -> Iterator[SourceFile]:
     from airflow_provider_docconv.transfer.object_storage import to_path, version_of
 
     base = to_path(folder).path.rstrip("/") + "/"
@@ -218,18 +218,18 @@ def _below(folder: str, listing: Mapping[str, Any], destination: str) -> Iterato
         # Results below the sources must not be the next night's documents.
         ours = results != base and results.startswith(base) and name.startswith(results)
         if info.get("type") == "file" and not hidden and not ours and relative:
-            yield Found(folder + relative, relative, info.get("size"), version_of(info))
+            yield SourceFile(folder + relative, relative, info.get("size"), version_of(info))
 
 
-def _one(path: ObjectStoragePath, uri: str, relative: str) -> Found:
+def _one(path: ObjectStoragePath, uri: str, relative: str) -> SourceFile:
     from airflow_provider_docconv.transfer.object_storage import version_of
 
     path.fs.invalidate_cache()
     try:
         info = path.fs.info(path.path)
     except FileNotFoundError:
-        return Found(uri, relative)
-    return Found(uri, relative, info.get("size"), version_of(info))
+        return SourceFile(uri, relative)
+    return SourceFile(uri, relative, info.get("size"), version_of(info))
 
 
 def chunk_documents(folder: str, size: int = 1000, destination: str | None = None) -> list[dict[str, Any]]:
@@ -249,7 +249,7 @@ def chunk_documents(folder: str, size: int = 1000, destination: str | None = Non
     """
     if size < 1:
         raise InvalidOptions(f"a chunk has at least one document, not {size}", remedy="correct the size")
-    found = list(find(Item(folder, None, "", {}), destination or f"{folder.rstrip('/')}/{OWN_FOLDER}/", "\0"))
+    found = list(find(SourceSpec(folder, None, "", {}), destination or f"{folder.rstrip('/')}/{OWN_FOLDER}/", "\0"))
     if not found:
         return []
     root = found[0].uri.removesuffix(found[0].relative)

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
-from airflow_provider_docconv.batch.record import Entry, Wanted
+from airflow_provider_docconv.batch.record import ConversionRequest, Entry
 
 _SCHEMA = """
 CREATE TABLE documents (key TEXT PRIMARY KEY, position INTEGER, wanted TEXT, entry TEXT, state TEXT) WITHOUT ROWID;
@@ -44,7 +44,7 @@ class Table:
     ) -> None:
         self._database.close()
 
-    def add(self, wanted: Wanted) -> Wanted | None:
+    def add(self, wanted: ConversionRequest) -> ConversionRequest | None:
         """Add a document, or return the one that has its key already."""
         entry = Entry(wanted.key, wanted.fingerprint)
         values = (wanted.key, self._count, json.dumps(asdict(wanted)), json.dumps(entry.to_json()), WAITING)
@@ -58,10 +58,10 @@ class Table:
     def __len__(self) -> int:
         return self._count
 
-    def wanted(self, key: str) -> Wanted | None:
+    def wanted(self, key: str) -> ConversionRequest | None:
         """Return what is wanted of a document, if it is there."""
         row = self._one("SELECT wanted FROM documents WHERE key = ?", (key,))
-        return Wanted(**json.loads(row[0])) if row else None
+        return ConversionRequest(**json.loads(row[0])) if row else None
 
     def know(self, entry: Entry, *, own: bool) -> None:
         """
@@ -87,23 +87,23 @@ class Table:
             "UPDATE documents SET entry = ?, state = ? WHERE key = ?", (json.dumps(entry.to_json()), state, entry.key)
         )
 
-    def next(self, state: str, new_state: str) -> tuple[Wanted, Entry] | None:
+    def next(self, state: str, new_state: str) -> tuple[ConversionRequest, Entry] | None:
         """Return the first document in a state, and put it into another one."""
         row = self._one("SELECT key, wanted, entry FROM documents WHERE state = ? ORDER BY position LIMIT 1", (state,))
         if not row:
             return None
         self._database.execute("UPDATE documents SET state = ? WHERE key = ?", (new_state, row[0]))
-        return Wanted(**json.loads(row[1])), Entry.from_json(json.loads(row[2]))
+        return ConversionRequest(**json.loads(row[1])), Entry.from_json(json.loads(row[2]))
 
     def put_back(self, state: str, new_state: str) -> None:
         """Put all documents in a state into another one."""
         self._database.execute("UPDATE documents SET state = ? WHERE state = ?", (new_state, state))
 
-    def rows(self) -> Iterator[tuple[Wanted, Entry, str]]:
+    def rows(self) -> Iterator[tuple[ConversionRequest, Entry, str]]:
         """Return all documents with their entries and states."""
         with closing(self._database.execute("SELECT wanted, entry, state FROM documents ORDER BY position")) as rows:
             for wanted, entry, state in rows:
-                yield Wanted(**json.loads(wanted)), Entry.from_json(json.loads(entry)), state
+                yield ConversionRequest(**json.loads(wanted)), Entry.from_json(json.loads(entry)), state
 
     def others(self) -> Iterator[Entry]:
         """Return what this task has to remember of documents that are not in the table."""

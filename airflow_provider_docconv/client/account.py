@@ -28,7 +28,7 @@ class Account:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.tokens = Tokens(self._log_in)
-        self.turns = Turns(Budget(settings.max_concurrent_calls, settings.max_calls_per_second))
+        self.turns = Turns(Budget(settings.max_concurrent_calls, settings.max_calls_per_second or 1000.0))
         self._calls: Counter[str] = Counter()
         self._counting = threading.Lock()
 

@@ -109,7 +109,7 @@ class Client:
         try:
             opened = self._open(file, {**_UNCODED, **headers})
         except DocConvError as error:
-            raise stream.truncated(f"it broke off, and the rest was refused: {error.account}") from error
+            raise stream.truncated(f"it broke off, and the rest was refused: {error.summary}") from error
         try:
             stream.resume(opened.status, opened.headers)
         except TruncatedResult:

@@ -47,8 +47,8 @@ def open_result(file: ResultFile, account: Account) -> Talk[Stream]:
     if isinstance(answer, Stream):
         return answer
     error = refusal(answer, account.settings.label, file.operation_id)
-    if file.stored and isinstance(error, OperationNotFound):
-        error.what = f"{account.settings.label} has no file {file.stored.path!r} in its storage any more"
+    if file.remote and isinstance(error, OperationNotFound):
+        error.what = f"{account.settings.label} has no file {file.remote.path!r} in its storage any more"
     raise error
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from airflow_provider_docconv.services import SERVICES
+from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.errors import InvalidOptions
 from airflow_provider_docconv.services.http import TOKEN_PATH
 from airflow_provider_docconv.services.service import ConversionService
@@ -27,7 +27,7 @@ class Settings:
     :param read_timeout: seconds that the service may be silent
     :param verify: whether to verify TLS certificates, or the file of the authorities to trust
     :param max_concurrent_calls: how many calls a process may have under way at once
-    :param max_calls_per_second: how many it may send in a second
+    :param max_calls_per_second: how many it may send in a second, None for no limit
     """
 
     service_name: str
@@ -40,11 +40,11 @@ class Settings:
     read_timeout: float = 120.0
     verify: bool | str = True
     max_concurrent_calls: int = 20
-    max_calls_per_second: float = 1000.0
+    max_calls_per_second: float | None = None
 
     def service(self) -> ConversionService:
         """Return the protocol to speak."""
-        return SERVICES[self.service_name](self.storage_name)
+        return SERVICES[self.service_name].create(self.storage_name)
 
     @property
     def label(self) -> str:
@@ -58,7 +58,7 @@ class Settings:
 
         :raises InvalidOptions: if the host is no http or https address
         """
-        return _address(self.host or SERVICES[self.service_name].default_host)
+        return _address(self.host or SERVICES[self.service_name].host)
 
     @property
     def token_url(self) -> str:

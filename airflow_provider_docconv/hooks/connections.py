@@ -1,4 +1,4 @@
-"""Reads an Airflow connection to a conversion service."""
+"""Airflow connections to conversion services: their form, and how they are read."""
 
 from __future__ import annotations
 
@@ -9,13 +9,71 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_docconv.hooks.fields import CONNECTION_TYPES, ConnectionType
+from airflow_provider_docconv.services.catalog import SERVICES, ServiceInfo
 from airflow_provider_docconv.services.errors import ConnectionNotFound, InvalidOptions
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_provider_docconv.client.settings import Settings
+
+
+def standard_fields(service: ServiceInfo) -> dict[str, Any]:
+    """Return the labels and placeholders of a connection's standard fields, in the form of ``ui-field-behaviour``."""
+    from_dashboard = "from the vendor's dashboard, under Applications"
+    return {
+        "hidden-fields": ["schema", "port"],
+        "relabeling": {"host": "Base URL", "login": "Client ID", "password": "Client Secret"},
+        "placeholders": {
+            "host": f"{service.host} (the vendor's, if left empty)",
+            "login": from_dashboard,
+            "password": from_dashboard,
+        },
+    }
+
+
+def extra_fields(service: ServiceInfo) -> dict[str, dict[str, Any]]:
+    """Return the fields that a connection keeps in its extra, in the form of ``conn-fields``."""
+    fields: dict[str, dict[str, Any]] = {
+        "auth_url": {
+            "label": "Login URL",
+            "description": "Only if the login is not at /connect/token of the base URL.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "storage_name": {
+            "label": "Storage name",
+            "description": "The vendor's storage to use, if not the account's default one.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "read_timeout": {
+            "label": "Read timeout (s)",
+            "description": "How long the service may be silent; 120 seconds if left empty.",
+            "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 3600},
+        },
+        "connect_timeout": {
+            "label": "Connect timeout (s)",
+            "description": "How long a connection may take to stand; 10 seconds if left empty.",
+            "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 600},
+        },
+        "max_concurrent_calls": {
+            "label": "Concurrent calls",
+            "description": "How many calls a process may have under way; 20 if left empty.",
+            "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000},
+        },
+        "max_calls_per_second": {
+            "label": "Calls per second",
+            "description": "How many calls a process may send in a second; no limit if left empty.",
+            "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 10000},
+        },
+        "verify": {
+            "label": "Verify TLS",
+            "description": "true, false, or a file with the certificate authorities to trust.",
+            "schema": {"type": ["string", "null"]},
+        },
+    }
+    if not service.has_storage:
+        del fields["storage_name"]
+    return fields
 
 
 @contextmanager
@@ -34,7 +92,7 @@ def looking_up(conn_id: str) -> Iterator[None]:
         raise ConnectionNotFound(f"Airflow finds no connection {conn_id!r}") from error
 
 
-def connection_type(connection: Connection) -> ConnectionType:
+def service_of(connection: Connection) -> ServiceInfo:
     """
     Tell which service a connection is to.
 
@@ -42,12 +100,11 @@ def connection_type(connection: Connection) -> ConnectionType:
     :raises InvalidOptions: if it is to none
     """
     name = (connection.conn_type or "").replace("-", "_")
-    for service in CONNECTION_TYPES:
-        if service.name == name:
-            return service
+    if service := SERVICES.get(name):
+        return service
     raise InvalidOptions(
         f"the connection {connection.conn_id!r} has the type {name!r}, which is no conversion service",
-        remedy=f"give it one of the types {', '.join(service.name for service in CONNECTION_TYPES)}",
+        remedy=f"give it one of the types {', '.join(SERVICES)}",
     )
 
 
@@ -61,7 +118,7 @@ def read_settings(connection: Connection) -> Settings:
     from airflow_provider_docconv.client.settings import Settings
 
     conn_id = str(connection.conn_id)
-    service = connection_type(connection)
+    service = service_of(connection)
     if not connection.login or not connection.password:
         raise InvalidOptions(
             f"the connection {conn_id!r} has no client id or no client secret",
@@ -76,10 +133,10 @@ def read_settings(connection: Connection) -> Settings:
         str(extra.get("auth_url") or ""),
         extra.get("storage_name") or None,
         _positive(extra, "connect_timeout", 10.0, "a number of seconds"),
-        _positive(extra, "timeout", 120.0, "a number of seconds"),
+        _positive(extra, "read_timeout", 120.0, "a number of seconds"),
         _verify(extra.get("verify")),
         _at_once(extra),
-        _positive(extra, "max_calls_per_second", 1000.0, "a number of calls", most=10_000.0),
+        _calls_per_second(extra),
     )
 
 
@@ -125,6 +182,12 @@ def _at_once(extra: Mapping[str, Any]) -> int:
             f"the connection's max_concurrent_calls must be a whole number, not {number}", remedy="correct it"
         )
     return int(number)
+
+
+def _calls_per_second(extra: Mapping[str, Any]) -> float | None:
+    if extra.get("max_calls_per_second") in (None, ""):
+        return None
+    return _positive(extra, "max_calls_per_second", 0.0, "a number of calls", most=10_000.0)
 
 
 def _verify(value: object) -> bool | str:

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_docconv.hooks.connections import connection_type, looking_up, read_settings
-from airflow_provider_docconv.hooks.fields import ASPOSE_OCR, ASPOSE_SLIDES, GROUPDOCS_CONVERSION, ConnectionType
-from airflow_provider_docconv.hooks.results import ResultMethods
-from airflow_provider_docconv.hooks.starts import StartMethods
-from airflow_provider_docconv.hooks.storage import StorageMethods
-from airflow_provider_docconv.services.documents import StoredDocument
-from airflow_provider_docconv.services.errors import DocConvError
+from airflow_provider_docconv.hooks.connections import (
+    extra_fields,
+    looking_up,
+    read_settings,
+    service_of,
+    standard_fields,
+)
+from airflow_provider_docconv.services.catalog import ASPOSE_OCR, ASPOSE_SLIDES, GROUPDOCS_CONVERSION, ServiceInfo
+from airflow_provider_docconv.services.documents import Document, PresentationToMerge, RemoteDocument
+from airflow_provider_docconv.services.errors import DocConvError, InvalidOptions, scrub
+from airflow_provider_docconv.services.filetypes import require_convertible
+from airflow_provider_docconv.services.options import secrets_in
+from airflow_provider_docconv.transfer.addresses import read_remote_path
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_provider_docconv.client.blocking import Client
-    from airflow_provider_docconv.services.operations import Operation
+    from airflow_provider_docconv.client.results import ResultStream
+    from airflow_provider_docconv.services.http import Flow
+    from airflow_provider_docconv.services.operations import Operation, ResultFile, Started
+    from airflow_provider_docconv.services.storage import RemoteStorage
 
 
-class DocConvHook(StartMethods, ResultMethods, StorageMethods, BaseHook):
+class DocConvHook(BaseHook):
     """
     Talks to the conversion service that a connection names.
 
@@ -32,7 +43,7 @@ class DocConvHook(StartMethods, ResultMethods, StorageMethods, BaseHook):
 
     conn_name_attr = "conn_id"
     conn_type: ClassVar[str]
-    fields: ClassVar[ConnectionType]
+    service: ClassVar[ServiceInfo]
 
     def __init__(self, conn_id: str | None = None) -> None:
         super().__init__()
@@ -50,7 +61,7 @@ class DocConvHook(StartMethods, ResultMethods, StorageMethods, BaseHook):
         :raises InvalidOptions: if it is not a connection to a conversion service
         """
         connection = cls._look_up(conn_id)
-        hook = _HOOKS[connection_type(connection).name](conn_id)
+        hook = _HOOKS[service_of(connection).name](conn_id)
         hook._connection = connection  # Secret backends bill look-ups, too.
         return hook
 
@@ -69,6 +80,49 @@ class DocConvHook(StartMethods, ResultMethods, StorageMethods, BaseHook):
             connection = self._connection or self._look_up(self.conn_id)
             self._client = shared_client(read_settings(connection), mask_secret)
         return self._client
+
+    def start(
+        self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any] | None = None
+    ) -> Started:
+        """
+        Start a conversion and return its operation id, and where the document was uploaded to, if it was.
+
+        :param source: the document
+        :param target_format: the format to convert to, as the vendor names it
+        :param options: options by the vendor's parameter names
+        :raises DocConvError: of the type that says what to do
+        """
+        self._require_convertible(source, self.get_conn().service.password(options or {}))
+        return self._send(self.get_conn().service.start(source, target_format, options or {}), options)
+
+    def start_merge(
+        self, presentations: Sequence[PresentationToMerge], options: Mapping[str, Any] | None = None
+    ) -> Started:
+        """
+        Start merging documents into one and return the operation id.
+
+        :param presentations: what to merge, in this order
+        :param options: options by the vendor's parameter names
+        :raises DocConvError: of the type that says what to do
+        """
+        for each in presentations:
+            self._require_convertible(each.document, each.password)
+        given = {**(options or {}), "presentations": [{"password": each.password} for each in presentations]}
+        return self._send(self.get_conn().service.start_merge(presentations, options or {}), given)
+
+    def start_split(
+        self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any] | None = None
+    ) -> Started:
+        """
+        Start splitting a document into a file per page and return the operation id.
+
+        :param source: the document
+        :param target_format: the format of the files, as the vendor names it
+        :param options: options by the vendor's parameter names
+        :raises DocConvError: of the type that says what to do
+        """
+        self._require_convertible(source, self.get_conn().service.password(options or {}))
+        return self._send(self.get_conn().service.start_split(source, target_format, options or {}), options)
 
     def get_operation(self, operation_id: str) -> Operation:
         """
@@ -90,29 +144,77 @@ class DocConvHook(StartMethods, ResultMethods, StorageMethods, BaseHook):
         client = self.get_conn()
         return client.run(client.service.cancel(operation_id))
 
-    def give_up(self, operation_id: str) -> bool:
+    def cancel_if_running(self, operation_id: str) -> bool:
         """
         Cancel an operation that nobody waits for any more, where the service can; the log says what became of it.
 
         :param operation_id: the operation
         :return: whether it was cancelled
         """
-        from airflow_provider_docconv.services.service import give_up
 
         try:
             client = self.get_conn()
-            farewell = client.run(give_up(client.service, operation_id))
+            outcome = client.run(client.service.cancel_if_running(operation_id))
         except DocConvError as error:
             self.log.warning("Operation %s may go on, because it could not be cancelled: %s", operation_id, error)
             return False
-        self.log.warning("%s", farewell.words)
-        return farewell.canceled
+        self.log.warning("%s", outcome.message)
+        return outcome.canceled
+
+    def get_results(self, operation_id: str, remote: RemoteDocument | None = None) -> list[ResultFile]:
+        """
+        List the files that a successful operation made.
+
+        :param operation_id: the operation
+        :param remote: where they lie in the vendor's storage, if the service does not say that: a file, or a folder if
+            the path ends with ``/``. With an empty path it only names the storage
+        :raises ResultNotFound: if there is nothing
+        :raises DocConvError: if the service did not answer that
+        """
+        client = self.get_conn()
+        service = client.service
+        return client.run(service.saved_results(operation_id, remote) if remote else service.results(operation_id))
+
+    def result_storage(
+        self, source: RemoteDocument | None, options: Mapping[str, Any] | None = None
+    ) -> RemoteDocument | None:
+        """
+        Name the storage of what :meth:`get_results` lists, as it takes it; None for the connection's.
+
+        :param source: the document, if it lies in the vendor's storage
+        :param options: the options that the conversion was started with
+        """
+        storage = self.get_conn().service.result_storage(source, options or {})
+        return RemoteDocument("", storage) if storage else None
+
+    def clean_up(self, operation_id: str, files: Sequence[ResultFile]) -> bool:
+        """
+        Delete what a successful operation has left at the service or in its storage, where that can be done.
+
+        :param operation_id: the operation
+        :param files: what :meth:`get_results` returned, and the upload if it is known
+        :return: whether there was anything to delete
+        :raises DocConvError: if the service did not delete it
+        """
+        client = self.get_conn()
+        return client.run(client.service.clean_up(operation_id, files))
+
+    @contextmanager
+    def open_result(self, file: ResultFile) -> Iterator[tuple[ResultStream, Iterator[bytes]]]:
+        """
+        Open a result: what is known of it, and its bytes in pieces of at most 1 MiB.
+
+        :param file: one of :meth:`get_results`
+        :raises DocConvError: if the service refuses, or the result breaks off while it is read
+        """
+        with self.get_conn().open_result(file) as opened:
+            yield opened
 
     @property
     def service_url(self) -> str:
         """The vendor's page of the account, or what the connection has in the vendor's place."""
         client = self.get_conn()
-        return self.fields.dashboard if client.settings.base_url == self.fields.host else client.settings.base_url
+        return self.service.dashboard if client.settings.base_url == self.service.host else client.settings.base_url
 
     def get_supported_formats(
         self, source_format: str | None = None, *, path: str | None = None, storage: str | None = None
@@ -127,8 +229,51 @@ class DocConvHook(StartMethods, ResultMethods, StorageMethods, BaseHook):
         :raises DocConvError: if the service did not answer that
         """
         client = self.get_conn()
-        stored = StoredDocument(path, storage) if path else None
-        return client.run(client.service.supported_formats(source_format, stored))
+        remote = RemoteDocument(path, storage) if path else None
+        return client.run(client.service.supported_formats(source_format, remote))
+
+    def upload(self, document: Document, path: str, storage: str | None = None) -> RemoteDocument:
+        """
+        Send a document to the vendor's storage, replacing what has its path, and return where it lies.
+
+        :param document: the document
+        :param path: where it goes, without a leading slash
+        :param storage: the storage's name, or None for the connection's
+        :raises DocConvError: if the storage did not take it
+        """
+        remote = self._remote(path, storage)
+        return self.get_conn().run(self._storage.upload(document, remote, document.name))
+
+    def get_remote_file(self, path: str, storage: str | None = None) -> ResultFile:
+        """
+        Say how a file in the vendor's storage is fetched; :meth:`open_result` does it.
+
+        :param path: where it lies, without a leading slash
+        :param storage: the storage's name, or None for the connection's
+        """
+        return self._storage.file(self._remote(path, storage))
+
+    def delete_remote(self, path: str, storage: str | None = None) -> None:
+        """
+        Delete a file from the vendor's storage, or a folder with all that it holds; what is not there is no error.
+
+        :param path: where it lies, without a leading slash; a folder if it ends with ``/``
+        :param storage: the storage's name, or None for the connection's
+        :raises DocConvError: if the service did not delete it
+        """
+        remote = self._remote(path.rstrip("/"), storage)
+        delete = self._storage.delete_folder if path.endswith("/") else self._storage.delete_file
+        self.get_conn().run(delete(remote))
+
+    def remote_exists(self, path: str, storage: str | None = None) -> bool:
+        """
+        Ask whether there is a file or a folder in the vendor's storage.
+
+        :param path: where it would lie, without a leading slash
+        :param storage: the storage's name, or None for the connection's
+        :raises DocConvError: if the service did not answer that
+        """
+        return self.get_conn().run(self._storage.exists(self._remote(path, storage)))
 
     def test_connection(self) -> tuple[bool, str]:
         """Log in, and say in one sentence whether that worked and, if not, what is wrong."""
@@ -142,7 +287,7 @@ class DocConvHook(StartMethods, ResultMethods, StorageMethods, BaseHook):
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return the form's labels for Airflow before 3.2; later ones read the provider's metadata."""
-        behaviour = cls.fields.behaviour()
+        behaviour = standard_fields(cls.service)
         return {
             "hidden_fields": behaviour["hidden-fields"],
             "relabeling": behaviour["relabeling"],
@@ -157,8 +302,34 @@ class DocConvHook(StartMethods, ResultMethods, StorageMethods, BaseHook):
 
         return {
             name: StringField(field["label"], description=field["description"], widget=BS3TextFieldWidget())
-            for name, field in cls.fields.extra_fields().items()
+            for name, field in extra_fields(cls.service).items()
         }
+
+    def _require_convertible(self, source: Document | RemoteDocument, password: str | None) -> None:
+        if isinstance(source, Document):
+            require_convertible(source, self.service.label, has_password=password is not None)
+
+    def _send(self, start: Flow[Started], options: object) -> Started:
+        """Run a start, and keep the passwords in its options out of logs and errors."""
+        from airflow.providers.common.compat.sdk import mask_secret
+
+        passwords = list(secrets_in(options))
+        for password in passwords:
+            mask_secret(password)
+        try:
+            return self.get_conn().run(start)
+        except DocConvError as error:
+            scrub(error, *passwords)  # A service may repeat what it was sent.
+            raise
+
+    @property
+    def _storage(self) -> RemoteStorage:
+        return self.get_conn().service.remote_storage()
+
+    def _remote(self, path: str, storage: str | None) -> RemoteDocument:
+        if not path.strip("/"):
+            raise InvalidOptions(f"{path!r} names nothing in the vendor's storage")
+        return RemoteDocument(read_remote_path(path), storage or self.get_conn().service.storage)
 
 
 class AsposeSlidesHook(DocConvHook):
@@ -168,7 +339,7 @@ class AsposeSlidesHook(DocConvHook):
     :param conn_id: the connection
     """
 
-    fields = ASPOSE_SLIDES
+    service = ASPOSE_SLIDES
     conn_type = ASPOSE_SLIDES.name
     hook_name = ASPOSE_SLIDES.label
     default_conn_name = "aspose_slides_default"
@@ -181,7 +352,7 @@ class GroupDocsConversionHook(DocConvHook):
     :param conn_id: the connection
     """
 
-    fields = GROUPDOCS_CONVERSION
+    service = GROUPDOCS_CONVERSION
     conn_type = GROUPDOCS_CONVERSION.name
     hook_name = GROUPDOCS_CONVERSION.label
     default_conn_name = "groupdocs_conversion_default"
@@ -194,7 +365,7 @@ class AsposeOcrHook(DocConvHook):
     :param conn_id: the connection
     """
 
-    fields = ASPOSE_OCR
+    service = ASPOSE_OCR
     conn_type = ASPOSE_OCR.name
     hook_name = ASPOSE_OCR.label
     default_conn_name = "aspose_ocr_default"

@@ -51,8 +51,8 @@ class ConvertDocumentsOperator(BaseOperator):
     :param plan: only say in the log what would be converted and what skipped, and send nothing
     :param max_in_flight: operations at the service at once, 1000 at the most
     :param max_transfers: uploads and downloads at once
-    :param poll_interval: the shortest time between two polls of an operation, in seconds
-    :param max_poll_interval: the longest one; the vendors bill polls
+    :param poke_interval: the shortest time between two polls of an operation, in seconds
+    :param max_poke_interval: the longest one; the vendors bill polls
     :param fault_tolerance: seconds for which the service may be out of reach
     :param timeout: seconds until a try of the task stops; operations that are under way then are not lost
     :param grace: seconds without news after which the worker is given back
@@ -77,8 +77,8 @@ class ConvertDocumentsOperator(BaseOperator):
         plan: bool = False,
         max_in_flight: int = 100,
         max_transfers: int = 8,
-        poll_interval: float = 1.0,
-        max_poll_interval: float = 60.0,
+        poke_interval: float = 1.0,
+        max_poke_interval: float = 60.0,
         fault_tolerance: float = 900.0,
         timeout: timedelta | float = _TIMEOUT,
         grace: float = 5.0,
@@ -98,8 +98,8 @@ class ConvertDocumentsOperator(BaseOperator):
         self.plan = plan
         self.max_in_flight = max_in_flight
         self.max_transfers = max_transfers
-        self.poll_interval = poll_interval
-        self.max_poll_interval = max_poll_interval
+        self.poke_interval = poke_interval
+        self.max_poke_interval = max_poke_interval
         self.fault_tolerance = fault_tolerance
         self.timeout = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
         self.grace = grace
@@ -147,14 +147,14 @@ class ConvertDocumentsOperator(BaseOperator):
     def _batch(self, context: Context, hook: DocConvHook) -> Batch:
         from airflow_provider_docconv.batch.batch import Batch
         from airflow_provider_docconv.batch.sources import Naming, check_items, read_items
-        from airflow_provider_docconv.services import SERVICES
+        from airflow_provider_docconv.services.catalog import SERVICES
 
         items = read_items(self.source, self.target_format, self.options)
-        check_items(items, SERVICES[hook.fields.name]())
+        check_items(items, SERVICES[hook.service.name].create())
         return Batch(
             items,
             Naming(str(self.destination)),
-            hook.fields,
+            hook.service,
             context,
             full_refresh=self.full_refresh,
             start_again=self.on_lost_reply == "start_again",
@@ -185,7 +185,7 @@ class ConvertDocumentsOperator(BaseOperator):
         batch.checkpoint()
         summary = batch.summary()
         batch.write_report(summary)
-        say_cost(summary, hook.fields.label, self.log)
+        say_cost(summary, hook.service.label, self.log)
         judge(batch, summary, self.on_document_error, stopped)
         return summary
 
@@ -220,8 +220,8 @@ class ConvertDocumentsOperator(BaseOperator):
         return Limits(
             in_flight=self.max_in_flight,
             transfers=self.max_transfers,
-            poll_interval=self.poll_interval,
-            max_poll_interval=self.max_poll_interval,
+            poke_interval=self.poke_interval,
+            max_poke_interval=self.max_poke_interval,
             fault_tolerance=self.fault_tolerance,
             deadline=deadline,
             grace=self.grace if self.deferrable else None,
@@ -241,8 +241,8 @@ class ConvertDocumentsOperator(BaseOperator):
             operations=operations,
             wake_after=-(-len(operations) // share),
             deadline=limits.deadline,
-            poll_interval=limits.poll_interval,
-            max_poll_interval=limits.max_poll_interval,
+            poke_interval=limits.poke_interval,
+            max_poke_interval=limits.max_poke_interval,
             typical=pipeline.pace.typical,
             fault_tolerance=limits.fault_tolerance,
         )

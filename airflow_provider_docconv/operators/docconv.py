@@ -5,15 +5,15 @@ from __future__ import annotations
 from airflow_provider_docconv.operators.batch import ConvertDocumentsOperator
 from airflow_provider_docconv.operators.download import DownloadResultOperator
 from airflow_provider_docconv.operators.start import (
-    MergeDocumentsOperator,
-    SplitDocumentOperator,
+    MergePresentationsOperator,
+    SplitPresentationOperator,
     StartConversionOperator,
 )
 
 __all__ = [
     "ConvertDocumentsOperator",
     "DownloadResultOperator",
-    "MergeDocumentsOperator",
-    "SplitDocumentOperator",
+    "MergePresentationsOperator",
+    "SplitPresentationOperator",
     "StartConversionOperator",
 ]

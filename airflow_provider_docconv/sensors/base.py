@@ -69,11 +69,11 @@ class OperationSensor(BaseSensorOperator):
             thread.join(_KILL_TIME)
 
     def _give_up_if_ended(self) -> None:
-        from airflow_provider_docconv.task_state import task_key, was_ended
+        from airflow_provider_docconv.task_state import task_key, task_was_ended_by_user
 
         try:
-            if was_ended(*task_key(self._ti)):
-                self._hook.give_up(self.operation_id)
+            if task_was_ended_by_user(*task_key(self._ti)):
+                self._hook.cancel_if_running(self.operation_id)
         except Exception as error:  # Whatever it is, the task ends; the log is the only place to tell it.
             self.log.warning("Operation %s may go on, because it could not be cancelled: %s", self.operation_id, error)
 
@@ -112,7 +112,7 @@ class OperationSensor(BaseSensorOperator):
         return bool(self.soft_fail or self.never_fail)
 
     def _give_up(self, error: DeadlineExceeded) -> None:
-        if self._hook.give_up(self.operation_id):
+        if self._hook.cancel_if_running(self.operation_id):
             error.remedy = "it was cancelled: raise the timeout and clear the task that started it"
 
     def _was_execution_timeout(self, context: Context) -> bool:
@@ -139,7 +139,7 @@ class OperationSensor(BaseSensorOperator):
     def _too_late(self, limit: str = "in time") -> DeadlineExceeded:
         from airflow_provider_docconv.exceptions import DeadlineExceeded
 
-        label = self._hook.fields.label
+        label = self._hook.service.label
         return DeadlineExceeded(
             f"{label} has not ended the conversion {limit}", operation_id=self.operation_id, document=self.source
         )

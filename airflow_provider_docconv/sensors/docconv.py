@@ -45,7 +45,7 @@ class ConversionSensor(OperationSensor):
     :param source: the document, to name it in messages (templated)
     :param poke_interval: the shortest time between two polls, in seconds. It grows with the age of the operation, and
         follows its progress where the service reports that, because the vendors bill polls
-    :param max_wait: the longest time between two polls, in seconds
+    :param max_poke_interval: the longest time between two polls, in seconds
     :param timeout: seconds until the wait gives up, over all tries (Airflow 3.3; before it, and where the wait starts
         in the triggerer, each try has its own). The operation is cancelled then, where the service can
     :param fault_tolerance: seconds for which polls may fail; in the reschedule mode, the timeout
@@ -71,7 +71,7 @@ class ConversionSensor(OperationSensor):
         conn_id: str,
         source: str | None = None,
         poke_interval: timedelta | float = 2.0,
-        max_wait: timedelta | float = 300.0,
+        max_poke_interval: timedelta | float = 300.0,
         timeout: timedelta | float = _TIMEOUT,
         fault_tolerance: timedelta | float = 900.0,
         grace: timedelta | float = 3.0,
@@ -87,10 +87,10 @@ class ConversionSensor(OperationSensor):
             source=source,
             cancel_on_kill=cancel_on_kill,
             poke_interval=poke_interval,
-            max_wait=max_wait,
             timeout=timeout,
             **kwargs,
         )
+        self.max_poke_interval = _seconds(max_poke_interval)
         self.fault_tolerance = _seconds(fault_tolerance)
         self.grace = _seconds(grace)
         self.deferrable = deferrable or start_from_trigger or end_from_trigger
@@ -159,7 +159,7 @@ class ConversionSensor(OperationSensor):
             operation = Operation.deserialize(event["operation"])
             if report := event.get("report"):
                 self._show(report)
-            require_succeeded(operation, self._hook.fields.label)
+            require_succeeded(operation, self._hook.service.label)
             return operation.id
 
     def _execute_plain(self, context: Context) -> str:
@@ -221,8 +221,8 @@ class ConversionSensor(OperationSensor):
                 conn_id=self.conn_id,
                 deadline=deadline,
                 started=began,
-                poll_interval=self.poke_interval,
-                max_poll_interval=self.longest_interval,
+                poke_interval=self.poke_interval,
+                max_poke_interval=self.max_poke_interval,
                 polls=self._poller.wait.polls if self._poller else 0,
                 fault_tolerance=self.fault_tolerance,
                 cancel_on_kill=self.cancel_on_kill,
@@ -248,9 +248,9 @@ class ConversionSensor(OperationSensor):
         if self._poller is None:
             wait = Wait(
                 self.operation_id,
-                self._hook.fields.label,
+                self._hook.service.label,
                 deadline=self._deadline,
-                pace=Pace(self.poke_interval, self.longest_interval),
+                pace=Pace(self.poke_interval, self.max_poke_interval),
                 started=self._deadline - self.timeout,
                 fault_tolerance=self.timeout if self.reschedule else self.fault_tolerance,
             )
@@ -264,13 +264,6 @@ class ConversionSensor(OperationSensor):
             self._ti.xcom_push(key="progress", value=value)
         except Exception as error:  # The wait is worth more than its picture.
             self.log.warning("The XCom 'progress' could not be written: %s", error)
-
-    @property
-    def longest_interval(self) -> float:
-        """The longest time between two polls, in seconds."""
-        # Older Airflows keep what they are given.
-        longest: Any = self.max_wait
-        return _seconds(longest)
 
 
 def _seconds(value: timedelta | float) -> float:

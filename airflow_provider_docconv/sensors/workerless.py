@@ -74,8 +74,8 @@ def _trigger_kwargs(sensor: ConversionSensor) -> dict[str, Any]:
     return {
         "operation_id": _rendered_there(sensor, "operation_id"),
         "conn_id": _rendered_there(sensor, "conn_id"),
-        "poll_interval": sensor.poke_interval,
-        "max_poll_interval": sensor.longest_interval,
+        "poke_interval": sensor.poke_interval,
+        "max_poke_interval": sensor.max_poke_interval,
         "fault_tolerance": sensor.fault_tolerance,
         "cancel_on_kill": sensor.cancel_on_kill,
         "end_from_trigger": sensor.end_from_trigger,

@@ -82,7 +82,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredDocument:
+class RemoteDocument:
     """
     A document that lies in the vendor's storage already.
 
@@ -121,6 +121,6 @@ class PresentationToMerge:
     :param password: opens the document
     """
 
-    document: Document | StoredDocument
+    document: Document | RemoteDocument
     slides: Sequence[int] = ()
     password: str | None = field(default=None, repr=False)

@@ -33,7 +33,7 @@ class DocConvError(Exception):
     Base of every error of this package; its text is one sentence: which document, what happened, what to do.
 
     :param what: what happened, as a clause ("Aspose.Slides Cloud refused the document")
-    :param said: the service's own words, if it said any
+    :param service_message: the service's own words, if it sent any
     :param document: name or URI of the document concerned, if known
     :param operation_id: the operation concerned, if there is one
     :param remedy: what to do next; each type has a default
@@ -46,14 +46,14 @@ class DocConvError(Exception):
         self,
         what: str,
         *,
-        said: str | None = None,
+        service_message: str | None = None,
         document: str | None = None,
         operation_id: str | None = None,
         remedy: str | None = None,
     ) -> None:
         super().__init__(what)
         self.what = what
-        self.said = quote_words(said) if said else None
+        self.service_message = quote_words(service_message) if service_message else None
         self.document = document
         self.operation_id = operation_id
         self.remedy = remedy or self.default_remedy
@@ -64,12 +64,12 @@ class DocConvError(Exception):
         return self.handling is Handling.RETRY
 
     @property
-    def account(self) -> str:
+    def summary(self) -> str:
         """What happened, with the service's own words."""
-        return f'{self.what}, saying "{self.said}"' if self.said else self.what
+        return f'{self.what}, saying "{self.service_message}"' if self.service_message else self.what
 
     def __str__(self) -> str:
-        text = f"{quote_words(self.document)}: {self.account}" if self.document else self.account
+        text = f"{quote_words(self.document)}: {self.summary}" if self.document else self.summary
         if self.operation_id:
             text += f" (operation {quote_words(self.operation_id)})"
         if self.remedy:
@@ -215,7 +215,7 @@ class NamesCollide(DocConvError):
     )
 
 
-class LedgerDamaged(DocConvError):
+class RecordDamaged(DocConvError):
     """The record of earlier conversions can't be read."""
 
     handling = Handling.STOP
@@ -253,5 +253,5 @@ def scrub(error: DocConvError, *secrets: str | None) -> None:
     """Take secrets out of an error: a service may repeat what it was sent."""
     for secret in filter(None, secrets):
         error.what = error.what.replace(secret, "***")
-        error.said = error.said.replace(secret, "***") if error.said else None
+        error.service_message = error.service_message.replace(secret, "***") if error.service_message else None
     error.args = (error.what,)

@@ -106,7 +106,9 @@ class Reply:
         raise self._not_json(service)
 
     def _not_json(self, service: str) -> UnexpectedReply:
-        return UnexpectedReply(f"{service} answered with {self.kind()} where JSON was due", said=self.said())
+        return UnexpectedReply(
+            f"{service} answered with {self.kind()} where JSON was due", service_message=self.message()
+        )
 
     def kind(self) -> str:
         """Name what the body looks like, for a message."""
@@ -116,7 +118,7 @@ class Reply:
             return "an HTML page"
         return f"HTTP {self.status} and {len(self.body)} bytes of {self.headers.get('content-type', 'unknown type')}"
 
-    def said(self) -> str:
+    def message(self) -> str:
         """Return the words in which the service explains itself: an error's message, a page's title, or a text."""
         try:
             value = json.loads(self.body)
@@ -222,25 +224,27 @@ def require_success(reply: Reply, service: str, operation_id: str | None = None)
 
 def refusal(reply: Reply, service: str, operation_id: str | None) -> DocConvError:
     """Build the error that says what to do about a reply whose status is not one of success."""
-    status, said = reply.status, reply.said()
+    status, message = reply.status, reply.message()
     if status == 401:
-        return AuthenticationFailed(f"{service} refused a new access token", said=said)
+        return AuthenticationFailed(f"{service} refused a new access token", service_message=message)
     if status in (402, 403):
-        return AccessDenied(f"{service} denied the request (HTTP {status})", said=said)
+        return AccessDenied(f"{service} denied the request (HTTP {status})", service_message=message)
     if status == 404 and reply.is_page:
-        return UnexpectedReply(f"{service} answered with {reply.kind()} (HTTP 404)", said=said)
+        return UnexpectedReply(f"{service} answered with {reply.kind()} (HTTP 404)", service_message=message)
     if status == 404 and operation_id:
-        return OperationNotFound(f"{service} does not know the operation", said=said, operation_id=operation_id)
+        return OperationNotFound(
+            f"{service} does not know the operation", service_message=message, operation_id=operation_id
+        )
     if 300 <= status < 400:
         return ServiceUnavailable(
             f"{service} redirected the request, which it never should (HTTP {status})",
             remedy="check the connection's host: it must be the service's own address",
         )
     if status in (408, 429) or status >= 500:
-        return ServiceUnavailable(f"{service} is not able to answer now (HTTP {status})", said=said)
+        return ServiceUnavailable(f"{service} is not able to answer now (HTTP {status})", service_message=message)
     return DocumentRejected(
         f"{service} refused the request (HTTP {status})",
-        said=said,
+        service_message=message,
         operation_id=operation_id,
         remedy="check that conn_id is the one that started it, and the connection's host"
         if operation_id
@@ -286,7 +290,7 @@ def read_token(reply: Reply, service: str, now: float) -> Token:
     """
     if reply.status in (400, 401, 403):
         raise AuthenticationFailed(
-            f"{service} refused the client id and secret (HTTP {reply.status})", said=reply.said()
+            f"{service} refused the client id and secret (HTTP {reply.status})", service_message=reply.message()
         )
     if reply.status == 429:
         wait = reply.headers.get("retry-after", "")

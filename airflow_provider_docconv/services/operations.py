@@ -6,9 +6,9 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from airflow_provider_docconv.services.documents import StoredDocument
+from airflow_provider_docconv.services.documents import RemoteDocument
 from airflow_provider_docconv.services.errors import (
     InvalidOptions,
     StartReplyLost,
@@ -44,20 +44,20 @@ class Operation:
 
     :param id: the operation id
     :param state: where it stands
-    :param word: the vendor's own word for it
-    :param said: the service's explanation of a failure
+    :param vendor_status: the vendor's own word for it
+    :param message: the service's explanation of a failure
     :param step: the step that it is at, counted from 1, if the service reports progress
     :param steps: how many steps there are
-    :param step_words: what the service says of the step ("Converting slide 3 of 15")
+    :param step_description: what the service says of the step ("Converting slide 3 of 15")
     """
 
     id: str
     state: OperationState
-    word: str
-    said: str | None = None
+    vendor_status: str
+    message: str | None = None
     step: int | None = None
     steps: int | None = None
-    step_words: str | None = None
+    step_description: str | None = None
 
     @property
     def done(self) -> float:
@@ -68,10 +68,10 @@ class Operation:
     def progress(self) -> str:
         """Say in a few words how far it is ("running (Started), step 3 of 15: Converting slide 3 of 15")."""
         # With the vendor's word: one that nobody knows is taken for running until the deadline.
-        text = f"{self.state.value.replace('_', ' ')} ({self.word})"
+        text = f"{self.state.value.replace('_', ' ')} ({self.vendor_status})"
         if self.step is not None and self.steps:
             text += f", step {self.step} of {self.steps}"
-        return f"{text}: {self.step_words}" if self.step_words else text
+        return f"{text}: {self.step_description}" if self.step_description else text
 
     def serialize(self) -> dict[str, Any]:
         """Return it as plain JSON values, for a trigger's event."""
@@ -81,6 +81,18 @@ class Operation:
     def deserialize(cls, values: Mapping[str, Any]) -> Operation:
         """Make it from what :meth:`serialize` returned."""
         return cls(**{**values, "state": OperationState(values["state"])})
+
+
+class Started(NamedTuple):
+    """
+    An operation that a service has begun.
+
+    :param operation_id: the operation
+    :param remote_source: where in the vendor's storage the document was uploaded to, if it was
+    """
+
+    operation_id: str
+    remote_source: RemoteDocument | None = None
 
 
 def state_of(word: object, states: Mapping[str, OperationState]) -> OperationState:
@@ -175,7 +187,7 @@ class ResultFile:
     :param name: what the service calls it, if it says; hostile
     :param size: its length in bytes, if the service says
     :param decoder: makes a decoder for the reply's body
-    :param stored: where it lies in the vendor's storage, if it does
+    :param remote: where it lies in the vendor's storage, if it does
     """
 
     operation_id: str | None
@@ -183,7 +195,7 @@ class ResultFile:
     name: str | None = None
     size: int | None = None
     decoder: Callable[[], Decoder] = field(default=Plain, repr=False)
-    stored: StoredDocument | None = None
+    remote: RemoteDocument | None = None
 
 
 # Not implemented, and unavailable: the only breakdowns after which nothing can have begun. Proxies have more of
@@ -191,19 +203,26 @@ class ResultFile:
 _NOTHING_DONE = (501, 503)
 
 
-def read_started_id(reply: Reply, service: str) -> str:
+def read_started(reply: Reply, service: str, remote_source: RemoteDocument | None = None) -> Started:
     """
-    Return the operation id out of the reply to a start.
+    Read the reply to a start.
+
+    :param reply: the reply
+    :param service: the service's name, for messages
+    :param remote_source: where the document was uploaded to, if it was
 
     :raises StartReplyLost: if the service may have begun, but the reply does not say as what
     :raises DocConvError: if the service refused
     """
     if reply.status >= 500 and reply.status not in _NOTHING_DONE:
-        raise StartReplyLost(f"{service} broke down over the start (HTTP {reply.status})", said=reply.said())
+        raise StartReplyLost(
+            f"{service} broke down over the start (HTTP {reply.status})", service_message=reply.message()
+        )
     require_success(reply, service)
     try:
-        return clean_operation_id(reply.text())
+        return Started(clean_operation_id(reply.text()), remote_source)
     except ValueError as error:
         raise StartReplyLost(
-            f"{service} answered the start with {reply.kind()} instead of an operation id", said=reply.said()
+            f"{service} answered the start with {reply.kind()} instead of an operation id",
+            service_message=reply.message(),
         ) from error

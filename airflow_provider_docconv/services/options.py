@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
@@ -13,6 +15,20 @@ from airflow_provider_docconv.services.errors import InvalidOptions
 
 _FEW = 12
 _REFUSED = object()
+
+
+def fingerprint(**parts: object) -> str:
+    """Return a digest of what makes one conversion differ from another; leave secrets out."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def without_passwords(options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return options without what must not be written down, at any depth."""
+    return {
+        key: without_passwords(value) if isinstance(value, Mapping) else value
+        for key, value in (options or {}).items()
+        if "password" not in str(key).lower()
+    }
 
 
 def require_mapping(given: object, name: str) -> Mapping[Any, Any]:

@@ -7,12 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from airflow_provider_docconv.services.documents import Document, PresentationToMerge, StoredDocument
+from airflow_provider_docconv.services.catalog import ServiceInfo
+from airflow_provider_docconv.services.documents import Document, PresentationToMerge, RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions
 from airflow_provider_docconv.services.http import Flow
-from airflow_provider_docconv.services.operations import Operation, OperationState, ResultFile
+from airflow_provider_docconv.services.operations import Operation, OperationState, ResultFile, Started
 from airflow_provider_docconv.services.options import read_options
-from airflow_provider_docconv.services.storage import VendorStorage
+from airflow_provider_docconv.services.storage import RemoteStorage
 
 if TYPE_CHECKING:
     pass
@@ -21,6 +22,18 @@ __all__ = ["ConversionService", "ResultFile", "own_folder", "require_format"]
 
 # What an upload of ours lies in, by Document.key.
 _OWN_FOLDER = re.compile(r"docconv/[0-9a-f]{16}(?=/)")
+
+
+class CancelOutcome(NamedTuple):
+    """
+    What became of an operation that is no longer needed.
+
+    :param canceled: whether it was cancelled
+    :param message: the same as a sentence for the log
+    """
+
+    canceled: bool
+    message: str
 
 
 class ConversionService(ABC):
@@ -33,11 +46,7 @@ class ConversionService(ABC):
     :param storage: name of the vendor's storage that is used when nothing else is said
     """
 
-    #: The connection type.
-    name: ClassVar[str]
-    #: The name in messages.
-    label: ClassVar[str]
-    default_host: ClassVar[str]
+    info: ClassVar[ServiceInfo]
     #: The options of a conversion: a TypedDict with the vendor's names.
     options_type: ClassVar[Any]
     #: The target formats in lower case; empty if only the service knows.
@@ -49,8 +58,13 @@ class ConversionService(ABC):
     def __init__(self, storage: str | None = None) -> None:
         self.storage = storage
 
+    @property
+    def label(self) -> str:
+        """The service's name in messages."""
+        return self.info.label
+
     @abstractmethod
-    def start(self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]) -> Flow[str]:
+    def start(self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]) -> Flow[Started]:
         """
         Start a conversion and return the operation id.
 
@@ -62,7 +76,7 @@ class ConversionService(ABC):
         :raises DocConvError: if the service refused
         """
 
-    def start_merge(self, presentations: Sequence[PresentationToMerge], options: Mapping[str, Any]) -> Flow[str]:
+    def start_merge(self, presentations: Sequence[PresentationToMerge], options: Mapping[str, Any]) -> Flow[Started]:
         """
         Start merging documents into one and return the operation id.
 
@@ -74,8 +88,8 @@ class ConversionService(ABC):
         raise InvalidOptions(f"{self.label} can't merge documents")
 
     def start_split(
-        self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]
-    ) -> Flow[str]:
+        self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]
+    ) -> Flow[Started]:
         """
         Start splitting a document into a file per page and return the operation id.
 
@@ -103,7 +117,7 @@ class ConversionService(ABC):
         :raises DocConvError: if the service did not answer that
         """
 
-    def stored_results(self, operation_id: str, stored: StoredDocument) -> Flow[list[ResultFile]]:
+    def saved_results(self, operation_id: str, stored: RemoteDocument) -> Flow[list[ResultFile]]:
         """
         List the files that a successful operation has saved in the vendor's storage.
 
@@ -114,12 +128,12 @@ class ConversionService(ABC):
         :raises ResultNotFound: if there is nothing
         :raises DocConvError: if the service did not answer that
         """
-        storage = self.vendor_storage()
+        storage = self.remote_storage()
         if not stored.path.strip("/"):
             raise InvalidOptions(f"{self.label} does not say where it has saved a result, so stored must name the file")
-        return (yield from storage.find(StoredDocument(stored.path, stored.storage or self.storage), operation_id))
+        return (yield from storage.find(RemoteDocument(stored.path, stored.storage or self.storage), operation_id))
 
-    def storage_of_results(self, source: StoredDocument | None, options: Mapping[str, Any]) -> str | None:
+    def result_storage(self, source: RemoteDocument | None, options: Mapping[str, Any]) -> str | None:
         """
         Name the storage in which results lie that the service lists without it, None for the connection's.
 
@@ -128,41 +142,56 @@ class ConversionService(ABC):
         """
         return None
 
-    def upload_of(self, source: Document, options: Mapping[str, Any]) -> StoredDocument | None:
-        """
-        Say where a document is uploaded to before a conversion is started, None if it is sent with the start.
-
-        :raises InvalidOptions: if the service has no such option
-        """
-        return None
-
     def cancel(self, operation_id: str) -> Flow[bool]:
         """Cancel an operation where the service can; return whether it was asked to."""
         return False
         yield  # makes it a flow like the others
+
+    def cancel_if_running(self, operation_id: str) -> Flow[CancelOutcome]:
+        """
+        Cancel an operation that is no longer needed, where the service can, and say what became of it.
+
+        One that has succeeded is left alone: it is paid for, and cancelling would delete its result (Aspose.OCR has one
+        call for both).
+
+        :param operation_id: the operation
+        :raises DocConvError: if the service did not answer
+        """
+        if not self.can_cancel:
+            message = f"{self.label} can't cancel: operation {operation_id} runs on, and its result is not fetched"
+            return CancelOutcome(False, message)
+        operation = yield from self.status(operation_id)
+        if operation.state is OperationState.SUCCEEDED:
+            message = f"Operation {operation_id} has succeeded in the meantime; {self.label} still has its result"
+            return CancelOutcome(False, message)
+        if operation.state.is_terminal:
+            message = f"Operation {operation_id} has ended in the meantime at {self.label} ({operation.vendor_status})"
+            return CancelOutcome(False, message)
+        yield from self.cancel(operation_id)
+        return CancelOutcome(True, f"Operation {operation_id} was cancelled at {self.label}")
 
     def clean_up(self, operation_id: str, files: Sequence[ResultFile]) -> Flow[bool]:
         """
         Delete what a successful operation has left at the service or in its storage, where that can be done.
 
         :param operation_id: the operation
-        :param files: what :meth:`results` or :meth:`stored_results` returned, and the upload if it is known
+        :param files: what :meth:`results` or :meth:`saved_results` returned, and the upload if it is known
         :return: whether there was anything to delete
         :raises DocConvError: if the service did not delete it
         """
-        stored = [file.stored for file in files if file.stored]
+        stored = [file.remote for file in files if file.remote]
         owns = [_OWN_FOLDER.match(each.path) for each in stored]
         # A folder of ours holds the upload, and the result if nobody said where else to save it.
-        folders = {StoredDocument(own[0], each.storage) for each, own in zip(stored, owns, strict=True) if own}
+        folders = {RemoteDocument(own[0], each.storage) for each, own in zip(stored, owns, strict=True) if own}
         for each, own in zip(stored, owns, strict=True):
             if not own:
-                yield from self.vendor_storage().delete_file(each)
+                yield from self.remote_storage().delete_file(each)
         for folder in sorted(folders, key=lambda folder: folder.path):
-            yield from self.vendor_storage().delete_folder(folder)
+            yield from self.remote_storage().delete_folder(folder)
         return bool(stored)
 
     def supported_formats(
-        self, source_format: str | None = None, stored: StoredDocument | None = None
+        self, source_format: str | None = None, stored: RemoteDocument | None = None
     ) -> Flow[dict[str, list[str]]]:
         """
         Ask what can be converted to what: the target formats of each source format.
@@ -174,7 +203,7 @@ class ConversionService(ABC):
         """
         raise InvalidOptions(f"{self.label} has no list of formats")
 
-    def vendor_storage(self) -> VendorStorage:
+    def remote_storage(self) -> RemoteStorage:
         """
         Return the service's storage.
 
@@ -205,7 +234,7 @@ class ConversionService(ABC):
         return read_options(self.label, options, schema)
 
 
-def own_folder(document: Document | StoredDocument) -> str:
+def own_folder(document: Document | RemoteDocument) -> str:
     """Name the folder of the vendor's storage in which a document, or what is made of it, lies meanwhile."""
     return f"docconv/{document.key}"
 
@@ -223,38 +252,3 @@ def require_format(service: str, target_format: str, known: Collection[str]) -> 
         raise InvalidOptions(f"{target_format!r} is no target format")
     if known and target_format.lower() not in known:
         raise InvalidOptions(f"{service} can't convert to {target_format!r}, only to {', '.join(sorted(known))}")
-
-
-class Farewell(NamedTuple):
-    """
-    What became of an operation that was given up.
-
-    :param canceled: whether it was cancelled
-    :param words: the same as a sentence for the log
-    """
-
-    canceled: bool
-    words: str
-
-
-def give_up(service: ConversionService, operation_id: str) -> Flow[Farewell]:
-    """
-    Cancel an operation where the service can, and tell what became of it.
-
-    What has succeeded is left alone: it is paid for, and cancelling would delete its result (Aspose.OCR has one call
-    for both).
-
-    :param service: the service
-    :param operation_id: the operation
-    :raises DocConvError: if the service did not answer
-    """
-    label = service.label
-    if not service.can_cancel:
-        return Farewell(False, f"{label} can't cancel: operation {operation_id} goes on, and its result is not fetched")
-    operation = yield from service.status(operation_id)
-    if operation.state is OperationState.SUCCEEDED:
-        return Farewell(False, f"Operation {operation_id} has succeeded meanwhile; {label} still has its result")
-    if operation.state.is_terminal:
-        return Farewell(False, f"Operation {operation_id} has ended meanwhile at {label} ({operation.word})")
-    yield from service.cancel(operation_id)
-    return Farewell(True, f"Operation {operation_id} was cancelled at {label}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_docconv.services.bodies import FilePart, MultipartBody
-from airflow_provider_docconv.services.documents import Document, StoredDocument
+from airflow_provider_docconv.services.documents import Document, RemoteDocument
 from airflow_provider_docconv.services.errors import DocumentRejected, ResultNotFound, UnexpectedReply
 from airflow_provider_docconv.services.http import Flow, Request, find_message, query, require_success
 from airflow_provider_docconv.services.operations import ResultFile, whole_number
@@ -21,7 +21,7 @@ _JSON = {"Accept": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
-class VendorStorage:
+class RemoteStorage:
     """
     A service's storage.
 
@@ -36,7 +36,7 @@ class VendorStorage:
     root: str
     encode: Callable[[str], str]
 
-    def upload(self, document: Document, stored: StoredDocument, file_name: str) -> Flow[StoredDocument]:
+    def upload(self, document: Document, stored: RemoteDocument, file_name: str) -> Flow[RemoteDocument]:
         """
         Send a document there, replacing what has its path, and return where it lies.
 
@@ -51,13 +51,13 @@ class VendorStorage:
         if value.get("errors") or not value.get("uploaded"):
             raise DocumentRejected(
                 f"{self.label} did not store the upload",
-                said=find_message(value.get("errors")),
+                service_message=find_message(value.get("errors")),
                 remedy="check the storage and its quota at the vendor",
             )
         return stored
 
     def file(
-        self, stored: StoredDocument, operation_id: str | None = None, name: str | None = None, size: int | None = None
+        self, stored: RemoteDocument, operation_id: str | None = None, name: str | None = None, size: int | None = None
     ) -> ResultFile:
         """
         Say how a file is fetched.
@@ -68,18 +68,18 @@ class VendorStorage:
         :param size: its length in bytes, if the service says
         """
         request = Request("GET", self._file(self.transfers, stored), self._named(stored))
-        return ResultFile(operation_id, request, name, size, stored=stored)
+        return ResultFile(operation_id, request, name, size, remote=stored)
 
-    def delete_file(self, stored: StoredDocument) -> Flow[None]:
+    def delete_file(self, stored: RemoteDocument) -> Flow[None]:
         """Delete a file; one that is not there is no error."""
         yield from self._delete(Request("DELETE", self._file(self.root, stored), self._named(stored), _JSON))
 
-    def delete_folder(self, stored: StoredDocument) -> Flow[None]:
+    def delete_folder(self, stored: RemoteDocument) -> Flow[None]:
         """Delete a folder and all that it holds; one that is not there is no error."""
         parameters = self._named(stored) | {"recursive": "true"}
         yield from self._delete(Request("DELETE", self._path(self.root, "folder", stored), parameters, _JSON))
 
-    def exists(self, stored: StoredDocument) -> Flow[bool]:
+    def exists(self, stored: RemoteDocument) -> Flow[bool]:
         """
         Ask whether there is a file or folder.
 
@@ -87,7 +87,7 @@ class VendorStorage:
         """
         return (yield from self._look(stored)).get("exists") is True
 
-    def find(self, stored: StoredDocument, operation_id: str | None = None) -> Flow[list[ResultFile]]:
+    def find(self, stored: RemoteDocument, operation_id: str | None = None) -> Flow[list[ResultFile]]:
         """
         Find what an operation has saved: a file, or all files of a folder if the path ends with ``/``.
 
@@ -111,16 +111,16 @@ class VendorStorage:
             operation_id=operation_id,
         )
 
-    def _find_file(self, stored: StoredDocument, operation_id: str | None) -> Flow[list[ResultFile]]:
+    def _find_file(self, stored: RemoteDocument, operation_id: str | None) -> Flow[list[ResultFile]]:
         for path in (stored.path, f"{stored.path}.zip"):
-            candidate = StoredDocument(path, stored.storage)
+            candidate = RemoteDocument(path, stored.storage)
             found = yield from self._look(candidate)
             if found.get("exists") is True and not found.get("isFolder"):
                 return [self.file(candidate, operation_id, candidate.name)]
         return []
 
-    def _list(self, stored: StoredDocument, operation_id: str | None) -> Flow[list[ResultFile]]:
-        folder = StoredDocument(stored.path.rstrip("/"), stored.storage)
+    def _list(self, stored: RemoteDocument, operation_id: str | None) -> Flow[list[ResultFile]]:
+        folder = RemoteDocument(stored.path.rstrip("/"), stored.storage)
         reply = yield Request("GET", self._path(self.root, "folder", folder), self._named(folder), _JSON)
         if reply.is_not_found:
             return []
@@ -134,12 +134,12 @@ class VendorStorage:
             if not isinstance(name, str) or name in (".", "..") or "/" in name or "\\" in name:
                 # A cleanup deletes what is listed here.
                 raise UnexpectedReply(f"{self.label} lists a file whose name leads out of its folder")
-            file = StoredDocument(f"{folder.path}/{name}", folder.storage)
+            file = RemoteDocument(f"{folder.path}/{name}", folder.storage)
             files.append(self.file(file, operation_id, name, whole_number(lower.get("size")) or None))
         # So that the second slide comes before the tenth.
         return sorted(files, key=lambda file: (len(file.name or ""), file.name or ""))
 
-    def _look(self, stored: StoredDocument) -> Flow[dict[str, Any]]:
+    def _look(self, stored: RemoteDocument) -> Flow[dict[str, Any]]:
         reply = yield Request("GET", self._path(self.root, "exist", stored), self._named(stored), _JSON)
         return require_success(reply, self.label).json_object(self.label)
 
@@ -148,11 +148,11 @@ class VendorStorage:
         if not reply.is_not_found:
             require_success(reply, self.label)
 
-    def _file(self, root: str, stored: StoredDocument) -> str:
+    def _file(self, root: str, stored: RemoteDocument) -> str:
         return self._path(root, "file", stored)
 
-    def _path(self, root: str, kind: str, stored: StoredDocument) -> str:
+    def _path(self, root: str, kind: str, stored: RemoteDocument) -> str:
         return f"{root}/{kind}/{self.encode(stored.path)}"
 
-    def _named(self, stored: StoredDocument) -> dict[str, str]:
+    def _named(self, stored: RemoteDocument) -> dict[str, str]:
         return query(storageName=stored.storage)

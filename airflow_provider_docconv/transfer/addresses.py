@@ -7,8 +7,8 @@ import unicodedata
 from pathlib import PurePath
 from urllib.parse import quote, unquote
 
-from airflow_provider_docconv.hooks.fields import ConnectionType
-from airflow_provider_docconv.services.documents import StoredDocument
+from airflow_provider_docconv.services.catalog import ServiceInfo
+from airflow_provider_docconv.services.documents import RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions, ResultRejected
 from airflow_provider_docconv.services.filetypes import extension
 
@@ -104,7 +104,7 @@ def numbered(name: str, number: int) -> str:
     return ".".join(filter(None, (f"{name}-{number}", extension(name.rpartition("/")[2]))))
 
 
-def read_stored(uri: str, service: ConnectionType) -> StoredDocument | None:
+def read_remote(uri: str, service: ServiceInfo) -> RemoteDocument | None:
     """
     Read an address in a service's storage; None if it is one of something else.
 
@@ -115,13 +115,13 @@ def read_stored(uri: str, service: ConnectionType) -> StoredDocument | None:
     :raises InvalidOptions: if its path leads out of a folder
     """
     scheme, found, rest = uri.partition("://")
-    if not found or scheme != _scheme(service):
+    if not found or scheme != service.scheme:
         return None
     storage, _, path = rest.partition("/")
-    return StoredDocument(read_stored_path(unquote(path)), unquote(storage) or None)
+    return RemoteDocument(read_remote_path(unquote(path)), unquote(storage) or None)
 
 
-def read_stored_path(given: str) -> str:
+def read_remote_path(given: str) -> str:
     """
     Return a path in a service's storage that a person has given, without a leading slash.
 
@@ -133,15 +133,11 @@ def read_stored_path(given: str) -> str:
     return given.lstrip("/")
 
 
-def write_stored(stored: StoredDocument, service: ConnectionType) -> str:
+def write_remote(remote: RemoteDocument, service: ServiceInfo) -> str:
     """
-    Write the address that :func:`read_stored` reads.
+    Write the address that :func:`read_remote` reads.
 
-    :param stored: where it lies
+    :param remote: where it lies
     :param service: the type of the connection to the service
     """
-    return f"{_scheme(service)}://{quote(stored.storage or '', safe='')}/{quote(stored.path)}"
-
-
-def _scheme(service: ConnectionType) -> str:
-    return service.name.replace("_", "-")
+    return f"{service.scheme}://{quote(remote.storage or '', safe='')}/{quote(remote.path)}"

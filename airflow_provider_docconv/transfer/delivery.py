@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _HEAD = 1024
 
 
-class StoredResult(TypedDict):
+class DeliveredFile(TypedDict):
     """
     A result at its destination: its address, its length in bytes, and its SHA-256 in hexadecimal.
 
@@ -58,7 +58,7 @@ class Destination:
         self._stem = stem
         self._taken: set[str] = set()
 
-    def store(self, chunks: Iterator[bytes], offered_name: str | None, number: int | None) -> list[StoredResult]:
+    def store(self, chunks: Iterator[bytes], offered_name: str | None, number: int | None) -> list[DeliveredFile]:
         """
         Write a result, so that it appears whole or not at all.
 
@@ -122,7 +122,7 @@ _DOWNLOADS = 3
 
 def deliver(
     hook: DocConvHook, files: Sequence[ResultFile], destination: Destination, log: logging.Logger | Any
-) -> list[StoredResult]:
+) -> list[DeliveredFile]:
     """
     Fetch everything that an operation made, and say where it lies.
 
@@ -152,17 +152,17 @@ def clean_up(hook: DocConvHook, operation_id: str, files: Sequence[ResultFile], 
     try:
         deleted = hook.clean_up(operation_id, files)
     except DocConvError as error:
-        log.warning("The results are stored, but %s still has them: %s", hook.fields.label, error)
+        log.warning("The results are stored, but %s still has them: %s", hook.service.label, error)
         return
     if deleted:
-        log.info("Deleted at %s what operation %s had left there", hook.fields.label, operation_id)
+        log.info("Deleted at %s what operation %s had left there", hook.service.label, operation_id)
     else:
-        log.info("%s keeps the result until it expires: there is nothing that could be deleted", hook.fields.label)
+        log.info("%s keeps the result until it expires: there is nothing that could be deleted", hook.service.label)
 
 
 def _fetch(
     hook: DocConvHook, file: ResultFile, destination: Destination, number: int | None, log: logging.Logger | Any
-) -> list[StoredResult]:
+) -> list[DeliveredFile]:
     for _ in range(_DOWNLOADS - 1):
         try:
             return _fetch_once(hook, file, destination, number, log)
@@ -173,7 +173,7 @@ def _fetch(
 
 def _fetch_once(
     hook: DocConvHook, file: ResultFile, destination: Destination, number: int | None, log: logging.Logger | Any
-) -> list[StoredResult]:
+) -> list[DeliveredFile]:
     with hook.open_result(file) as (result, chunks):
         stored = destination.store(chunks, result.name, number)
     if result.resumed:

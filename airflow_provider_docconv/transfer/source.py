@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from airflow_provider_docconv.hooks.fields import ConnectionType
-from airflow_provider_docconv.services.documents import Document, StoredDocument
+from airflow_provider_docconv.services.catalog import ServiceInfo
+from airflow_provider_docconv.services.documents import Document, RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions, SourceNotFound, explain
-from airflow_provider_docconv.transfer.addresses import read_address, read_stored, require_addressable
+from airflow_provider_docconv.transfer.addresses import read_address, read_remote, require_addressable
 from airflow_provider_docconv.transfer.object_storage import open_for_reading, to_path, version_of
 
 # What is no document, by fsspec's word for it. Reading a pipe or a device may never end.
 _NO_FILES = {"directory": "a folder", "other": "a pipe or a device"}
 
 
-def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
+def open_source(uri: str, service: ServiceInfo) -> Document | RemoteDocument:
     """
     Find a source document.
 
@@ -24,7 +24,7 @@ def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
     :raises SourceNotFound: if there is no such document
     :raises InvalidOptions: if no store's driver would reach a document of that name
     """
-    if stored := read_stored(uri, service):
+    if stored := read_remote(uri, service):
         if not stored.name:
             raise InvalidOptions(f"{uri!r} names no document in the vendor's storage")
         return stored
@@ -57,7 +57,7 @@ def open_source(uri: str, service: ConnectionType) -> Document | StoredDocument:
     )
 
 
-def stem_of(source: object, service: ConnectionType) -> str:
+def stem_of(source: object, service: ServiceInfo) -> str:
     """
     Return the file name of a source without its extension.
 
@@ -66,5 +66,5 @@ def stem_of(source: object, service: ConnectionType) -> str:
     :raises InvalidOptions: if it is no address
     """
     uri = read_address(source, "source")
-    stored = read_stored(uri, service)
+    stored = read_remote(uri, service)
     return PurePosixPath(stored.path if stored else uri).stem

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 from airflow_provider_docconv.services.errors import InvalidOptions, ResultRejected
 from airflow_provider_docconv.services.filetypes import Inspection, extension, fits_result, looks_like
 from airflow_provider_docconv.transfer.addresses import folded, require_addressable, safe_name
-from airflow_provider_docconv.transfer.delivery import Destination, StoredResult, peek
+from airflow_provider_docconv.transfer.delivery import DeliveredFile, Destination, peek
 from airflow_provider_docconv.transfer.object_storage import store_errors, to_path, writing
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class UnpackingDestination(Destination):
         if not self._uri.endswith("/"):
             raise InvalidOptions(f"unpack=True needs a folder, but {uri} is a file", remedy="end destination with /")
 
-    def store(self, chunks: Iterator[bytes], offered_name: str | None, number: int | None) -> list[StoredResult]:
+    def store(self, chunks: Iterator[bytes], offered_name: str | None, number: int | None) -> list[DeliveredFile]:
         """
         Write a result, or the files in it.
 
@@ -160,7 +160,7 @@ def _require_plain(member: zipfile.ZipInfo, service: str) -> None:
         raise ResultRejected(f"{member.filename!r} in the archive from {service} is no plain file")
 
 
-def _checked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: str, service: str) -> StoredResult:
+def _checked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: str, service: str) -> DeliveredFile:
     """Read a file in the archive to its end, which compares its checksum, and return what it will be stored as."""
     what = f"{member.filename!r} in the archive from {service}"
     inspection = Inspection(what)

@@ -33,8 +33,8 @@ class BatchTrigger(BaseTrigger):
     :param wake_after: how many must have ended; it also fires when all have, when one has for two minutes, or when it
         is no use to wait on
     :param deadline: when to give up, in seconds since the epoch, so that a restart does not stretch it
-    :param poll_interval: the shortest time between two polls of an operation, in seconds
-    :param max_poll_interval: the longest one
+    :param poke_interval: the shortest time between two polls of an operation, in seconds
+    :param max_poke_interval: the longest one
     :param typical: seconds that a quick operation is known to take, 0 if nothing is known
     :param fault_tolerance: seconds for which polls may fail
     """
@@ -46,8 +46,8 @@ class BatchTrigger(BaseTrigger):
         operations: dict[str, float],
         wake_after: int,
         deadline: float,
-        poll_interval: float,
-        max_poll_interval: float,
+        poke_interval: float,
+        max_poke_interval: float,
         typical: float = 0.0,
         fault_tolerance: float = FAULT_TOLERANCE,
     ) -> None:
@@ -56,8 +56,8 @@ class BatchTrigger(BaseTrigger):
         self.operations = operations
         self.wake_after = wake_after
         self.deadline = deadline
-        self.poll_interval = poll_interval
-        self.max_poll_interval = max_poll_interval
+        self.poke_interval = poke_interval
+        self.max_poke_interval = max_poke_interval
         self.typical = typical
         self.fault_tolerance = fault_tolerance
 
@@ -70,8 +70,8 @@ class BatchTrigger(BaseTrigger):
                 "operations": self.operations,
                 "wake_after": self.wake_after,
                 "deadline": self.deadline,
-                "poll_interval": self.poll_interval,
-                "max_poll_interval": self.max_poll_interval,
+                "poke_interval": self.poke_interval,
+                "max_poke_interval": self.max_poke_interval,
                 "typical": self.typical,
                 "fault_tolerance": self.fault_tolerance,
             },
@@ -94,7 +94,7 @@ class BatchTrigger(BaseTrigger):
         yield TriggerEvent({**seen.serialize(), "deadline": self.deadline})
 
     async def _watch_all(self, client: Any) -> Watched:
-        pace = Pace(self.poll_interval, self.max_poll_interval, self.typical)
+        pace = Pace(self.poke_interval, self.max_poke_interval, self.typical)
         waits = {key: self._wait(key, started, pace, client) for key, started in self.operations.items()}
         watches = {asyncio.create_task(self._watch(client, key, wait)) for key, wait in waits.items()}
         ended: list[tuple[Operation, float]] = []

@@ -15,8 +15,7 @@ from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvErr
 from airflow_provider_docconv.hooks.asynchronous import async_client, async_settings
 from airflow_provider_docconv.polling import FAULT_TOLERANCE, Pace, Wait, WaitReport, watch
 from airflow_provider_docconv.services.operations import Operation, OperationState, given_operation_id
-from airflow_provider_docconv.services.service import give_up
-from airflow_provider_docconv.task_state import was_ended
+from airflow_provider_docconv.task_state import task_was_ended_by_user
 from airflow_provider_docconv.triggers.batch import BatchTrigger
 from airflow_provider_docconv.triggers.progress import PROGRESS, Progress, TaskKey, push
 from airflow_provider_docconv.triggers.watermark import Watermark
@@ -43,8 +42,8 @@ class ConversionTrigger(BaseEventTrigger):
     :param conn_id: the connection (templated likewise)
     :param deadline: when to give up, in seconds since the epoch, so that a restart does not stretch it; if it is None,
         the time at which Airflow would end the trigger
-    :param poll_interval: the shortest time between two polls, in seconds
-    :param max_poll_interval: the longest one; the same if it is None
+    :param poke_interval: the shortest time between two polls, in seconds
+    :param max_poke_interval: the longest one; the same if it is None
     :param started: when the operation began, in seconds since the epoch, as far as known: its age sets the interval
     :param polls: how many polls a worker has sent before it deferred, for the report
     :param fault_tolerance: seconds for which polls may fail
@@ -61,8 +60,8 @@ class ConversionTrigger(BaseEventTrigger):
         operation_id: str,
         conn_id: str,
         deadline: float | None = None,
-        poll_interval: float = 2.0,
-        max_poll_interval: float | None = 300.0,
+        poke_interval: float = 2.0,
+        max_poke_interval: float | None = 300.0,
         started: float | None = None,
         polls: int = 0,
         fault_tolerance: float = FAULT_TOLERANCE,
@@ -73,8 +72,8 @@ class ConversionTrigger(BaseEventTrigger):
         self.operation_id = operation_id
         self.conn_id = conn_id
         self.deadline = deadline
-        self.poll_interval = poll_interval
-        self.max_poll_interval = max_poll_interval
+        self.poke_interval = poke_interval
+        self.max_poke_interval = max_poke_interval
         self.started = started
         self.polls = polls
         self.fault_tolerance = fault_tolerance
@@ -89,8 +88,8 @@ class ConversionTrigger(BaseEventTrigger):
                 "operation_id": self.operation_id,
                 "conn_id": self.conn_id,
                 "deadline": self.deadline,
-                "poll_interval": self.poll_interval,
-                "max_poll_interval": self.max_poll_interval,
+                "poke_interval": self.poke_interval,
+                "max_poke_interval": self.max_poke_interval,
                 "started": self.started,
                 "polls": self.polls,
                 "fault_tolerance": self.fault_tolerance,
@@ -140,10 +139,10 @@ class ConversionTrigger(BaseEventTrigger):
 
         self.log.info("Airflow stopped this wait. If a person has ended the task, the operation is given up")
         try:
-            if await sync_to_async(was_ended)(task.dag_id, task.run_id, task.task_id, task.map_index):
+            if await sync_to_async(task_was_ended_by_user)(task.dag_id, task.run_id, task.task_id, task.map_index):
                 async with async_client(self.conn_id) as client:
-                    farewell = await client.run(give_up(client.service, self.operation_id))
-                self.log.warning("%s", farewell.words)
+                    outcome = await client.run(client.service.cancel_if_running(self.operation_id))
+                self.log.warning("%s", outcome.message)
         except Exception as error:  # Nobody waits for this any more; the log is the only place to tell it.
             self.log.warning("Operation %s may go on, because it could not be cancelled: %s", self.operation_id, error)
 
@@ -174,7 +173,7 @@ class ConversionTrigger(BaseEventTrigger):
             self.operation_id,
             client.settings.label,
             deadline=self._deadline,
-            pace=Pace(self.poll_interval, self.max_poll_interval or self.poll_interval),
+            pace=Pace(self.poke_interval, self.max_poke_interval or self.poke_interval),
             started=self.started or time.time(),
             polls=self.polls,
             fault_tolerance=self.fault_tolerance,

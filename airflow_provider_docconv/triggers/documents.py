@@ -75,7 +75,7 @@ _HANGS = 600.0
 _VARYING = re.compile(r"\S*\d\S*")
 
 
-async def listings(folder: str, destination: str, poll_interval: float) -> AsyncIterator[Listing]:
+async def listings(folder: str, destination: str, poke_interval: float) -> AsyncIterator[Listing]:
     """
     List a folder, for ever.
 
@@ -84,11 +84,11 @@ async def listings(folder: str, destination: str, poll_interval: float) -> Async
 
     :param folder: the folder
     :param destination: the folder of the results, which is never searched
-    :param poll_interval: seconds between two listings
+    :param poke_interval: seconds between two listings
     """
     from asgiref.sync import sync_to_async
 
-    pause, told = poll_interval, set[str]()
+    pause, told = poke_interval, set[str]()
     # A store that hangs must not hold one of the loop's own threads, which look up everybody's addresses.
     pool = ThreadPoolExecutor(1, "docconv-listing")
     # On Airflow 3.0 and 3.1, connections can be looked up from no other thread than one that asgiref has started.
@@ -99,14 +99,14 @@ async def listings(folder: str, destination: str, poll_interval: float) -> Async
                 listing = await _told_if_it_hangs(folder, look(folder, destination))
             except Exception as error:  # The stores' drivers raise errors of their own kinds.
                 fault = f"{folder}: the documents can't be listed ({explain(error)})"
-                pause = max(poll_interval, min(2 * pause, _LONGEST_PAUSE))
+                pause = max(poke_interval, min(2 * pause, _LONGEST_PAUSE))
                 if (known := _VARYING.sub("", fault)) not in told:
                     told.add(known)
                     log.warning("%s; trying again in %g seconds, and then after longer pauses", fault, pause)
             else:
                 if told:
                     log.info("%s: the documents can be listed again", folder)
-                pause, told = poll_interval, set()
+                pause, told = poke_interval, set()
                 yield listing
             await asyncio.sleep(pause)
     finally:
@@ -147,7 +147,7 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
     :param pattern: which documents count, as a glob below the folder: ``*.pptx`` for those that lie in it,
         ``**/*.pptx`` for those below it, too
     :param destination: the folder of the results, if it lies below the other: they are no arrivals
-    :param poll_interval: seconds between two listings
+    :param poke_interval: seconds between two listings
     :raises ValueError: if the folder is none or a glob, the pattern is not one, or the interval is not positive
     """
 
@@ -157,7 +157,7 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
         *,
         pattern: str = "**/*",
         destination: str | ObjectStoragePath | None = None,
-        poll_interval: float = 30.0,
+        poke_interval: float = 30.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base is untyped.
         address = str(folder or "").rstrip("/")
@@ -167,13 +167,13 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
         self.folder = f"{address}/"
         self.pattern = pattern
         self.destination = str(destination) if destination else None
-        self.poll_interval = poll_interval
+        self.poke_interval = poke_interval
         if "*" in self.folder:
             raise ValueError(f"{folder} is a glob; give the folder, and pattern for the rest of it")
         if not pattern:
             raise ValueError("the pattern is empty, so no document would ever count; leave it out for all of them")
-        if poll_interval <= 0:
-            raise ValueError(f"poll_interval is a positive number of seconds, not {poll_interval!r}")
+        if poke_interval <= 0:
+            raise ValueError(f"poke_interval is a positive number of seconds, not {poke_interval!r}")
         self._matches = _matcher(pattern)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -184,7 +184,7 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
                 "folder": self.folder,
                 "pattern": self.pattern,
                 "destination": self.destination,
-                "poll_interval": self.poll_interval,
+                "poke_interval": self.poke_interval,
             },
         )
 
@@ -195,7 +195,7 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
 
     def shared_stream_key(self) -> Hashable:
         """Return what triggers have in common that can share their listings."""
-        return (type(self).__name__, self.folder, self.destination, self.poll_interval)
+        return (type(self).__name__, self.folder, self.destination, self.poke_interval)
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Listing]:
@@ -205,7 +205,7 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
 
         folder = kwargs["folder"]
         destination = kwargs["destination"] or f"{folder}{OWN_FOLDER}/"
-        async for listing in listings(folder, destination, kwargs["poll_interval"]):
+        async for listing in listings(folder, destination, kwargs["poke_interval"]):
             yield listing
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Listing]) -> AsyncIterator[TriggerEvent]:

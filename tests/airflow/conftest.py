@@ -72,7 +72,7 @@ def trigger() -> Callable[..., ConversionTrigger]:
     """Make triggers of a wait, with the task that they belong to."""
 
     def make(**values: Any) -> ConversionTrigger:
-        found = ConversionTrigger(operation_id="op-1", conn_id="docs", poll_interval=0.01, **values)
+        found = ConversionTrigger(operation_id="op-1", conn_id="docs", poke_interval=0.01, **values)
         found.task_instance = TaskInstance()
         return found
 

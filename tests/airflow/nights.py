@@ -51,7 +51,7 @@ class Night:
             "target_format": "pdf",
             "conn_id": "docs",
             "grace": 0.2,
-            "poll_interval": 0.1,
+            "poke_interval": 0.1,
             **values,
         }
         store = self.stores.setdefault(f"{run_id}/{map_index}", Store() if self.has_store else None)

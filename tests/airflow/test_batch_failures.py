@@ -17,7 +17,7 @@ from airflow_provider_docconv import exceptions
 from airflow_provider_docconv import polling as waiting
 from airflow_provider_docconv.batch import pipeline as conversion
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
-from airflow_provider_docconv.services import SERVICES
+from airflow_provider_docconv.services.catalog import SERVICES
 from workbench.standin import StandIn
 
 
@@ -161,7 +161,7 @@ def test_an_operation_that_can_not_be_asked_for_stops_no_others(
     with Hostile(answer=answer) as server:
         connect(monkeypatch, server.url)
         with pytest.raises(error, match=words):
-            night.run(deferrable=True, fault_tolerance=0.3, poll_interval=0.2, max_poll_interval=0.2)
+            night.run(deferrable=True, fault_tolerance=0.3, poke_interval=0.2, max_poke_interval=0.2)
     assert len(night.results()) == 2
 
 
@@ -233,7 +233,7 @@ def test_a_damaged_ledger_stops_before_anything_is_sent(night: Night, service: C
     whole = ledger.read_text()
     ledger.write_text(whole[:-20])
     before = calls(standin)
-    with pytest.raises(exceptions.LedgerDamaged, match=r"line 3 of .*\.jsonl can't be read"):
+    with pytest.raises(exceptions.RecordDamaged, match=r"line 3 of .*\.jsonl can't be read"):
         night.run("night 2")
     assert calls(standin) == before
     ledger.write_text(whole)

@@ -68,7 +68,7 @@ def test_both_modes_end_alike(deferrable: bool, tmp_path: Path, service: Callabl
     assert bool(night.deferred) is deferrable
     for row in night.deferred:
         assert set(row) == {
-            "conn_id", "operations", "wake_after", "deadline", "poll_interval", "max_poll_interval", "typical",
+            "conn_id", "operations", "wake_after", "deadline", "poke_interval", "max_poke_interval", "typical",
             "fault_tolerance",
         }  # fmt: skip
 

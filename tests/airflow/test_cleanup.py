@@ -15,7 +15,8 @@ from test_download import SCAN
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
-from airflow_provider_docconv.services import SERVICES, errors
+from airflow_provider_docconv.services import errors
+from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.operations import OperationState
 from docconv_sandbox import Sandbox
 
@@ -113,7 +114,7 @@ class Log(logging.Logger):
 
 @pytest.mark.parametrize(("name", "there"), [("aspose_slides", False), ("aspose_ocr", True)])
 def test_whether_there_is_anything_to_delete(name: str, there: bool) -> None:
-    service = SERVICES[name]()
+    service = SERVICES[name].create()
     _, files = play(service.results("op-1"))
     replies = [reply()] if there else []
     requests, deleted = play(service.clean_up("op-1", files), *replies)
@@ -122,7 +123,7 @@ def test_whether_there_is_anything_to_delete(name: str, there: bool) -> None:
 
 
 def test_a_folder_of_ours_is_deleted_once() -> None:
-    service = SERVICES["groupdocs_conversion"]()
+    service = SERVICES["groupdocs_conversion"].create()
     _, files = play(service.results("op-1"), reply(stored(f"docconv/{KEY}/a.pdf", f"docconv/{KEY}/b.pdf", "out/c.pdf")))
     requests, _ = play(service.clean_up("op-1", files), reply(), reply())
     assert [each.path.partition("/storage/")[2] for each in requests] == ["file/out%2Fc.pdf", f"folder/docconv%2F{KEY}"]
@@ -130,7 +131,7 @@ def test_a_folder_of_ours_is_deleted_once() -> None:
 
 @pytest.mark.parametrize(("status", "fails"), [(200, False), (204, False), (404, False), (500, True), (403, True)])
 def test_what_is_gone_already_is_deleted(status: int, fails: bool) -> None:
-    service = SERVICES["groupdocs_conversion"]()
+    service = SERVICES["groupdocs_conversion"].create()
     _, files = play(service.results("op-1"), reply(stored("out/a.pdf")))
     if fails:
         with pytest.raises(errors.DocConvError):

@@ -15,14 +15,14 @@ from airflow_provider_docconv.exceptions import InvalidOptions, OperationNotFoun
 from airflow_provider_docconv.operators.docconv import (
     ConvertDocumentsOperator,
     DownloadResultOperator,
-    MergeDocumentsOperator,
-    SplitDocumentOperator,
+    MergePresentationsOperator,
+    SplitPresentationOperator,
     StartConversionOperator,
 )
 
 PDF = b"%PDF-1.7 %%EOF"
 NOTHING = [None, "", "None", 7]
-STARTS = [StartConversionOperator, SplitDocumentOperator]
+STARTS = [StartConversionOperator, SplitPresentationOperator]
 
 
 def refuse(operator: type, words: str, **values: Any) -> None:
@@ -63,26 +63,26 @@ def test_a_destination_that_is_no_address(given: Any, tmp_path: Path, monkeypatc
 
 @pytest.mark.parametrize("sources", [None, "", 7, [None], [{}], [{"source": ""}], {"slides": [1]}])
 def test_sources_that_are_no_addresses(sources: Any) -> None:
-    refuse(MergeDocumentsOperator, r"sources\[0\].source is .*, which is no address", sources=sources)
+    refuse(MergePresentationsOperator, r"sources\[0\].source is .*, which is no address", sources=sources)
 
 
 def test_one_source_is_no_merge(deck: str) -> None:
     for one in (deck, ObjectStoragePath(deck), {"source": deck}, [deck]):
-        refuse(MergeDocumentsOperator, "my deck.pptx: a merge needs two documents or more", sources=one)
+        refuse(MergePresentationsOperator, "my deck.pptx: a merge needs two documents or more", sources=one)
 
 
 @pytest.mark.parametrize("options", ["{'slides': 1}", ["slides"], 7])
 def test_options_that_are_no_mapping(options: Any, deck: str, tmp_path: Path) -> None:
     for operator in STARTS:
         refuse(operator, "options must be a mapping", source=deck, target_format="pdf", options=options)
-    refuse(MergeDocumentsOperator, "options must be a mapping", sources=[deck, deck], options=options)
+    refuse(MergePresentationsOperator, "options must be a mapping", sources=[deck, deck], options=options)
     values = {"source": deck, "target_format": "pdf", "destination": f"file://{tmp_path}/", "options": options}
     refuse(ConvertDocumentsOperator, "options must be a mapping", **values)
 
 
-@pytest.mark.parametrize("operator", [*STARTS, MergeDocumentsOperator])
+@pytest.mark.parametrize("operator", [*STARTS, MergePresentationsOperator])
 def test_a_misspelt_policy_is_found_when_the_dag_is_parsed(operator: type) -> None:
-    values = {"sources": []} if operator is MergeDocumentsOperator else {"source": "a", "target_format": "pdf"}
+    values = {"sources": []} if operator is MergePresentationsOperator else {"source": "a", "target_format": "pdf"}
     with pytest.raises(ValueError, match="on_lost_reply is 'fail' or 'start_again', not 'Fail'"):
         operator(task_id="t", conn_id="docs", on_lost_reply="Fail", **values)
 
@@ -91,7 +91,7 @@ def test_a_misspelt_policy_is_found_when_the_dag_is_parsed(operator: type) -> No
 def test_a_stored_path_that_leads_out_of_a_folder(path: str, tmp_path: Path) -> None:
     uri, words = f"aspose-slides://My Store/{path}", "is no path in the vendor's storage"
     refuse(StartConversionOperator, words, source=uri, target_format="pdf")
-    refuse(DownloadResultOperator, words, operation_id="op-1", stored=uri, destination=f"file://{tmp_path}/")
+    refuse(DownloadResultOperator, words, operation_id="op-1", remote_result=uri, destination=f"file://{tmp_path}/")
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def put(folder: Path, *names: str) -> None:
 
 def watch(folder: Path, **values: Any) -> IncomingDocumentsTrigger:
     """Return the trigger as it comes out of its row."""
-    classpath, kwargs = IncomingDocumentsTrigger(f"file://{folder}", poll_interval=INTERVAL, **values).serialize()
+    classpath, kwargs = IncomingDocumentsTrigger(f"file://{folder}", poke_interval=INTERVAL, **values).serialize()
     assert classpath == f"{IncomingDocumentsTrigger.__module__}.{IncomingDocumentsTrigger.__qualname__}"
     return IncomingDocumentsTrigger(**json.loads(json.dumps(kwargs)))
 
@@ -246,8 +246,8 @@ def test_triggers_of_one_folder_share_its_listings(
         ({"folder": "s3://"}, "'s3://' names no folder"),
         ({"pattern": ""}, "the pattern is empty"),
         ({"pattern": "**.pptx"}, "can only be an entire path component"),
-        ({"poll_interval": 0}, "poll_interval is a positive number of seconds, not 0"),
-        ({"poll_interval": -5.0}, "poll_interval is a positive number of seconds, not -5.0"),
+        ({"poke_interval": 0}, "poke_interval is a positive number of seconds, not 0"),
+        ({"poke_interval": -5.0}, "poke_interval is a positive number of seconds, not -5.0"),
     ],
 )
 def test_nonsense_is_refused_when_the_dag_is_read(values: dict[str, Any], message: str) -> None:

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 from stage import SECRET, Store, connect, context
 
 from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.batch.record import Decision
 from airflow_provider_docconv.operators.docconv import StartConversionOperator
-from airflow_provider_docconv.task_state import Decision, StartRecord, fingerprint
+from airflow_provider_docconv.services.options import fingerprint
+from airflow_provider_docconv.task_state import StartRecord
 from docconv_sandbox import Sandbox
 
 SCAN = f"file://{Path(__file__).parent.parent / 'data' / 'project_scan.djvu'}"

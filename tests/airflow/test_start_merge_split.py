@@ -20,8 +20,8 @@ from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.operators.docconv import (
     ConvertDocumentsOperator,
     DownloadResultOperator,
-    MergeDocumentsOperator,
-    SplitDocumentOperator,
+    MergePresentationsOperator,
+    SplitPresentationOperator,
 )
 from airflow_provider_docconv.services.documents import Document
 from airflow_provider_docconv.services.errors import InvalidOptions, SourceNotFound, StartReplyLost
@@ -47,12 +47,12 @@ def secret_deck(deck_bytes: bytes, tmp_path: Path) -> str:
     return f"file://{path}"
 
 
-def merging(*sources: Any, **values: Any) -> MergeDocumentsOperator:
-    return MergeDocumentsOperator(**{"task_id": "t", "sources": list(sources), "conn_id": "docs", **values})
+def merging(*sources: Any, **values: Any) -> MergePresentationsOperator:
+    return MergePresentationsOperator(**{"task_id": "t", "sources": list(sources), "conn_id": "docs", **values})
 
 
-def splitting(source: str, **values: Any) -> SplitDocumentOperator:
-    return SplitDocumentOperator(
+def splitting(source: str, **values: Any) -> SplitPresentationOperator:
+    return SplitPresentationOperator(
         **{"task_id": "t", "source": source, "target_format": "png", "conn_id": "docs", **values}
     )
 
@@ -104,18 +104,18 @@ def test_results_in_the_vendors_storage_are_fetched_and_deleted(service: Sandbox
     split = splitting(deck, options={"destFolder": "out/slides", "storage": "My Store"}).execute(context(Store()))
     for operation_id in (merge, split):
         wait({"operation_id": operation_id}, deferrable=False)
-    with hook.open_result(hook.get_stored("out/all.pptx", "My Store")) as (_, chunks):
+    with hook.open_result(hook.get_remote_file("out/all.pptx", "My Store")) as (_, chunks):
         assert len(Presentation(io.BytesIO(b"".join(chunks))).slides) == 4
-    assert hook.is_stored("out/slides", "My Store")
-    assert hook.is_stored("/out/slides", "My Store")
-    assert not hook.is_stored("out/all.pptx")
-    hook.delete_stored("out/all.pptx", "My Store")
-    assert not hook.is_stored("out/all.pptx", "My Store")
-    hook.delete_stored("out/", "My Store")
-    hook.delete_stored("out/", "My Store")
-    assert not hook.is_stored("out/slides", "My Store")
+    assert hook.remote_exists("out/slides", "My Store")
+    assert hook.remote_exists("/out/slides", "My Store")
+    assert not hook.remote_exists("out/all.pptx")
+    hook.delete_remote("out/all.pptx", "My Store")
+    assert not hook.remote_exists("out/all.pptx", "My Store")
+    hook.delete_remote("out/", "My Store")
+    hook.delete_remote("out/", "My Store")
+    assert not hook.remote_exists("out/slides", "My Store")
     with pytest.raises(InvalidOptions, match="names nothing"):
-        hook.delete_stored("/", "My Store")
+        hook.delete_remote("/", "My Store")
 
 
 def test_the_formats_are_known_before_the_upload(service: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,11 +18,11 @@ from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.operators.docconv import (
     ConvertDocumentsOperator,
     DownloadResultOperator,
-    MergeDocumentsOperator,
-    SplitDocumentOperator,
+    MergePresentationsOperator,
+    SplitPresentationOperator,
     StartConversionOperator,
 )
-from airflow_provider_docconv.services.documents import Document, StoredDocument
+from airflow_provider_docconv.services.documents import Document, RemoteDocument
 from docconv_sandbox import Sandbox
 
 SLIDES, GROUPDOCS = "aspose-slides://My%20Store", "groupdocs-conversion://My%20Store"
@@ -71,25 +71,25 @@ def test_a_saved_conversion_is_fetched(cleanup: bool, deck: str, slides: DocConv
     options = {"outPath": "out/my #1.pdf", "storage": "My Store"}
     operation_id, _ = started(source=deck, target_format="pdf", options=options)
     where = f"{SLIDES}/out/my%20%231.pdf"
-    [file] = download(operation_id, f"file://{tmp_path}/got/", stored=where, cleanup=cleanup)
+    [file] = download(operation_id, f"file://{tmp_path}/got/", remote_result=where, cleanup=cleanup)
     assert file.name == "my #1.pdf"
     assert file.read_bytes().startswith(b"%PDF")
-    assert slides.is_stored("out/my #1.pdf", "My Store") is not cleanup
+    assert slides.remote_exists("out/my #1.pdf", "My Store") is not cleanup
 
 
 def test_the_zip_that_the_service_appends_is_found(deck: str, slides: DocConvHook, tmp_path: Path) -> None:
     operation_id, _ = started(source=deck, target_format="png", options={"outPath": "out/pages"})
-    stored = {"stored": "aspose-slides:///out/pages", "cleanup": True}
+    stored = {"remote_result": "aspose-slides:///out/pages", "cleanup": True}
     files = download(operation_id, f"file://{tmp_path}/got/", unpack=True, **stored)
     assert len(files) == 2
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in files)
-    assert not slides.is_stored("out/pages.zip")
+    assert not slides.remote_exists("out/pages.zip")
 
 
 def test_a_saved_merge_is_fetched(deck: str, slides: DocConvHook, tmp_path: Path) -> None:
     options = {"outPath": "out/all.pptx", "storage": "My Store"}
-    operation_id, _ = started(MergeDocumentsOperator, sources=[deck, deck], options=options)
-    [file] = download(operation_id, f"file://{tmp_path}/got.pptx", stored=f"{SLIDES}/out/all.pptx")
+    operation_id, _ = started(MergePresentationsOperator, sources=[deck, deck], options=options)
+    [file] = download(operation_id, f"file://{tmp_path}/got.pptx", remote_result=f"{SLIDES}/out/all.pptx")
     assert len(Presentation(file).slides) == 4
 
 
@@ -97,24 +97,24 @@ def test_all_files_of_a_saved_split_are_fetched_and_nothing_else_is_deleted(
     deck: str, slides: DocConvHook, tmp_path: Path
 ) -> None:
     options = {"destFolder": "out/slides", "storage": "My Store"}
-    operation_id, _ = started(SplitDocumentOperator, source=deck, target_format="pptx", options=options)
+    operation_id, _ = started(SplitPresentationOperator, source=deck, target_format="pptx", options=options)
     content = b"of somebody else"
     slides.upload(Document("x", lambda: io.BytesIO(content), len(content)), "out/slides/deeper/x", "My Store")
     folder = f"{SLIDES}/out/slides/"
-    files = download(operation_id, f"file://{tmp_path}/got/", stored=folder, cleanup=True)
+    files = download(operation_id, f"file://{tmp_path}/got/", remote_result=folder, cleanup=True)
     assert len(files) == 2
     assert all(len(Presentation(file).slides) == 1 for file in files)
-    assert not any(slides.is_stored(f"out/slides/{file.name}", "My Store") for file in files)
-    assert slides.is_stored("out/slides/deeper/x", "My Store")
+    assert not any(slides.remote_exists(f"out/slides/{file.name}", "My Store") for file in files)
+    assert slides.remote_exists("out/slides/deeper/x", "My Store")
     with pytest.raises(exceptions.ResultNotFound, match=f"no files in 'out/slides/' .*My Store.*{operation_id}"):
-        download(operation_id, f"file://{tmp_path}/got/", stored=folder)
+        download(operation_id, f"file://{tmp_path}/got/", remote_result=folder)
 
 
 @pytest.mark.parametrize("path", ["out/nothing.pdf", "out", "nothing/"])
 def test_what_is_not_there_is_said(path: str, slides: DocConvHook, deck_bytes: bytes, tmp_path: Path) -> None:
     slides.upload(Document("x", lambda: io.BytesIO(deck_bytes), len(deck_bytes)), "out/x.pptx")
     with pytest.raises(exceptions.ResultNotFound, match=f"'{path}' in its default storage .*correct stored"):
-        download("op-1", f"file://{tmp_path}/got/", stored=f"aspose-slides:///{path}")
+        download("op-1", f"file://{tmp_path}/got/", remote_result=f"aspose-slides:///{path}")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_an_address_of_something_else_is_refused(
     with Hostile() as server:
         connect(monkeypatch, server.url)
         with pytest.raises(exceptions.InvalidOptions, match=words):
-            download("op-1", f"file://{tmp_path}/got/", stored=address)
+            download("op-1", f"file://{tmp_path}/got/", remote_result=address)
         assert not server.calls
 
 
@@ -140,7 +140,7 @@ def test_an_ocr_account_has_no_storage(monkeypatch: pytest.MonkeyPatch, tmp_path
     with Hostile() as server:
         connect(monkeypatch, server.url, "aspose_ocr")
         with pytest.raises(exceptions.InvalidOptions, match=r"Aspose\.OCR Cloud has no storage"):
-            download("op-1", f"file://{tmp_path}/got/", stored="aspose-ocr:///a.pdf")
+            download("op-1", f"file://{tmp_path}/got/", remote_result="aspose-ocr:///a.pdf")
         assert not server.calls
 
 
@@ -149,7 +149,7 @@ def test_a_listing_never_leads_out_of_its_folder(name: object, monkeypatch: pyte
     with Hostile(answer=lambda seen: Answer({"value": [{"Name": name, "IsFolder": False}]})) as server:
         connect(monkeypatch, server.url, "groupdocs_conversion")
         with pytest.raises(exceptions.UnexpectedReply, match="leads out of its folder"):
-            download("op-1", f"file://{tmp_path}/got/", stored=f"{GROUPDOCS}/out/", cleanup=True)
+            download("op-1", f"file://{tmp_path}/got/", remote_result=f"{GROUPDOCS}/out/", cleanup=True)
         assert [seen.method for seen in server.calls] == ["GET"]
 
 
@@ -163,7 +163,7 @@ def test_slides_are_numbered_in_their_order(monkeypatch: pytest.MonkeyPatch, tmp
 
     with Hostile(answer=answer) as server:
         connect(monkeypatch, server.url)
-        files = download("op-1", f"file://{tmp_path}/all.pdf", stored=f"{SLIDES}/out/")
+        files = download("op-1", f"file://{tmp_path}/all.pdf", remote_result=f"{SLIDES}/out/")
     assert [file.name for file in files] == ["all.pdf-1.pdf", "all.pdf-2.pdf", "all.pdf-3.pdf"]
     assert [file.read_bytes().split()[1] for file in files] == [b"s_1.pdf", b"s_2.pdf", b"s_10.pdf"]
 
@@ -173,15 +173,15 @@ def test_an_upload_is_deleted_where_the_result_was_saved_elsewhere(
 ) -> None:
     options = {"outputPath": "converted/", "storageName": "My Store"}
     operation_id, xcoms = started(source=deck, target_format="pdf", options=options)
-    uploaded = xcoms["uploaded"]
+    uploaded = xcoms["remote_source"]
     assert uploaded.startswith(f"{GROUPDOCS}/docconv/")
     folder = folder_of(uploaded)
-    assert groupdocs.is_stored(folder, "My Store")
-    where = {"stored": GROUPDOCS, "uploaded": uploaded, "cleanup": True}
+    assert groupdocs.remote_exists(folder, "My Store")
+    where = {"remote_result": GROUPDOCS, "uploaded": uploaded, "cleanup": True}
     [file] = download(operation_id, f"file://{tmp_path}/got/", **where)
     assert file.name == "my deck.pdf"
-    assert not groupdocs.is_stored("converted/my deck.pdf", "My Store")
-    assert not groupdocs.is_stored(folder, "My Store")
+    assert not groupdocs.remote_exists("converted/my deck.pdf", "My Store")
+    assert not groupdocs.remote_exists(folder, "My Store")
 
 
 def test_a_result_is_found_in_another_storage_than_the_connections(
@@ -192,10 +192,14 @@ def test_a_result_is_found_in_another_storage_than_the_connections(
     with pytest.raises(exceptions.DocConvError):
         download(operation_id, f"file://{tmp_path}/got/")
     [file] = download(
-        operation_id, f"file://{tmp_path}/got/", stored=GROUPDOCS, cleanup=True, uploaded=xcoms["uploaded"]
+        operation_id,
+        f"file://{tmp_path}/got/",
+        remote_result=GROUPDOCS,
+        cleanup=True,
+        remote_source=xcoms["remote_source"],
     )
     assert file.read_bytes().startswith(b"%PDF")
-    assert not groupdocs.is_stored(folder_of(xcoms["uploaded"]), "My Store")
+    assert not groupdocs.remote_exists(folder_of(xcoms["remote_source"]), "My Store")
 
 
 @pytest.mark.parametrize("lies_there", [True, False])
@@ -211,7 +215,7 @@ def test_a_batch_finds_its_results_in_another_storage(
         conn_id="docs",
         options={} if lies_there else {"storageName": "My Store"},
         destination=f"file://{tmp_path}/got/",
-        poll_interval=0.1,
+        poke_interval=0.1,
         timeout=30,  # A result that is not found is looked for again.
     )
     batch.execute(context(Store()))
@@ -235,7 +239,7 @@ def test_a_page_of_one_document_does_not_replace_another_document(
         conn_id="docs",
         options={"convertOptions": {"UsePdf": True}},
         destination=f"file://{tmp_path}/out/",
-        poll_interval=0.1,
+        poke_interval=0.1,
     ).execute(context(Store()))
     names = sorted(path.name for path in tmp_path.joinpath("out").glob("*.png"))
     assert names == ["report-1.png", "report.png-1.png", "report.png-2.png"]
@@ -249,9 +253,9 @@ def test_what_is_made_of_a_stored_document_is_deleted_and_the_document_left(
     [saved] = groupdocs.get_results(operation_id)
     [file] = download(operation_id, f"file://{tmp_path}/got/", cleanup=True)
     assert file.name == "left.pdf"
-    assert saved.stored is not None
-    assert not groupdocs.is_stored(saved.stored.path)
-    assert groupdocs.is_stored("in/left.pptx")
+    assert saved.remote is not None
+    assert not groupdocs.remote_exists(saved.remote.path)
+    assert groupdocs.remote_exists("in/left.pptx")
     assert xcoms == {}
 
 
@@ -260,8 +264,8 @@ def test_a_storage_that_the_reply_names_is_believed(monkeypatch: pytest.MonkeyPa
     listed = {"method": "ConvertAndSave", "status": "Finished", "result": [{"url": url}]}
     with Hostile(answer=lambda seen: Answer(listed)) as server:
         connect(monkeypatch, server.url, "groupdocs_conversion")
-        [file] = DocConvHook.for_connection("docs").get_results("op-1", StoredDocument("", "Given"))
-    assert file.stored == StoredDocument("out/a.pdf", "Named")
+        [file] = DocConvHook.for_connection("docs").get_results("op-1", RemoteDocument("", "Given"))
+    assert file.remote == RemoteDocument("out/a.pdf", "Named")
 
 
 def test_a_retry_knows_the_upload_of_the_try_before(monkeypatch: pytest.MonkeyPatch, deck: str) -> None:
@@ -279,7 +283,7 @@ def test_a_retry_knows_the_upload_of_the_try_before(monkeypatch: pytest.MonkeyPa
             StartConversionOperator(
                 task_id="s", source=deck, target_format="pdf", conn_id="docs", options=options
             ).execute(given)
-            uploads.append(given["ti"].xcoms["uploaded"])
+            uploads.append(given["ti"].xcoms["remote_source"])
         [put] = [seen for seen in server.calls if seen.method == "PUT"]
     assert uploads[0] == uploads[1]
     key = uploads[0].split("/docconv/")[1].partition("/")[0]
@@ -299,7 +303,7 @@ def test_a_dag_names_the_upload_by_the_start_tasks_output() -> None:
             conn_id="docs",
             destination="file:///out/",
             operation_id="op-1",
-            uploaded=start.output["uploaded"],
+            remote_source=start.output["remote_source"],
         )
     assert fetch.upstream_task_ids == {"s"}
     assert (fetch.uploaded.operator, fetch.uploaded.key) == (start, "uploaded")

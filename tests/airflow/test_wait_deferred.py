@@ -52,8 +52,8 @@ def test_the_triggers_row(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kwargs == {
         "operation_id": "op-1",
         "conn_id": "docs",
-        "poll_interval": 7,
-        "max_poll_interval": 300,
+        "poke_interval": 7,
+        "max_poke_interval": 300,
         "fault_tolerance": 60.0,
         "polls": 1,
         "cancel_on_kill": True,
@@ -67,14 +67,14 @@ def test_the_triggers_row(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_triggerer_that_comes_back_late_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     with Hostile(RUNNING) as server:
         connect(monkeypatch, server.url)
-        trigger = ConversionTrigger(operation_id="op-1", conn_id="docs", deadline=time.time() - 9, poll_interval=3600)
+        trigger = ConversionTrigger(operation_id="op-1", conn_id="docs", deadline=time.time() - 9, poke_interval=3600)
         assert fire(trigger)["error"]["type"] == "DeadlineExceeded"
         assert len(server.calls) == 1
 
 
 def test_a_connection_that_changed_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, "http://h", login="")
-    event = fire(ConversionTrigger(operation_id="op-1", conn_id="docs", deadline=0, poll_interval=0))
+    event = fire(ConversionTrigger(operation_id="op-1", conn_id="docs", deadline=0, poke_interval=0))
     assert event["error"]["type"] == "InvalidOptions"
 
 
@@ -110,7 +110,7 @@ def test_a_secret_that_is_refused_meanwhile(
     logins = [token(1), Answer({"error": "invalid_client"}, 400), token(2)]
     with Hostile(answer=answer, logins=logins) as server:
         connect(monkeypatch, server.url)
-        event = fire(ConversionTrigger(operation_id="op-1", conn_id="docs", poll_interval=0.01))
+        event = fire(ConversionTrigger(operation_id="op-1", conn_id="docs", poke_interval=0.01))
     assert len(server.logins) == (2 if error else 3)
     assert event["error"]["type"] == error.__name__ if error else event["report"]["polls"] >= 2
 

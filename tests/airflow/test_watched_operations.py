@@ -17,7 +17,7 @@ from workbench.standin import StandIn
 
 async def events(operation_id: str, store: StateStore | None) -> list[Any]:
     """Return what a triggerer hears within a while that is long enough for several events."""
-    trigger = docconv.ConversionTrigger(operation_id=operation_id, conn_id="docs", poll_interval=0.01)
+    trigger = docconv.ConversionTrigger(operation_id=operation_id, conn_id="docs", poke_interval=0.01)
     trigger.asset_state_store = store
     heard: list[Any] = []
 
@@ -43,7 +43,7 @@ def test_it_fires_once_and_stays(
     monkeypatch.setattr(docconv, "_STORED", 0.01)
     service("--seconds", "0")
     hook = DocConvHook.for_connection("docs")
-    operation_id = hook.start(open_source(deck, hook.fields), "pdf")
+    operation_id = hook.start(open_source(deck, hook.service), "pdf")
 
     [told] = asyncio.run(events(operation_id, store))
     assert (told["operation"]["id"], told["operation"]["state"]) == (operation_id, "succeeded")

@@ -37,14 +37,16 @@ def test_an_older_airflow_defers_from_a_worker(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.skipif(not version_compat.AIRFLOW_V_3_3_PLUS, reason="this Airflow can't")
 class TestWhatAirflowCan:
     def test_the_trigger_gets_what_a_worker_would_give_it(self) -> None:
-        sensor = ConversionSensor(**VALUES, **START, poke_interval=timedelta(seconds=4), timeout=60, max_wait=30)
+        sensor = ConversionSensor(
+            **VALUES, **START, poke_interval=timedelta(seconds=4), timeout=60, max_poke_interval=30
+        )
         assert sensor.start_from_trigger
         assert sensor.start_trigger_args.timeout == timedelta(seconds=60)
         assert trigger_kwargs(sensor) == {
             "operation_id": "op-1",
             "conn_id": "docs",
-            "poll_interval": 4,
-            "max_poll_interval": 30,
+            "poke_interval": 4,
+            "max_poke_interval": 30,
             "fault_tolerance": 900,
             "cancel_on_kill": True,
             "end_from_trigger": False,
@@ -145,6 +147,6 @@ def test_the_triggerer_is_for_what_is_deferred(values: dict[str, Any]) -> None:
 
 
 def test_all_times_are_numbers_or_timedeltas() -> None:
-    times = ("poke_interval", "max_wait", "timeout", "fault_tolerance", "grace")
+    times = ("poke_interval", "max_poke_interval", "timeout", "fault_tolerance", "grace")
     sensor = ConversionSensor(**VALUES, **dict.fromkeys(times, timedelta(minutes=1)), end_from_trigger=True)
     assert (sensor.fault_tolerance, sensor.grace, sensor.longest_interval) == (60.0, 60.0, 60.0)

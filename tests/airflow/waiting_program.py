@@ -80,7 +80,7 @@ async def wait_for(operation_id: str, values: dict[str, Any], fault: Callable[[]
 
 
 async def wait_for_all(operations: list[str], fault: Callable[[], object] | None) -> Counter[str]:
-    values = {"deadline": time.time() + 300, "poll_interval": 2.0, "max_poll_interval": 4.0, "started": time.time()}
+    values = {"deadline": time.time() + 300, "poke_interval": 2.0, "max_poke_interval": 4.0, "started": time.time()}
     tasks = []
     for number, each in enumerate(operations):
         await asyncio.sleep(0)

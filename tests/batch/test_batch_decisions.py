@@ -12,9 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_docconv.batch.record import Entry, Run, Wanted, decide_on
+from airflow_provider_docconv.batch.record import ConversionRequest, Decision, Entry, Progress, Run, decide, decide_on
 from airflow_provider_docconv.exceptions import ConversionFailed
-from airflow_provider_docconv.task_state import Decision, Progress, decide
 
 RUN = Run("this run", 2)
 LASTING = ("ConversionFailed", "DocumentRejected")
@@ -23,7 +22,7 @@ ERRORS: tuple[dict[str, Any] | None, ...] = (
     {},
     None,
 )
-WANTED = Wanted("s3://b/a.pptx", "s3://b/a.pdf", "pdf", 0, "the same", versioned=True)
+WANTED = ConversionRequest("s3://b/a.pptx", "s3://b/a.pdf", "pdf", 0, "the same", versioned=True)
 
 TEXTS = st.text(min_size=1, max_size=20)
 COUNTS = st.integers(0, 2**53)
@@ -48,11 +47,12 @@ ENTRIES = st.builds(
     attempts=COUNTS,
     lost_replies=COUNTS,
     results=st.lists(st.fixed_dictionaries({"uri": st.text(), "size": COUNTS, "sha256": st.text()}), max_size=3),
-    error=st.none() | st.text().map(lambda said: dict(Entry("k", "f").failed(ConversionFailed("no", said=said)).error)),
+    error=st.none()
+    | st.text().map(lambda said: dict(Entry("k", "f").failed(ConversionFailed("no", service_message=said)).error)),
 )
 
 
-def situations() -> Iterator[tuple[Entry, Wanted, bool]]:
+def situations() -> Iterator[tuple[Entry, ConversionRequest, bool]]:
     """Give everything that can be known of a document, with whether everything shall be done again."""
     runs, tries = ("this run", "last night's"), (2, 5)
     for progress, mark, run, max_tries, error, versioned, full_refresh in product(
@@ -62,7 +62,7 @@ def situations() -> Iterator[tuple[Entry, Wanted, bool]]:
         yield entry, replace(WANTED, versioned=versioned), full_refresh
 
 
-def decisions() -> Iterator[tuple[Entry, Wanted, bool, Decision]]:
+def decisions() -> Iterator[tuple[Entry, ConversionRequest, bool, Decision]]:
     for entry, wanted, full_refresh in situations():
         yield entry, wanted, full_refresh, decide_on(wanted, entry, RUN, full_refresh=full_refresh)
 

@@ -9,11 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_docconv.batch.events import MOST, Watched, fitting
-from airflow_provider_docconv.batch.record import Entry
+from airflow_provider_docconv.batch.record import Entry, Progress
 from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError, ServiceUnavailable
 from airflow_provider_docconv.services.errors import quote_words
 from airflow_provider_docconv.services.operations import Operation, OperationState
-from airflow_provider_docconv.task_state import Progress
 
 ENOUGH = 64 << 10
 ENDS = [state for state in OperationState if state.is_terminal]
@@ -58,7 +57,7 @@ def test_a_window_of_usual_operations_is_watched_as_a_whole() -> None:
     st.integers(0, 1000),
     st.lists(st.tuples(st.sampled_from(ENDS), WORDS, WORDS, WORDS), min_size=1, max_size=12),
     st.integers(0, 10**6),
-    st.none() | WORDS.map(lambda said: AuthenticationFailed("the login was refused", said=said)),
+    st.none() | WORDS.map(lambda said: AuthenticationFailed("the login was refused", service_message=said)),
 )
 @example("{}", 1000, [(OperationState.FAILED, "😀" * 300, "😀" * 300, "😀" * 300)], 5, None)
 @example("3f2b8c1d-9a47-4e0b-8f5c-{:012d}", 1000, [(OperationState.SUCCEEDED, None, None, None)], 5, None)
@@ -72,8 +71,10 @@ def test_an_event_is_small_and_loses_no_success(
     # A trigger watches what fitted into its row.
     ended = []
     for number, operation_id in enumerate(fitting(entries(form, count))):
-        state, word, said, step_words = kinds[number % len(kinds)]
-        ended.append((Operation(operation_id, state, word or "", said, number, count, step_words), 1.8e9 + number / 7))
+        state, word, said, step_description = kinds[number % len(kinds)]
+        ended.append(
+            (Operation(operation_id, state, word or "", said, number, count, step_description), 1.8e9 + number / 7)
+        )
     text = json.dumps(Watched(ended, polls, error).serialize())
     assert len(text) < ENOUGH
     again = Watched.deserialize(json.loads(text))
@@ -93,7 +94,7 @@ def test_an_event_of_a_few_comes_back_as_it_was() -> None:
         (Operation("op-3", OperationState.CANCELED, "Canceled"), 3.5),
         (Operation("op-4", OperationState.NOT_FOUND, ""), 4.5),
     ]
-    error = ServiceUnavailable("X does not answer", said="Busy.", operation_id="op-5", remedy="wait")
+    error = ServiceUnavailable("X does not answer", service_message="Busy.", operation_id="op-5", remedy="wait")
     again = Watched.deserialize(json.loads(json.dumps(Watched(ended, 17, error).serialize())))
     assert (again.ended, again.polls) == (ended, 17)
     assert (type(again.error), str(again.error)) == (ServiceUnavailable, str(error))

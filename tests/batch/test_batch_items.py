@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_docconv.batch.sources import Item, read_items
+from airflow_provider_docconv.batch.sources import SourceSpec, read_items
 from airflow_provider_docconv.exceptions import InvalidOptions
 
 SECRET = "open-sesame"
@@ -18,14 +18,18 @@ def test_every_form_of_a_source_is_understood() -> None:
     own = {"source": "c/", "target_format": "png", "options": {"slides": [1]}}
     items = read_items(["a/", path, own, {"folder": "d", "documents": ["x", "y"]}], "pdf", options)
     assert items == [
-        Item("a/", None, "pdf", options),
-        Item("s3://store@b/in/x.pptx", None, "pdf", options),
-        Item("c/", None, "png", {"slides": [1]}),
-        Item("d", ["x", "y"], "pdf", options),
+        SourceSpec("a/", None, "pdf", options),
+        SourceSpec("s3://store@b/in/x.pptx", None, "pdf", options),
+        SourceSpec("c/", None, "png", {"slides": [1]}),
+        SourceSpec("d", ["x", "y"], "pdf", options),
     ]
-    assert read_items("a/", "pdf", None) == [Item("a/", None, "pdf", {})]
+    assert read_items("a/", "pdf", None) == [SourceSpec("a/", None, "pdf", {})]
     assert read_items(path, "pdf", None)[0].source == "s3://store@b/in/x.pptx"
-    assert read_items(own, "pdf", None) == read_items((own,), "pdf", None) == [Item("c/", None, "png", {"slides": [1]})]
+    assert (
+        read_items(own, "pdf", None)
+        == read_items((own,), "pdf", None)
+        == [SourceSpec("c/", None, "png", {"slides": [1]})]
+    )
     assert read_items({"source": path}, "pdf", None)[0].source == "s3://store@b/in/x.pptx"
     assert read_items({"source": "a", "options": {}}, "pdf", options)[0].options == {}
     assert read_items({"source": "a", "options": None}, "pdf", options)[0].options == options

@@ -14,12 +14,14 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 from patience import wait_until
 
-from airflow_provider_docconv.batch.record import Entry, Journal
-from airflow_provider_docconv.exceptions import ConversionFailed, LedgerDamaged
-from airflow_provider_docconv.task_state import AirflowTaskState, FileTaskState, Progress, TaskState
+from airflow_provider_docconv.batch.record import Entry, Journal, Progress
+from airflow_provider_docconv.exceptions import ConversionFailed, RecordDamaged
+from airflow_provider_docconv.task_state import AirflowTaskState, FileTaskState, TaskState
 from tests.airflow.stage import Store
 
-WORST = ConversionFailed("the service could not convert the document", said="😀" * 300, operation_id="i" * 200)
+WORST = ConversionFailed(
+    "the service could not convert the document", service_message="😀" * 300, operation_id="i" * 200
+)
 
 
 class Spy:
@@ -264,20 +266,20 @@ def test_garbage_in_a_segment_is_an_error_that_says_so(garbage: Any, state: Spy)
     journal = Journal(state)
     journal.write(entry(1))
     state.inner.set("docconv_journal_00000", garbage)
-    with pytest.raises(LedgerDamaged, match="can't be read"):
+    with pytest.raises(RecordDamaged, match="can't be read"):
         read(state)
 
 
 @pytest.mark.parametrize("garbage", [b"", b"<html>", b"[{", b"\xff\xfe", b"[" * 10**5, b"[" + b"9" * 5000 + b"]"])
 def test_a_file_that_is_no_json_is_an_error_that_says_so(garbage: bytes, tmp_path: Path) -> None:
     (tmp_path / "docconv_journal_00000.json").write_bytes(garbage)
-    with pytest.raises(LedgerDamaged, match="can't be read"):
+    with pytest.raises(RecordDamaged, match="can't be read"):
         read(FileTaskState(ObjectStoragePath(f"file://{tmp_path}")))
 
 
 def test_the_journal_holds_what_the_task_state_store_takes(state: Spy) -> None:
     journal = Journal(state)
-    journal.write(large(1).failed(ConversionFailed("no", said="\ud800 \0 \u2028")))
+    journal.write(large(1).failed(ConversionFailed("no", service_message="\ud800 \0 \u2028")))
     for segment in state.sets:
         assert json.loads(json.dumps(segment, allow_nan=False)) == segment
 

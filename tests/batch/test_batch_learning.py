@@ -12,13 +12,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_docconv.batch.pipeline import Limits, Pipeline
-from airflow_provider_docconv.batch.record import Entry, Journal, Run
+from airflow_provider_docconv.batch.record import Entry, Journal, Progress, Run
 from airflow_provider_docconv.batch.table import Table
 from airflow_provider_docconv.services.operations import Operation, OperationState
-from airflow_provider_docconv.task_state import Progress
 
 LIMITS = Limits(
-    in_flight=8, transfers=1, poll_interval=1, max_poll_interval=60, fault_tolerance=900, deadline=1e11, grace=None
+    in_flight=8, transfers=1, poke_interval=1, max_poke_interval=60, fault_tolerance=900, deadline=1e11, grace=None
 )
 
 

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_docconv.batch.batch import Batch
-from airflow_provider_docconv.batch.record import Entry, Header, Ledger, Wanted
+from airflow_provider_docconv.batch.record import ConversionRequest, Entry, Header, Ledger, Progress
 from airflow_provider_docconv.batch.sources import Naming
-from airflow_provider_docconv.exceptions import ConversionFailed, DestinationUnwritable, LedgerDamaged
-from airflow_provider_docconv.hooks.fields import ASPOSE_SLIDES
-from airflow_provider_docconv.task_state import Progress, path_name
+from airflow_provider_docconv.exceptions import ConversionFailed, DestinationUnwritable, RecordDamaged
+from airflow_provider_docconv.services.catalog import ASPOSE_SLIDES
+from airflow_provider_docconv.task_state import path_name
 from airflow_provider_docconv.transfer.object_storage import to_path
 from tests.airflow.stage import Store, context
 from tests.batch.conftest import Place
@@ -29,15 +29,17 @@ NOW = time.time_ns() // 1000
 DAY = 86400 * 1_000_000
 
 
-def wanted(name: str = "a") -> Wanted:
-    return Wanted(f"s3://b/{name}.pptx", f"s3://b/pdf/{name}.pdf", "pdf", 0, "f" * 64, versioned=True, size=7)
+def wanted(name: str = "a") -> ConversionRequest:
+    return ConversionRequest(
+        f"s3://b/{name}.pptx", f"s3://b/pdf/{name}.pdf", "pdf", 0, "f" * 64, versioned=True, size=7
+    )
 
 
 def entry(name: str = "a", **values: Any) -> Entry:
     return Entry(wanted(name).key, "f" * 64, **{"progress": Progress.WAITING, "run": "run-1", "seq": NOW, **values})
 
 
-def lines(*names: str) -> list[tuple[Wanted, Entry]]:
+def lines(*names: str) -> list[tuple[ConversionRequest, Entry]]:
     return [(wanted(name), entry(name)) for name in names]
 
 
@@ -72,7 +74,7 @@ def test_what_was_written_is_read(folder: Any) -> None:
     results = [{"uri": "s3://b/pdf/a.pdf", "size": 5, "sha256": "0" * 64}]
     rows = [
         (wanted("a"), entry("a", progress=Progress.DELIVERED, operation_id="op-1", started=1.5, results=results)),
-        (wanted("caf\udce9 ☃\n"), entry("caf\udce9 ☃\n").failed(ConversionFailed("no", said="😀\u2028"))),
+        (wanted("caf\udce9 ☃\n"), entry("caf\udce9 ☃\n").failed(ConversionFailed("no", service_message="😀\u2028"))),
     ]
     others = [entry("c", max_tries=3, attempts=2, lost_replies=1)]
     ledger = Ledger(folder, "d.t.jsonl")
@@ -131,7 +133,7 @@ def test_what_is_no_longer_listed_is_remembered_for_ninety_days(folder: Any) -> 
     assert [each for each, _ in ledger.entries()] == [ancient[0][1], *others[:2]]
 
 
-def broken(after: int) -> Iterator[tuple[Wanted, Entry]]:
+def broken(after: int) -> Iterator[tuple[ConversionRequest, Entry]]:
     for number in range(after):
         yield wanted(f"{number}"), entry(f"{number}")
     raise OSError(28, "No space left on device")
@@ -180,7 +182,7 @@ GOOD = json.dumps({**entry().to_json(), "wanted": asdict(wanted())}).encode() + 
 def test_a_line_that_is_none_is_an_error_that_says_where(line: bytes, local: Any, tmp_path: Path) -> None:
     local.mkdir()
     (tmp_path / "ledger" / "d.t.jsonl").write_bytes(HEAD + GOOD + line)
-    with pytest.raises(LedgerDamaged, match=r"line 3 of .*/ledger/d\.t\.jsonl can't be read") as raised:
+    with pytest.raises(RecordDamaged, match=r"line 3 of .*/ledger/d\.t\.jsonl can't be read") as raised:
         read_all(local)
     assert len(str(raised.value)) < 1000
 
@@ -209,7 +211,7 @@ def test_a_line_of_another_form_is_an_error_that_says_where(odd: Any, local: Any
     local.mkdir()
     line = json.dumps({**json.loads(GOOD), **odd}).encode() + b"\n"
     (tmp_path / "ledger" / "d.t.jsonl").write_bytes(HEAD + line)
-    with pytest.raises(LedgerDamaged, match=r"line 2 of .*/ledger/d\.t\.jsonl can't be read"):
+    with pytest.raises(RecordDamaged, match=r"line 2 of .*/ledger/d\.t\.jsonl can't be read"):
         read_all(local)
 
 
@@ -233,9 +235,9 @@ def test_what_a_later_version_may_add_to_a_line_is_passed_over(local: Any, tmp_p
 def test_a_file_without_its_first_line_is_an_error_that_names_it(head: bytes, local: Any, tmp_path: Path) -> None:
     local.mkdir()
     (tmp_path / "ledger" / "d.t.jsonl").write_bytes(head)
-    with pytest.raises(LedgerDamaged, match=r"/ledger/d\.t\.jsonl"):
+    with pytest.raises(RecordDamaged, match=r"/ledger/d\.t\.jsonl"):
         read_all(local)
-    with pytest.raises(LedgerDamaged, match=r"/ledger/d\.t\.jsonl"):
+    with pytest.raises(RecordDamaged, match=r"/ledger/d\.t\.jsonl"):
         list(Ledger(local, "other.jsonl").entries())
 
 
@@ -246,7 +248,7 @@ def test_whatever_happened_to_a_file_it_is_read_or_an_error_says_so(
     path = tmp_path_factory.mktemp("ledger")
     content = HEAD + GOOD
     (path / "d.t.jsonl").write_bytes(content[:place] + junk + content[place + cut :])
-    with suppress(LedgerDamaged):
+    with suppress(RecordDamaged):
         read_all(to_path(f"file://{path}"))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_docconv.batch.batch import judge, say_cost
-from airflow_provider_docconv.batch.record import Entry, Wanted
+from airflow_provider_docconv.batch.record import ConversionRequest, Entry, Progress
 from airflow_provider_docconv.batch.table import Table
 from airflow_provider_docconv.exceptions import (
     AuthenticationFailed,
@@ -21,7 +21,6 @@ from airflow_provider_docconv.exceptions import (
     ServiceUnavailable,
     StartReplyLost,
 )
-from airflow_provider_docconv.task_state import Progress
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def summary(**counts: int) -> dict[str, Any]:
 
 
 def put(batch: Any, name: str, entry_state: str, error: DocConvError) -> None:
-    wanted = Wanted(f"s3://b/{name}", f"s3://b/pdf/{name}", "pdf", 0, "f", versioned=True)
+    wanted = ConversionRequest(f"s3://b/{name}", f"s3://b/pdf/{name}", "pdf", 0, "f", versioned=True)
     batch.table.add(wanted)
     batch.table.save(Entry(wanted.key, "f", Progress.WAITING).failed(error), entry_state)
 
@@ -114,7 +113,7 @@ def test_the_error_says_how_many_and_names_the_first(batch: Any) -> None:
         ("b.pptx", "failed", "No memory."),
         ("c.pptx", "rejected", "Bad."),
     ):
-        put(batch, name, state, ConversionFailed("the service could not convert the document", said=said))
+        put(batch, name, state, ConversionFailed("the service could not convert the document", service_message=said))
     with pytest.raises(DocumentsFailed) as raised:
         judge(batch, summary(delivered=1234, failed=1, rejected=1), "fail", None)
     assert str(raised.value) == (
@@ -125,7 +124,7 @@ def test_the_error_says_how_many_and_names_the_first(batch: Any) -> None:
 
 
 def test_what_stopped_the_batch_comes_first(batch: Any) -> None:
-    stopped = AuthenticationFailed("the login was refused", said="invalid_client")
+    stopped = AuthenticationFailed("the login was refused", service_message="invalid_client")
     with pytest.raises(AuthenticationFailed) as raised:
         judge(batch, summary(delivered=3, failed=2, rejected=1, unfinished=1494), "ignore", stopped)
     assert raised.value is stopped

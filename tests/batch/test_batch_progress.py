@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from airflow_provider_docconv.batch.pipeline import ProgressLog, duration
-from airflow_provider_docconv.batch.record import Entry, Wanted
+from airflow_provider_docconv.batch.record import ConversionRequest, Entry
 from airflow_provider_docconv.batch.table import Table
 
 
@@ -35,7 +35,7 @@ def table() -> Iterator[Table]:
 
 def fill(table: Table, count: int, start: int = 0) -> None:
     for number in range(start, start + count):
-        table.add(Wanted(f"s3://b/{number}", f"s3://b/pdf/{number}", "pdf", 0, "f", versioned=True))
+        table.add(ConversionRequest(f"s3://b/{number}", f"s3://b/pdf/{number}", "pdf", 0, "f", versioned=True))
 
 
 def end(table: Table, state: str, count: int) -> None:

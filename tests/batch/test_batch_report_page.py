@@ -50,7 +50,9 @@ def test_the_operation_of_a_document_to_do_is_named() -> None:
     assert "operation operation-1" in page(replace(PLAIN, state="failed")).body_rows("to-do")[0][0]
 
 
-@pytest.mark.parametrize(("operation_id", "said"), [("7", "Still at the service when"), (None, "Not begun when")])
+@pytest.mark.parametrize(
+    ("operation_id", "said"), [("7", "Still at the service when"), (None, "Not begun when")]
+)
 def test_an_unfinished_document_says_how_far_it_came(operation_id: str | None, said: str) -> None:
     line = replace(PLAIN, state="unfinished", operation_id=operation_id, error=None, error_type=None, remedy=None)
     assert page(line).body_rows("to-do")[0][2].startswith(said)

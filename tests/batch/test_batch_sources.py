@@ -8,11 +8,18 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_docconv.batch.sources import Found, Item, chunk_documents, find, list_folder, read_items
+from airflow_provider_docconv.batch.sources import (
+    SourceFile,
+    SourceSpec,
+    chunk_documents,
+    find,
+    list_folder,
+    read_items,
+)
 from airflow_provider_docconv.exceptions import InvalidOptions, SourceNotFound
-from airflow_provider_docconv.hooks.fields import ASPOSE_SLIDES
-from airflow_provider_docconv.services.documents import Document, StoredDocument
-from airflow_provider_docconv.transfer.addresses import read_stored
+from airflow_provider_docconv.services.catalog import ASPOSE_SLIDES
+from airflow_provider_docconv.services.documents import Document, RemoteDocument
+from airflow_provider_docconv.transfer.addresses import read_remote
 from airflow_provider_docconv.transfer.object_storage import to_path
 from airflow_provider_docconv.transfer.source import open_source
 from tests.batch.conftest import Place
@@ -24,8 +31,8 @@ ODD_NAMES = (
 )
 
 
-def found(source: str, documents: Any = None, *, results: str = "file:///nowhere/else/") -> list[Found]:
-    return list(find(Item(source, documents, "pdf", {}), results, "aspose-slides"))
+def found(source: str, documents: Any = None, *, results: str = "file:///nowhere/else/") -> list[SourceFile]:
+    return list(find(SourceSpec(source, documents, "pdf", {}), results, "aspose-slides"))
 
 
 def names(source: str, documents: Any = None, **values: Any) -> list[str]:
@@ -105,7 +112,7 @@ def test_documents_of_a_folder_are_the_same_however_they_are_asked_for(count: in
 def test_a_named_document_that_is_missing_fails_by_itself(count: int, place: Place) -> None:
     there = [f"{number:02d}.pptx" for number in range(count)]
     place.put("other.pptx", *there)
-    missing = Found(f"{place.uri}/missing.pptx", "missing.pptx")
+    missing = SourceFile(f"{place.uri}/missing.pptx", "missing.pptx")
     assert found(f"{place.uri}/missing.pptx") == [missing]
     documents = found(place.uri, [*there, "missing.pptx", "other.pptx"])
     assert [each for each in documents if each.size is None] == [missing]
@@ -241,18 +248,18 @@ def test_documents_below_the_folder_of_the_results_are_documents(source: str, re
 
 def test_addresses_in_the_vendors_storage_are_not_looked_up() -> None:
     uri = "aspose-slides://Main/in box/q3 #1.pptx"
-    assert found(uri) == [Found(uri, "q3 #1.pptx")]
-    assert found("aspose-slides:///q3.pptx") == [Found("aspose-slides:///q3.pptx", "q3.pptx")]
-    assert found("aspose-slides:///50%25%20%23.pptx") == [Found("aspose-slides:///50%25%20%23.pptx", "50% #.pptx")]
+    assert found(uri) == [SourceFile(uri, "q3 #1.pptx")]
+    assert found("aspose-slides:///q3.pptx") == [SourceFile("aspose-slides:///q3.pptx", "q3.pptx")]
+    assert found("aspose-slides:///50%25%20%23.pptx") == [SourceFile("aspose-slides:///50%25%20%23.pptx", "50% #.pptx")]
 
 
 def test_documents_of_a_folder_in_the_vendors_storage_are_given_one_by_one() -> None:
     root = "aspose-slides://Main/inbox/"
     for folder in (root, root.rstrip("/")):
-        expected = [Found(f"{root}{name}", name) for name in ("a.pptx", "sub/b.pptx")]
+        expected = [SourceFile(f"{root}{name}", name) for name in ("a.pptx", "sub/b.pptx")]
         assert found(folder, ["a.pptx", "sub/b.pptx"]) == expected
         [each] = found(folder, ["50%25.pptx"])
-        assert read_stored(each.uri, ASPOSE_SLIDES) == StoredDocument("inbox/50%25.pptx", "Main")
+        assert read_remote(each.uri, ASPOSE_SLIDES) == RemoteDocument("inbox/50%25.pptx", "Main")
 
 
 @pytest.mark.parametrize("size", [1, 7, 25, 1000])

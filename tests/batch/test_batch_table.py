@@ -14,10 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_docconv.batch.record import Entry, Wanted
+from airflow_provider_docconv.batch.record import ConversionRequest, Entry, Progress
 from airflow_provider_docconv.batch.table import UNDER_WAY, WAITING, Table
 from airflow_provider_docconv.exceptions import ConversionFailed
-from airflow_provider_docconv.task_state import Progress
 
 
 @pytest.fixture
@@ -26,8 +25,10 @@ def table() -> Iterator[Table]:
         yield table
 
 
-def wanted(name: str, **values: Any) -> Wanted:
-    return Wanted(f"s3://b/{name}.pptx", f"s3://b/pdf/{name}.pdf", "pdf", 0, "f", **{"versioned": True, **values})
+def wanted(name: str, **values: Any) -> ConversionRequest:
+    return ConversionRequest(
+        f"s3://b/{name}.pptx", f"s3://b/pdf/{name}.pdf", "pdf", 0, "f", **{"versioned": True, **values}
+    )
 
 
 def fill(table: Table, *names: str) -> None:
@@ -85,7 +86,9 @@ def test_documents_that_were_put_back_come_in_their_order(table: Table) -> None:
 
 def test_what_has_become_of_a_document_is_kept(table: Table) -> None:
     fill(table, "a", "b")
-    failed = Entry(wanted("b").key, "f", Progress.REJECTED, attempts=2).failed(ConversionFailed("no", said="😀"))
+    failed = Entry(wanted("b").key, "f", Progress.REJECTED, attempts=2).failed(
+        ConversionFailed("no", service_message="😀")
+    )
     table.save(failed, "rejected")
     table.save(Entry("unheard of", "f"), "delivered")
     assert [(entry, state) for _, entry, state in table.rows()] == [
@@ -144,13 +147,13 @@ def test_fifty_thousand_documents_take_no_memory_to_speak_of() -> None:
     script = """
         import psutil
         from dataclasses import replace
-        from airflow_provider_docconv.batch.entries import Entry, Wanted
+        from airflow_provider_docconv.batch.entries import Entry, ConversionRequest
         from airflow_provider_docconv.batch.table import Table
         from airflow_provider_docconv.decisions import Progress
 
         def wanted(number):
             name = f"{number:05d}" + "x" * 60
-            return Wanted(f"s3://c@b/in/{name}.pptx", f"s3://c@b/pdf/{name}.pdf", "pdf", 0, "f" * 64, True, number)
+            return ConversionRequest(f"s3://c@b/in/{name}.pptx", f"s3://c@b/pdf/{name}.pdf", "pdf", 0, "f" * 64, True, number)
 
         used = psutil.Process().memory_info
 

@@ -186,7 +186,7 @@ def test_no_secret_is_shown_even_if_the_service_repeats_it(carrier: MakeCarrier,
 
 def test_an_operation_that_repeats_the_token_does_not_show_it(carrier: MakeCarrier) -> None:
     with Hostile(Answer({"status": "Failed", "error": {"message": "No right for token-1 here."}})) as server:
-        assert carrier(server.url).status().said == "No right for *** here."
+        assert carrier(server.url).status().message == "No right for *** here."
 
 
 def test_nothing_shows_the_secret() -> None:

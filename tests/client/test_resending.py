@@ -16,7 +16,7 @@ from hostile import Answer, Hostile, dead_url
 from airflow_provider_docconv.client.asynchronous import shared_async_client
 from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.client.retries import Attempts, Failure, Fault
-from airflow_provider_docconv.services import SERVICES
+from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.errors import (
     DocConvError,
     InvalidOptions,
@@ -202,7 +202,7 @@ def test_a_document_that_changes_while_it_is_sent_is_no_lost_reply(carrier: Make
 
 @pytest.mark.parametrize(("fault", "kind"), [(Fault.NOT_SENT, None), (Fault.LOST, StartReplyLost)])
 def test_what_decides_is_how_far_the_request_came(fault: Fault, kind: type[Exception] | None) -> None:
-    [request] = requests_of(SERVICES["aspose_slides"]().start(document(), "pdf", {}))
+    [request] = requests_of(SERVICES["aspose_slides"].create().start(document(), "pdf", {}))
     attempts = Attempts(request, "X", "http://x", ())
     if kind is None:
         delays: list[Any] = [attempts.after_failure(Failure(fault, "words")) for _ in range(3)]

@@ -129,7 +129,7 @@ def test_a_login_is_no_matter_of_who_asked_first() -> None:
                 release.wait(10)
             return super()._next(seen)
 
-    async def give_up(settings: Settings) -> None:
+    async def cancel_if_running(settings: Settings) -> None:
         async with shared_async_client(settings) as client:
             first = asyncio.create_task(client.run(client.service.status("op-1")))
             await asyncio.to_thread(asked.wait, 10)
@@ -141,7 +141,7 @@ def test_a_login_is_no_matter_of_who_asked_first() -> None:
     with Slow(RUNNING) as server, ThreadPoolExecutor(1) as other:
         settings = settings_for(server.url)
         client = Client(settings)
-        asyncio.run(give_up(settings))
+        asyncio.run(cancel_if_running(settings))
         waiting = other.submit(client.run, client.service.status("op-1"))
         release.set()
         assert waiting.result().word == "Started"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_docconv.client import retries
 from airflow_provider_docconv.client.retries import Attempts, retry_after
-from airflow_provider_docconv.services import SERVICES
+from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.errors import AuthenticationFailed, ServiceUnavailable
 
 RUNNING = Answer({"status": "Started"})
@@ -72,7 +72,7 @@ def test_without_a_sensible_header_the_waits_grow(
 
 def test_the_waits_differ_so_that_tasks_do_not_come_back_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "_FIRST_DELAY", 10.0)
-    [request] = requests_of(SERVICES["aspose_slides"]().status("op-1"))
+    [request] = requests_of(SERVICES["aspose_slides"].create().status("op-1"))
     assert len({Attempts(request, "X", "http://x", {503}).after_reply(503, {}) for _ in range(20)}) > 1
 
 

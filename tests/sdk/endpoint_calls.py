@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_docconv.client.blocking import Client
-from airflow_provider_docconv.services.documents import Document, StoredDocument
+from airflow_provider_docconv.services.documents import Document, RemoteDocument
 
 ID = "a1b2c3d4-e5f6-7890-abcd-ef1234567890"
 DECK, OTHER, SCAN = b"PK deck", b"PK other deck", b"AT&TFORM scan"
-STORED = StoredDocument("in/dir/My Pres.pptx", "MyStore")
-LETTER = StoredDocument("in dir/letter.docx", "MyStorage")
+STORED = RemoteDocument("in/dir/My Pres.pptx", "MyStore")
+LETTER = RemoteDocument("in dir/letter.docx", "MyStorage")
 
 Call = Callable[[Any], object]
 Cases = dict[str, list[tuple[Call, Call]]]
@@ -33,11 +33,11 @@ def run(method: str, *arguments: Any) -> Callable[[Client], object]:
 
 def stored(method: str, *arguments: Any) -> Callable[[Client], object]:
     """Make what runs one of the storage's flows."""
-    return lambda client: client.run(getattr(client.service.vendor_storage(), method)(*arguments))
+    return lambda client: client.run(getattr(client.service.remote_storage(), method)(*arguments))
 
 
-def fetch_stored(file: StoredDocument) -> Callable[[Client], object]:
-    return lambda client: read(client, client.service.vendor_storage().file(file))
+def fetch_stored(file: RemoteDocument) -> Callable[[Client], object]:
+    return lambda client: read(client, client.service.remote_storage().file(file))
 
 
 def fetch_result(client: Client) -> None:

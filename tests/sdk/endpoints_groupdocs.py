@@ -7,7 +7,7 @@ from pathlib import Path
 import groupdocs_conversion_cloud as groupdocs
 from endpoint_calls import DECK, ID, LETTER, Cases, document, fetch_result, fetch_stored, filled, run, stored
 
-from airflow_provider_docconv.services.documents import Document, StoredDocument
+from airflow_provider_docconv.services.documents import Document, RemoteDocument
 
 
 class GroupDocsApis:
@@ -109,13 +109,13 @@ GROUPDOCS: Cases = {
     "DELETE /v2.0/conversion/storage/folder/{path}": [
         (
             lambda api: api.folders.delete_folder(groupdocs.DeleteFolderRequest("in dir/old", "MyStorage", True)),
-            stored("delete_folder", StoredDocument("in dir/old", "MyStorage")),
+            stored("delete_folder", RemoteDocument("in dir/old", "MyStorage")),
         )
     ],
     "GET /v2.0/conversion/storage/folder/{path}": [
         (
             lambda api: api.folders.get_files_list(groupdocs.GetFilesListRequest("in dir/old", "MyStorage")),
-            stored("find", StoredDocument("in dir/old/", "MyStorage")),
+            stored("find", RemoteDocument("in dir/old/", "MyStorage")),
         )
     ],
     "GET /v2.0/conversion/storage/exist/{path}": [

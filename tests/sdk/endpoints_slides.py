@@ -25,7 +25,7 @@ from endpoint_calls import (
     stored,
 )
 
-from airflow_provider_docconv.services.documents import PresentationToMerge, StoredDocument
+from airflow_provider_docconv.services.documents import PresentationToMerge, RemoteDocument
 
 PDF = {"jpegQuality": 90, "compliance": "PdfA2b", "drawSlidesFrame": True}
 
@@ -71,8 +71,8 @@ def only_stored() -> OrderedMergeRequest:
 TWO = [PresentationToMerge(deck()), PresentationToMerge(deck(OTHER))]
 MIXED = [PresentationToMerge(deck(), (2, 1)), PresentationToMerge(STORED, (), "pw"), PresentationToMerge(deck(OTHER))]
 BOTH_STORED = [
-    PresentationToMerge(StoredDocument("a.pptx", "MyStore")),
-    PresentationToMerge(StoredDocument("b.pptx", "MyStore"), (1,)),
+    PresentationToMerge(RemoteDocument("a.pptx", "MyStore")),
+    PresentationToMerge(RemoteDocument("b.pptx", "MyStore"), (1,)),
 ]
 
 SLIDES: Cases = {
@@ -175,13 +175,13 @@ SLIDES: Cases = {
     "DELETE /v3.0/slides/storage/folder/{path}": [
         (
             lambda api: SlidesApi(api.api_client.configuration).delete_folder("in/my dir", "MyStore", True),
-            stored("delete_folder", StoredDocument("in/my dir", "MyStore")),
+            stored("delete_folder", RemoteDocument("in/my dir", "MyStore")),
         )
     ],
     "GET /v3.0/slides/storage/folder/{path}": [
         (
             lambda api: SlidesApi(api.api_client.configuration).get_files_list("in/my dir", "MyStore"),
-            stored("find", StoredDocument("in/my dir/", "MyStore")),
+            stored("find", RemoteDocument("in/my dir/", "MyStore")),
         )
     ],
     "GET /v3.0/slides/storage/exist/{path}": [

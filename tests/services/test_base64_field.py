@@ -11,8 +11,8 @@ from flows import OPERATION
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_docconv.services import SERVICES
 from airflow_provider_docconv.services.bodies import Base64Field
+from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.errors import (
     ConversionFailed,
     DocConvError,
@@ -200,7 +200,7 @@ def fed_whole(data: bytes) -> bytes:
 
 def decoder() -> Decoder:
     with pytest.raises(StopIteration) as end:
-        next(SERVICES["aspose_ocr"]().results(OPERATION))
+        next(SERVICES["aspose_ocr"].create().results(OPERATION))
     return end.value.value[0].decoder()
 
 

@@ -24,7 +24,7 @@ from airflow_provider_docconv.services.bodies import (
     form_body,
     json_body,
 )
-from airflow_provider_docconv.services.documents import Document, StoredDocument
+from airflow_provider_docconv.services.documents import Document, RemoteDocument
 from airflow_provider_docconv.services.errors import SourceNotFound
 
 KINDS: dict[str, Callable[[Document], Body]] = {
@@ -149,7 +149,7 @@ def test_a_document_is_read_where_asked() -> None:
 
 @pytest.mark.parametrize(("path", "name", "folder"), [("a/b/c.pptx", "c.pptx", "a/b"), ("c.pptx", "c.pptx", "")])
 def test_a_stored_document_knows_its_folder(path: str, name: str, folder: str) -> None:
-    stored = StoredDocument(path)
+    stored = RemoteDocument(path)
     assert (stored.name, stored.folder, stored.version) == (name, folder, "")
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from flows import body_of, document, play, reply, requests_of
 
-from airflow_provider_docconv.services import SERVICES
-from airflow_provider_docconv.services.documents import PresentationToMerge, StoredDocument
+from airflow_provider_docconv.services.catalog import SERVICES
+from airflow_provider_docconv.services.documents import PresentationToMerge, RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions, StartReplyLost
 
 SLIDES, GROUPDOCS, OCR = (SERVICES[name] for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr"))
@@ -17,7 +17,7 @@ ONE, TWO = PresentationToMerge(document(b"one")), PresentationToMerge(document(b
 
 
 def stored(path: str, storage: str | None = None) -> PresentationToMerge:
-    return PresentationToMerge(StoredDocument(path, storage))
+    return PresentationToMerge(RemoteDocument(path, storage))
 
 
 def test_a_merge_sends_the_documents_in_order() -> None:
@@ -107,7 +107,7 @@ def test_only_slides_merges_and_splits(service: Any) -> None:
     ("target", "kind"), [("pdf", "pdf"), ("PPSX", "pptx"), ("Jpeg", "image"), ("mpeg4", "mpeg4"), ("odp", None)]
 )
 def test_export_options_name_the_vendors_class_of_them(target: str, kind: str | None) -> None:
-    source = StoredDocument("a.pptx")
+    source = RemoteDocument("a.pptx")
     options = {"exportOptions": {"DefaultRegularFont": "Inter"}}
     [request] = requests_of(SLIDES().start(source, target, options))
     wanted = {"format": kind, "defaultRegularFont": "Inter"}

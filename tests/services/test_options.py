@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from flows import OPERATION, body_of, document, play, reply, requests_of
 
-from airflow_provider_docconv.services import SERVICES
-from airflow_provider_docconv.services.documents import StoredDocument
+from airflow_provider_docconv.services.catalog import SERVICES
+from airflow_provider_docconv.services.documents import RemoteDocument
 from airflow_provider_docconv.services.errors import (
     ConversionFailed,
     DocConvError,
@@ -22,7 +22,7 @@ from airflow_provider_docconv.services.errors import (
 from airflow_provider_docconv.services.groupdocs.service import GroupDocsConversion
 from airflow_provider_docconv.services.service import ResultFile
 
-SLIDES, GROUPDOCS, OCR = (SERVICES[name]() for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr"))
+SLIDES, GROUPDOCS, OCR = (SERVICES[name].create() for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr"))
 SCAN = document(b"AT&TFORM", "scan.djvu")
 FORMATS = (
     "Pdf Xps Tiff Pptx Odp Otp Ppt Pps Ppsx Pptm Ppsm Pot Potx Potm Html Html5 Swf Svg Jpeg Png Gif Bmp Fodp Xaml "
@@ -113,7 +113,7 @@ def test_ocr_takes_djvu_documents_only() -> None:
     with pytest.raises(DocumentRejected, match=r"deck\.pptx: .*DjVu"):
         next(OCR.start(document(), "pdf", {}))
     with pytest.raises(InvalidOptions, match="storage"):
-        next(OCR.start(StoredDocument("a.djvu"), "pdf", {}))
+        next(OCR.start(RemoteDocument("a.djvu"), "pdf", {}))
     with pytest.raises(InvalidOptions, match="only to hocr, json, pdf, png, txt"):
         next(OCR.start(SCAN, "docx", {}))
 

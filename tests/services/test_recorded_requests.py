@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from flows import OPERATION, body_of, document, reply, requests_of
 
-from airflow_provider_docconv.services.documents import StoredDocument
+from airflow_provider_docconv.services.documents import RemoteDocument
 from airflow_provider_docconv.services.groupdocs.service import GroupDocsConversion
 from airflow_provider_docconv.services.http import Request, token_request
 from airflow_provider_docconv.services.ocr.service import AsposeOcr
@@ -58,7 +58,7 @@ def deck(**options: object) -> Request:
 
 
 def stored_deck(path: str, storage: str | None = None, **options: object) -> Request:
-    return requests_of(SLIDES.start(StoredDocument(path, storage), "pdf", options))[0]
+    return requests_of(SLIDES.start(RemoteDocument(path, storage), "pdf", options))[0]
 
 
 def text(**options: object) -> Request:
@@ -66,7 +66,7 @@ def text(**options: object) -> Request:
 
 
 def stored_text(storage: str | None = None, **options: object) -> Request:
-    return requests_of(GROUPDOCS.start(StoredDocument("WordProcessing/four-pages.docx", storage), "pdf", options))[0]
+    return requests_of(GROUPDOCS.start(RemoteDocument("WordProcessing/four-pages.docx", storage), "pdf", options))[0]
 
 
 def scan(**options: object) -> Request:
@@ -230,7 +230,7 @@ def test_a_start_is_never_repeatable(start: Callable[[], Request]) -> None:
 def test_the_connections_storage_is_the_default_of_each_call() -> None:
     deck_request = requests_of(AsposeSlides("Mine").start(document(), "pdf", {}))[0]
     assert deck_request.query == {"storage": "Mine"}
-    own = requests_of(AsposeSlides("Mine").start(StoredDocument("a.pptx", "Other"), "pdf", {}))[0]
+    own = requests_of(AsposeSlides("Mine").start(RemoteDocument("a.pptx", "Other"), "pdf", {}))[0]
     assert own.query["storage"] == "Other"
-    settings = requests_of(GroupDocsConversion("Mine").start(StoredDocument("a.docx"), "pdf", {}))[0]
+    settings = requests_of(GroupDocsConversion("Mine").start(RemoteDocument("a.docx"), "pdf", {}))[0]
     assert json.loads(body_of(settings))["StorageName"] == "Mine"

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from flows import OPERATION, document, play, reply
 
-from airflow_provider_docconv.services import SERVICES, errors
+from airflow_provider_docconv.services import errors
+from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.http import path_segment, require_success
 
 SAID: list[tuple[Any, str]] = [
@@ -39,7 +40,7 @@ SAID: list[tuple[Any, str]] = [
 def test_error_bodies_of_all_shapes(body: Any, said: str) -> None:
     with pytest.raises(errors.DocumentRejected) as raised:
         require_success(reply(body, 400), "X")
-    assert raised.value.said == said
+    assert raised.value.service_message == said
     assert f'saying "{said}"' in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -79,7 +80,7 @@ def test_a_service_that_breaks_down_over_a_start_may_have_begun(name: str, statu
 
 def start(name: str) -> Any:
     source = document(b"AT&TFORM", "scan.djvu")
-    return SERVICES[name]().start(source, "pdf", {})
+    return SERVICES[name].create().start(source, "pdf", {})
 
 
 @pytest.mark.parametrize("status", [200, 201, 204])
@@ -94,12 +95,12 @@ def test_a_missing_operation_is_named() -> None:
 
 @pytest.mark.parametrize("status", [204, 200, 404])
 def test_cancelling_what_is_gone_is_no_error(status: int) -> None:
-    assert play(SERVICES["aspose_ocr"]().cancel(OPERATION), reply(b"", status))[1] is True
+    assert play(SERVICES["aspose_ocr"].create().cancel(OPERATION), reply(b"", status))[1] is True
 
 
 @pytest.mark.parametrize("name", ["aspose_slides", "groupdocs_conversion"])
 def test_services_that_can_not_cancel_say_so_without_a_request(name: str) -> None:
-    assert play(SERVICES[name]().cancel(OPERATION)) == ([], False)
+    assert play(SERVICES[name].create().cancel(OPERATION)) == ([], False)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flows import OPERATION, play, reply
 
-from airflow_provider_docconv.services import SERVICES
+from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.errors import (
     OperationNotFound,
     ServiceUnavailable,
@@ -16,7 +16,7 @@ from airflow_provider_docconv.services.errors import (
     UnexpectedReply,
 )
 from airflow_provider_docconv.services.http import Reply
-from airflow_provider_docconv.services.operations import Operation, OperationState, clean_operation_id, read_started_id
+from airflow_provider_docconv.services.operations import Operation, OperationState, clean_operation_id, read_started
 
 STATUS_KEY = {"aspose_slides": "status", "groupdocs_conversion": "status", "aspose_ocr": "taskStatus"}
 WORDS = {
@@ -46,7 +46,7 @@ WORDS = {
 
 
 def ask(service: str, answer: Reply) -> Operation:
-    _, operation = play(SERVICES[service]().status(OPERATION), answer)
+    _, operation = play(SERVICES[service].create().status(OPERATION), answer)
     return operation
 
 
@@ -56,7 +56,7 @@ def ask(service: str, answer: Reply) -> Operation:
 def test_every_word_has_its_state(service: str, word: str, state: str) -> None:
     for spelled in (word, word.upper(), word.lower()):
         operation = ask(service, reply({STATUS_KEY[service]: spelled}))
-        assert (operation.id, operation.state, operation.word) == (OPERATION, OperationState(state), spelled)
+        assert (operation.id, operation.state, operation.vendor_status) == (OPERATION, OperationState(state), spelled)
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -89,7 +89,7 @@ def test_an_unknown_operation_is_a_state_while_waiting_and_an_error_at_the_end(s
     assert ask(service, gone).state is OperationState.NOT_FOUND
     if service == "groupdocs_conversion":
         with pytest.raises(OperationNotFound, match=OPERATION):
-            play(SERVICES[service]().results(OPERATION), gone)
+            play(SERVICES[service].create().results(OPERATION), gone)
 
 
 @pytest.mark.parametrize("status", [400, 500])
@@ -127,13 +127,13 @@ FAILURES: list[tuple[str, dict[str, Any], str | None]] = [
 @pytest.mark.parametrize(("service", "value", "said"), FAILURES)
 def test_the_services_own_words_are_kept(service: str, value: dict[str, Any], said: str | None) -> None:
     operation = ask(service, reply(value))
-    assert (operation.state, operation.said) == (OperationState.FAILED, said)
+    assert (operation.state, operation.message) == (OperationState.FAILED, said)
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_proxys_page_is_not_the_service_that_knows_no_operation(service: str) -> None:
-    page = b"<html><head><title>404 Not Found</title></head></html>"
-    with pytest.raises(UnexpectedReply, match=r"an HTML page \(HTTP 404\), saying \"404 Not Found\""):
+    page = b"<html><head><title>404 Not SourceFile</title></head></html>"
+    with pytest.raises(UnexpectedReply, match=r"an HTML page \(HTTP 404\), saying \"404 Not SourceFile\""):
         ask(service, reply(page, 404))
     with pytest.raises(ServiceUnavailable, match="HTTP 500"):
         ask(service, reply(page, 500))
@@ -155,7 +155,7 @@ def test_an_operation_survives_the_way_through_json() -> None:
 @pytest.mark.parametrize("text", ["{}", '"{}"', ' "{}"\r\n', '" {} "', "\n{} "])
 def test_quoted_and_bare_ids(text: str) -> None:
     for name in (OPERATION, "op#7/é"):
-        assert read_started_id(reply(text.format(name).encode(), 201), "X") == name
+        assert read_started(reply(text.format(name).encode(), 201), "X") == name
 
 
 @pytest.mark.parametrize(
@@ -166,4 +166,4 @@ def test_what_can_not_be_an_id_is_a_lost_reply(text: str) -> None:
     with pytest.raises(ValueError, match="not an operation id"):
         clean_operation_id(text)
     with pytest.raises(StartReplyLost):
-        read_started_id(reply(text.encode(), 200), "X")
+        read_started(reply(text.encode(), 200), "X")

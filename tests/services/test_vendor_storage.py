@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from flows import document, play, reply, requests_of
 
-from airflow_provider_docconv.services import SERVICES
-from airflow_provider_docconv.services.documents import StoredDocument
+from airflow_provider_docconv.services.catalog import SERVICES
+from airflow_provider_docconv.services.documents import RemoteDocument
 from airflow_provider_docconv.services.errors import (
     AccessDenied,
     DocConvError,
@@ -18,9 +18,9 @@ from airflow_provider_docconv.services.errors import (
     UnexpectedReply,
 )
 
-SLIDES, GROUPDOCS, OCR = (SERVICES[name]() for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr"))
-STORES = [SLIDES.vendor_storage(), GROUPDOCS.vendor_storage()]
-FILE = StoredDocument("in/my déck.pptx", "S 1")
+SLIDES, GROUPDOCS, OCR = (SERVICES[name].create() for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr"))
+STORES = [SLIDES.remote_storage(), GROUPDOCS.remote_storage()]
+FILE = RemoteDocument("in/my déck.pptx", "S 1")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_paths_are_encoded_as_the_sdks_do(store: Any, path: str) -> None:
 @pytest.mark.parametrize("path", ["a/../b", "..", "./x"])
 def test_a_path_never_leaves_its_storage(path: str) -> None:
     with pytest.raises(UnexpectedReply):
-        next(STORES[0].delete_file(StoredDocument(path)))
+        next(STORES[0].delete_file(RemoteDocument(path)))
 
 
 @pytest.mark.parametrize("store", STORES, ids=["slides", "groupdocs"])
@@ -73,7 +73,7 @@ def test_what_is_not_there_is_deleted_already(store: Any) -> None:
 
 
 def test_a_proxys_page_does_not_say_that_something_is_gone() -> None:
-    for flow in (STORES[0].delete_file(FILE), STORES[0].find(StoredDocument("out/")), OCR.cancel("op-1")):
+    for flow in (STORES[0].delete_file(FILE), STORES[0].find(RemoteDocument("out/")), OCR.cancel("op-1")):
         with pytest.raises(DocConvError) as raised:
             play(flow, reply(b"<html><title>No such site</title></html>", 404))
         assert not isinstance(raised.value, ResultNotFound)
@@ -88,23 +88,23 @@ def test_whether_something_is_stored(answer: Any, exists: bool) -> None:
 
 def test_ocr_has_no_storage() -> None:
     with pytest.raises(InvalidOptions, match=r"Aspose\.OCR Cloud has no storage"):
-        OCR.vendor_storage()
+        OCR.remote_storage()
 
 
 def test_the_size_of_a_large_result_is_believed() -> None:
     size = 5 << 30
     files = [{"name": "a.pdf", "path": "out/a.pdf", "size": size}]
     [saved] = play(GROUPDOCS.results("op-1"), reply({"method": "ConvertAndSave", "result": files}))[1]
-    [listed] = play(STORES[0].find(StoredDocument("out/")), reply({"value": files}))[1]
+    [listed] = play(STORES[0].find(RemoteDocument("out/")), reply({"value": files}))[1]
     assert (saved.size, listed.size) == (size, size)
 
 
 def test_results_of_groupdocs_say_where_they_are_stored() -> None:
     value = {"method": "ConvertAndSave", "status": "Finished", "result": [{"path": "/out/a.pdf", "name": "a.pdf"}]}
     [file] = play(GROUPDOCS.results("op-1"), reply(value))[1]
-    assert (file.stored, file.operation_id, file.name) == (StoredDocument("out/a.pdf"), "op-1", "a.pdf")
+    assert (file.remote, file.operation_id, file.name) == (RemoteDocument("out/a.pdf"), "op-1", "a.pdf")
     [file] = play(GROUPDOCS.results("op-1"), reply({"method": "Convert", "status": "Finished"}))[1]
-    assert file.stored is None
+    assert file.remote is None
 
 
 def test_formats_by_source() -> None:

@@ -50,7 +50,7 @@ def convert(source: str, destination: str) -> Any:
 
 
 def convert_folder(place: Place, run_id: str, destination: str | None = None) -> Any:
-    values = {"task_id": "t", "target_format": "pdf", "conn_id": "docs", "poll_interval": 0.1}
+    values = {"task_id": "t", "target_format": "pdf", "conn_id": "docs", "poke_interval": 0.1}
     folders = {"source": f"{place.root}/in/", "destination": destination or f"{place.root}/out/"}
     return ConvertDocumentsOperator(**values, **folders).execute(context(Store(), run_id=run_id))
 

@@ -93,7 +93,7 @@ def test_a_damaged_document_fails(standin: StandIn) -> None:
     client = shared_client(ocr(standin))
     id = client.run(client.service.start(scan(SCAN[:16] + b"DAMAGED scan"), "pdf", {}))
     found = client.run(client.service.status(id))
-    assert (found.state, found.said) == (OperationState.FAILED, "The document is damaged.")
+    assert (found.state, found.message) == (OperationState.FAILED, "The document is damaged.")
     (file,) = client.run(client.service.results(id))
     with pytest.raises(ConversionFailed, match="damaged"), client.open_result(file) as (_, pieces):
         list(pieces)

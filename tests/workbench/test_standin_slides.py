@@ -171,7 +171,7 @@ def test_our_client_and_the_vendors_sdk_read_the_progress(tmp_path: Path) -> Non
         id = start(standin)
         wait_until(lambda: client.run(client.service.status(id)).done > 0, "The first step", 30)
         seen = client.run(client.service.status(id))
-        assert (seen.state, seen.steps, seen.step_words) == (OperationState.RUNNING, steps, "Slide converted")
+        assert (seen.state, seen.steps, seen.step_description) == (OperationState.RUNNING, steps, "Slide converted")
         pytest.importorskip("asposeslidescloud")
         from asposeslidescloud.apis.slides_async_api import SlidesAsyncApi
         from asposeslidescloud.configuration import Configuration

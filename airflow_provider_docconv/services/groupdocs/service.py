@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from airflow_provider_docconv.services.bodies import FilePart, MultipartBody, json_body
-from airflow_provider_docconv.services.documents import Document, StoredDocument
+from airflow_provider_docconv.services.catalog import GROUPDOCS_CONVERSION
+from airflow_provider_docconv.services.documents import Document, RemoteDocument
 from airflow_provider_docconv.services.errors import (
     ConversionFailed,
     InvalidOptions,
@@ -25,14 +26,15 @@ from airflow_provider_docconv.services.operations import (
     Operation,
     OperationState,
     ResultFile,
-    read_started_id,
+    Started,
+    read_started,
     state_of,
     status_word,
     whole_number,
     words,
 )
 from airflow_provider_docconv.services.service import ConversionService, own_folder
-from airflow_provider_docconv.services.storage import VendorStorage
+from airflow_provider_docconv.services.storage import RemoteStorage
 
 _ROOT = "/v2.0/conversion"
 _ASYNC = f"{_ROOT}/async"
@@ -52,20 +54,21 @@ _DIRECT = frozenset({"fromPage", "pagesCount"})
 class GroupDocsConversion(ConversionService):
     """Documents of all office families to any format that ``GET /conversion/formats`` lists."""
 
-    name = "groupdocs_conversion"
-    label = "GroupDocs.Conversion Cloud"
-    default_host = "https://api.groupdocs.cloud"
+    info = GROUPDOCS_CONVERSION
     options_type = GroupDocsOptions
     saving_option = "outputPath"
 
-    def start(self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]) -> Flow[str]:
+    def start(self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]) -> Flow[Started]:
         """Start with ``PUT`` and the bytes, or upload them and start with ``POST`` where options need that."""
         given = self.check(target_format, options)
         settings = self._settings(source, target_format, given)
-        if isinstance(source, StoredDocument):
-            stored = source
-        elif upload := self.upload_of(source, options):
-            stored = yield from self.vendor_storage().upload(source, upload, source.name)
+        uploaded: RemoteDocument | None = None
+        if isinstance(source, RemoteDocument):
+            remote = source
+        elif not set(given) <= _DIRECT:
+            # A folder of ours, for options that a start from bytes can't carry.
+            remote = RemoteDocument(f"{own_folder(source)}/{source.name}", given.get("storageName") or self.storage)
+            uploaded = remote = yield from self.remote_storage().upload(source, remote, source.name)
         else:
             reply = yield Request(
                 "PUT",
@@ -75,10 +78,10 @@ class GroupDocsConversion(ConversionService):
                 MultipartBody([FilePart(source, "file", source.name)]),
                 repeatable=False,
             )
-            return read_started_id(reply, self.label)
-        settings["FilePath"] = stored.path
+            return read_started(reply, self.label)
+        settings["FilePath"] = remote.path
         reply = yield Request("POST", _ASYNC, {}, _JSON, json_body(settings), repeatable=False)
-        return read_started_id(reply, self.label)
+        return read_started(reply, self.label, uploaded)
 
     def status(self, operation_id: str) -> Flow[Operation]:
         """Ask ``GET ?id=``."""
@@ -88,21 +91,14 @@ class GroupDocsConversion(ConversionService):
         word = status_word(value.get("status"), self.label)
         return Operation(operation_id, state_of(word, _STATES), word, words(find_message(value.get("error"))))
 
-    def upload_of(self, source: Document, options: Mapping[str, Any]) -> StoredDocument | None:
-        """Name a folder of ours, where there are options that a start from bytes can't carry."""
-        given = self.read_options(options, self.options_type)
-        if set(given) <= _DIRECT:
-            return None
-        return StoredDocument(f"{own_folder(source)}/{source.name}", given.get("storageName") or self.storage)
-
-    def storage_of_results(self, source: StoredDocument | None, options: Mapping[str, Any]) -> str | None:
+    def result_storage(self, source: RemoteDocument | None, options: Mapping[str, Any]) -> str | None:
         """Return the one ``StorageName`` of a start."""
         return (source.storage if source else None) or options.get("storageName") or None
 
-    def stored_results(self, operation_id: str, stored: StoredDocument) -> Flow[list[ResultFile]]:
+    def saved_results(self, operation_id: str, stored: RemoteDocument) -> Flow[list[ResultFile]]:
         """Name the files at that address, or with an empty path those of ``result[]`` in that storage."""
         if stored.path.strip("/"):
-            return (yield from super().stored_results(operation_id, stored))
+            return (yield from super().saved_results(operation_id, stored))
         return (yield from self._results(operation_id, stored.storage))
 
     def results(self, operation_id: str) -> Flow[list[ResultFile]]:
@@ -116,14 +112,14 @@ class GroupDocsConversion(ConversionService):
         stored = value.get("result")
         if value.get("method") == "ConvertAndSave":
             items = stored if isinstance(stored, list) else []
-            files = [self._stored_file(operation_id, item, storage) for item in items if isinstance(item, dict)]
+            files = [self._remote_file(operation_id, item, storage) for item in items if isinstance(item, dict)]
             if not files:
                 raise ConversionFailed(f"{self.label} lists no result", operation_id=operation_id)
             return files
         return [ResultFile(operation_id, Request("GET", f"{_ASYNC}/result", {"id": operation_id}))]
 
     def supported_formats(
-        self, source_format: str | None = None, stored: StoredDocument | None = None
+        self, source_format: str | None = None, stored: RemoteDocument | None = None
     ) -> Flow[dict[str, list[str]]]:
         """Ask ``GET /formats``."""
         where = query(
@@ -139,9 +135,9 @@ class GroupDocsConversion(ConversionService):
                 formats[source.lower()] = sorted(target.lower() for target in targets if isinstance(target, str))
         return formats
 
-    def vendor_storage(self) -> VendorStorage:
+    def remote_storage(self) -> RemoteStorage:
         """Return the storage."""
-        return VendorStorage(self.label, f"{_ROOT}/storage", f"{_ROOT}/storage", path_segment)
+        return RemoteStorage(self.label, f"{_ROOT}/storage", f"{_ROOT}/storage", path_segment)
 
     def password(self, options: Mapping[str, Any]) -> str | None:
         """Return the password out of ``password`` or the load options."""
@@ -155,13 +151,13 @@ class GroupDocsConversion(ConversionService):
 
     def _operation(self, operation_id: str) -> Flow[dict[str, Any] | None]:
         reply = yield Request("GET", _ASYNC, {"id": operation_id}, _JSON)
-        says_so = reply.status in (400, 500) and not reply.is_page and "not found" in reply.said().lower()
+        says_so = reply.status in (400, 500) and not reply.is_page and "not found" in reply.message().lower()
         if reply.is_not_found or says_so:
             return None
         return require_success(reply, self.label, operation_id).json_object(self.label)
 
     def _settings(
-        self, source: Document | StoredDocument, target_format: str, given: Mapping[str, Any]
+        self, source: Document | RemoteDocument, target_format: str, given: Mapping[str, Any]
     ) -> dict[str, Any]:
         load, convert = dict(given.get("loadOptions", {})), dict(given.get("convertOptions", {}))
         if password := given.get("password"):
@@ -170,7 +166,7 @@ class GroupDocsConversion(ConversionService):
         stem = source.name.rpartition(".")[0] or source.name
         # That a result without a path is kept for a download is documented of the direct start only.
         output = f"{own_folder(source)}/{stem}.{target_format.lower()}"
-        storage = source.storage if isinstance(source, StoredDocument) else None
+        storage = source.storage if isinstance(source, RemoteDocument) else None
         settings = {
             "StorageName": storage or given.get("storageName") or self.storage,
             "Format": target_format,
@@ -181,7 +177,7 @@ class GroupDocsConversion(ConversionService):
         }
         return {key: value for key, value in settings.items() if value}
 
-    def _stored_file(self, operation_id: str, item: Mapping[str, Any], storage: str | None) -> ResultFile:
+    def _remote_file(self, operation_id: str, item: Mapping[str, Any], storage: str | None) -> ResultFile:
         lower = {str(key).lower(): value for key, value in item.items()}
         # Only the path is taken from the URL: the token must not go to a host that a reply names.
         try:
@@ -194,8 +190,8 @@ class GroupDocsConversion(ConversionService):
             raise UnexpectedReply(f"{self.label} lists a result without a path", operation_id=operation_id)
         named = parse_qs(url.query).get("storageName")
         name = lower.get("name")
-        return self.vendor_storage().file(
-            StoredDocument(path, named[0] if named else storage or self.storage),
+        return self.remote_storage().file(
+            RemoteDocument(path, named[0] if named else storage or self.storage),
             operation_id,
             name if isinstance(name, str) else None,
             whole_number(lower.get("size")) or None,

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from airflow_provider_docconv.services.bodies import Base64Body, Base64Field
-from airflow_provider_docconv.services.documents import Document, StoredDocument
+from airflow_provider_docconv.services.catalog import ASPOSE_OCR
+from airflow_provider_docconv.services.documents import Document, RemoteDocument
 from airflow_provider_docconv.services.errors import (
     ConversionFailed,
     DocConvError,
@@ -27,7 +28,8 @@ from airflow_provider_docconv.services.operations import (
     Operation,
     OperationState,
     ResultFile,
-    read_started_id,
+    Started,
+    read_started,
     state_of,
     status_word,
     words,
@@ -36,7 +38,7 @@ from airflow_provider_docconv.services.service import ConversionService
 
 _ROOT = "/v5.0/ocr"
 _DJVU = f"{_ROOT}/DjVu2PDF"
-_LABEL = "Aspose.OCR Cloud"
+_LABEL = ASPOSE_OCR.label
 
 _STATES = {
     "pending": OperationState.QUEUED,
@@ -52,17 +54,15 @@ _DEFAULTS = {"dsrMode": "NoDsrNoFilter"}
 class AsposeOcr(ConversionService):
     """DjVu scans to searchable PDF, or to another result of the recognition; the options are the vendor's settings."""
 
-    name = "aspose_ocr"
-    label = _LABEL
-    default_host = "https://api.aspose.cloud"
+    info = ASPOSE_OCR
     options_type = OcrSettings
     target_formats: ClassVar[frozenset[str]] = frozenset(RESULT_TYPES)
     can_cancel = True
 
-    def start(self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]) -> Flow[str]:
+    def start(self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]) -> Flow[Started]:
         """Start with ``POST``: one JSON object with the document in base64."""
         given = self.check(target_format, options)
-        if isinstance(source, StoredDocument):
+        if isinstance(source, RemoteDocument):
             raise InvalidOptions(f"{self.label} has no storage to take a document from", document=source.path)
         if not source.read_at(0, len(DJVU)).startswith(DJVU):
             raise DocumentRejected(
@@ -78,7 +78,7 @@ class AsposeOcr(ConversionService):
             body=Base64Body(source, "image", {"settings": settings}),
             repeatable=False,
         )
-        return read_started_id(reply, self.label)
+        return read_started(reply, self.label)
 
     def check(self, target_format: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Check them, and give the result type that makes the target format."""
@@ -97,7 +97,7 @@ class AsposeOcr(ConversionService):
             "GET", f"{_ROOT}/Utilities/GetTaskStatus", {"id": operation_id}, {"Accept": "application/json"}
         )
         if reply.is_not_found:
-            return Operation(operation_id, OperationState.NOT_FOUND, "404", reply.said())
+            return Operation(operation_id, OperationState.NOT_FOUND, "404", reply.message())
         value = require_success(reply, self.label, operation_id).json_object(self.label)
         word = status_word(value.get("taskStatus"), self.label)
         return Operation(operation_id, state_of(word, _STATES), word, words(find_message(value.get("error"))))
@@ -145,7 +145,7 @@ class _Decoder:
         if not self._field.found:
             raise ConversionFailed(
                 f"{_LABEL} completed without a result",
-                said=find_message(value.get("error")),
+                service_message=find_message(value.get("error")),
                 operation_id=self._id,
             )
 
@@ -157,5 +157,7 @@ def _not_completed(value: Mapping[str, Any], operation_id: str) -> DocConvError 
         return OperationNotFound(f"{_LABEL} does not know the operation", operation_id=operation_id)
     if state is not OperationState.SUCCEEDED:
         said = find_message(value.get("error"))
-        return ConversionFailed(f"{_LABEL} has no result: it is {word}", said=said, operation_id=operation_id)
+        return ConversionFailed(
+            f"{_LABEL} has no result: it is {word}", service_message=said, operation_id=operation_id
+        )
     return None

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from airflow_provider_docconv.services.bodies import Body, FilePart, MultipartBody, json_body
-from airflow_provider_docconv.services.documents import Document, PresentationToMerge, StoredDocument
+from airflow_provider_docconv.services.catalog import ASPOSE_SLIDES
+from airflow_provider_docconv.services.documents import Document, PresentationToMerge, RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions
 from airflow_provider_docconv.services.http import (
     Flow,
@@ -26,7 +27,8 @@ from airflow_provider_docconv.services.operations import (
     Operation,
     OperationState,
     ResultFile,
-    read_started_id,
+    Started,
+    read_started,
     state_of,
     status_word,
     whole_number,
@@ -41,7 +43,7 @@ from airflow_provider_docconv.services.slides.options import (
     SlidesOptions,
     SlidesSplitOptions,
 )
-from airflow_provider_docconv.services.storage import VendorStorage
+from airflow_provider_docconv.services.storage import RemoteStorage
 
 _ROOT = "/v3.0/slides"
 _ASYNC = f"{_ROOT}/async"
@@ -62,9 +64,7 @@ _STATES |= {str(number): _STATES[word] for number, word in enumerate(_NUMBERS)}
 class AsposeSlides(ConversionService):
     """Presentations to any of 28 formats, several to one, and one to a file per slide."""
 
-    name = "aspose_slides"
-    label = "Aspose.Slides Cloud"
-    default_host = "https://api.aspose.cloud"
+    info = ASPOSE_SLIDES
     options_type = SlidesOptions
     saving_option = "outPath"
     target_formats: ClassVar[frozenset[str]] = frozenset(
@@ -74,7 +74,7 @@ class AsposeSlides(ConversionService):
     #: What a slide alone can become: the vendor's SlideExportFormat.
     split_formats: ClassVar[frozenset[str]] = target_formats - {"swf", "mpeg4"}
 
-    def start(self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]) -> Flow[str]:
+    def start(self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]) -> Flow[Started]:
         """Start with ``/convert/{format}``, or ``/{name}/{format}`` for a stored document; ``PUT`` saves the result."""
         given = self.check(target_format, options)
         out_path = given.get("outPath")
@@ -82,18 +82,18 @@ class AsposeSlides(ConversionService):
         slides = ",".join(map(str, slide_numbers(given.get("slides"), "slides")))
         parameters = query(outPath=out_path, slides=slides)
         request = self._request("PUT" if out_path else "POST", path, source, target_format, given, parameters)
-        return read_started_id((yield request), self.label)
+        return read_started((yield request), self.label)
 
-    def start_merge(self, presentations: Sequence[PresentationToMerge], options: Mapping[str, Any]) -> Flow[str]:
+    def start_merge(self, presentations: Sequence[PresentationToMerge], options: Mapping[str, Any]) -> Flow[Started]:
         """Start with ``/merge``; ``PUT`` saves the result."""
         given = self.read_options(options, SlidesMergeOptions)
         storage = given.get("storage") or self.storage
         request = merge_request(f"{_ASYNC}/merge", presentations, given.get("outPath"), storage)
-        return read_started_id((yield request), self.label)
+        return read_started((yield request), self.label)
 
     def start_split(
-        self, source: Document | StoredDocument, target_format: str, options: Mapping[str, Any]
-    ) -> Flow[str]:
+        self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]
+    ) -> Flow[Started]:
         """Start with ``POST /split/{format}``, or ``/{name}/split/{format}`` for a stored document."""
         require_format(self.label, target_format, self.split_formats)
         given = self.read_options(options, SlidesSplitOptions)
@@ -101,17 +101,17 @@ class AsposeSlides(ConversionService):
         path = _path(source, f"split/{target_format}", f"split/{target_format}")
         parameters = query(**{key: given.get(key) for key in ("width", "height", "from", "to", "destFolder")})
         request = self._request("POST", path, source, target_format, given, parameters)
-        return read_started_id((yield request), self.label)
+        return read_started((yield request), self.label)
 
-    def vendor_storage(self) -> VendorStorage:
+    def remote_storage(self) -> RemoteStorage:
         """Return the storage; files go through its asynchronous half, which has no limit of size."""
-        return VendorStorage(self.label, f"{_ASYNC}/storage", f"{_ROOT}/storage", path_segments)
+        return RemoteStorage(self.label, f"{_ASYNC}/storage", f"{_ROOT}/storage", path_segments)
 
     def _request(
         self,
         method: str,
         path: str,
-        source: Document | StoredDocument,
+        source: Document | RemoteDocument,
         target_format: str,
         given: Mapping[str, Any],
         parameters: dict[str, str],
@@ -119,7 +119,7 @@ class AsposeSlides(ConversionService):
         export = _export_options(self.label, given.get("exportOptions"), target_format)
         parameters |= query(storage=given.get("storage") or self.storage, fontsFolder=given.get("fontsFolder"))
         body: Body | None
-        if isinstance(source, StoredDocument):
+        if isinstance(source, RemoteDocument):
             parameters |= query(folder=source.folder, storage=source.storage)
             body = json_body(export) if export else None
         else:
@@ -131,7 +131,7 @@ class AsposeSlides(ConversionService):
         """Ask ``GET /{id}``; an unknown operation answers 404."""
         reply = yield Request("GET", f"{_ASYNC}/{path_segment(operation_id)}")
         if reply.is_not_found:
-            return Operation(operation_id, OperationState.NOT_FOUND, "404", reply.said())
+            return Operation(operation_id, OperationState.NOT_FOUND, "404", reply.message())
         return self._read_operation(operation_id, require_success(reply, self.label, operation_id))
 
     def results(self, operation_id: str) -> Flow[list[ResultFile]]:
@@ -156,8 +156,8 @@ class AsposeSlides(ConversionService):
         )
 
 
-def _path(source: Document | StoredDocument, direct: str, stored: str) -> str:
-    if isinstance(source, StoredDocument):
+def _path(source: Document | RemoteDocument, direct: str, stored: str) -> str:
+    if isinstance(source, RemoteDocument):
         return f"{_ASYNC}/{path_segment(source.name)}/{stored}"
     return f"{_ASYNC}/{direct}"
 
@@ -214,7 +214,7 @@ def merge_request(
 
 
 def _describe(presentation: PresentationToMerge, files: Iterator[FilePart]) -> dict[str, Any]:
-    stored = presentation.document if isinstance(presentation.document, StoredDocument) else None
+    stored = presentation.document if isinstance(presentation.document, RemoteDocument) else None
     found: dict[str, Any] = {"path": stored.path if stored else next(files).file_name}
     if presentation.password:
         found["password"] = presentation.password
@@ -224,7 +224,7 @@ def _describe(presentation: PresentationToMerge, files: Iterator[FilePart]) -> d
 
 
 def _one_storage(presentations: Sequence[PresentationToMerge], default: str | None) -> str | None:
-    stored = [each.document for each in presentations if isinstance(each.document, StoredDocument)]
+    stored = [each.document for each in presentations if isinstance(each.document, RemoteDocument)]
     storages = {document.storage or default for document in stored} or {default}
     if len(storages) > 1:
         raise InvalidOptions(

@@ -85,7 +85,7 @@ for way, values in WAYS.items():
                 source="{{ params.source }}",
                 kill="{{ params.kill }}",
                 poke_interval=1,
-                max_wait=3,
+                max_poke_interval=3,
                 **{**values, **limits},
             )
         globals()[dag.dag_id] = dag

@@ -1,0 +1,1 @@
+"""What tasks do once they run. Operators import it then, so that parsing a Dag file stays cheap."""

@@ -1,0 +1,56 @@
+"""Fetches what an operation made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_docconv.exceptions import task_errors
+from airflow_provider_docconv.hooks.docconv import DocConvHook
+from airflow_provider_docconv.services.documents import RemoteDocument
+from airflow_provider_docconv.services.errors import InvalidOptions
+from airflow_provider_docconv.services.operations import given_operation_id
+from airflow_provider_docconv.transfer.addresses import read_remote
+from airflow_provider_docconv.transfer.delivery import DeliveredFile, Destination, clean_up, deliver
+from airflow_provider_docconv.transfer.source import stem_of
+from airflow_provider_docconv.transfer.unpacking import UnpackingDestination
+
+if TYPE_CHECKING:
+    from airflow_provider_docconv.operators.download import DownloadResultOperator
+
+
+def download(operator: DownloadResultOperator) -> list[DeliveredFile]:
+    """
+    Fetch the results of an operation, and delete them at the service if the operator says so.
+
+    :param operator: the operator
+    :raises DocConvError: if one could not be fetched or delivered, of the type that says what to do
+    """
+    log = operator.log
+    with task_errors(operator.source):
+        hook = DocConvHook.for_connection(operator.conn_id)
+        operation_id = given_operation_id(operator.operation_id)
+        stem = stem_of(operator.source, hook.service) if operator.source else None
+        kind = UnpackingDestination if operator.unpack else Destination
+        destination = kind(operator.destination, hook.service.label, stem)
+        files = hook.get_results(operation_id, _remote(operator.remote_result, hook))
+        source = _remote(operator.remote_source, hook)
+        uploads = [hook.get_remote_file(source.path, source.storage)] if source else []
+        results = deliver(hook, files, destination, log)
+        for result in results:
+            if operator.source_sha256:
+                result["source_sha256"] = operator.source_sha256
+            log.info("Delivered %s (%d bytes, SHA-256 %s)", result["uri"], result["size"], result["sha256"])
+        if operator.cleanup:
+            clean_up(hook, operation_id, [*files, *uploads], log)
+        return results
+
+
+def _remote(uri: str | None, hook: DocConvHook) -> RemoteDocument | None:
+    if not uri:
+        return None
+    if remote := read_remote(uri, hook.service):
+        return remote
+    raise InvalidOptions(
+        f"{uri!r} is not an address in the storage of {hook.service.label}",
+        remedy=f"expected {hook.service.scheme}://storage/path",
+    )

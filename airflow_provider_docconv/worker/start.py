@@ -1,0 +1,235 @@
+"""Starts an operation once, whatever it is: a conversion, a split or a merge."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from airflow_provider_docconv.exceptions import task_errors
+from airflow_provider_docconv.hooks.docconv import DocConvHook
+from airflow_provider_docconv.operators.start import (
+    MergePresentationsOperator,
+    MergeSource,
+    StartConversionOperator,
+    StartOperator,
+)
+from airflow_provider_docconv.services.documents import Document, PresentationToMerge, RemoteDocument
+from airflow_provider_docconv.services.errors import DocConvError, Handling, StartReplyLost
+from airflow_provider_docconv.services.operations import OperationState, Started
+from airflow_provider_docconv.services.options import (
+    fingerprint,
+    read_options,
+    require_mapping,
+    slide_numbers,
+    without_passwords,
+)
+from airflow_provider_docconv.task_state import StartRecord, StartRecords, max_tries, task_state
+from airflow_provider_docconv.transfer.addresses import read_address, write_remote
+from airflow_provider_docconv.transfer.source import open_source
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+OperatorT = TypeVar("OperatorT", bound=StartOperator)
+Opened = TypeVar("Opened")
+
+
+class _Start(ABC, Generic[OperatorT, Opened]):
+    """
+    One run of an operator that starts something.
+
+    :param operator: the operator
+    :param context: the task's context
+    """
+
+    def __init__(self, operator: OperatorT, context: Context) -> None:
+        self.operator = operator
+        self._context = context
+
+    def run(self) -> str:
+        """
+        Start the operation, or resume the one that an earlier try started, and return its id.
+
+        :raises DocConvError: if it could not be started, of the type that says what to do
+        """
+        operator = self.operator
+        with task_errors(self.subject()):
+            require_mapping(operator.options or {}, "options")
+            hook = DocConvHook.for_connection(operator.conn_id)
+            operator.service_url = hook.service_url
+            opened = self.open(hook)
+            records, wanted = StartRecords(task_state(self._context)), self._record(opened)
+            earlier = self._earlier(hook, records.read(), wanted)
+            if earlier is None:
+                records.write(wanted)
+                record = self._start(hook, opened, records, wanted)
+            else:
+                record = replace(earlier, max_tries=wanted.max_tries)
+            records.write(record)
+            for key in ("source_sha256", "remote_source"):
+                if value := getattr(record, key):
+                    self._context["ti"].xcom_push(key=key, value=value)
+            return str(record.operation_id)
+
+    @abstractmethod
+    def subject(self) -> str:
+        """Name what the operation is about, for messages."""
+
+    @abstractmethod
+    def open(self, hook: DocConvHook) -> Opened:
+        """
+        Find what is to be sent.
+
+        :raises DocConvError: if it is not there
+        """
+
+    @abstractmethod
+    def identify(self, opened: Opened) -> dict[str, object]:
+        """Say what makes this operation differ from another, besides connection and options; without secrets."""
+
+    @abstractmethod
+    def send(self, hook: DocConvHook, opened: Opened) -> Started:
+        """
+        Send the start.
+
+        :raises DocConvError: if the operation could not be started
+        """
+
+    def _record(self, opened: Opened) -> StartRecord:
+        operator = self.operator
+        options = without_passwords(operator.options)
+        found = fingerprint(**self.identify(opened), conn_id=operator.conn_id, options=options)
+        return StartRecord(found, max_tries(self._context))
+
+    def _earlier(self, hook: DocConvHook, before: StartRecord | None, wanted: StartRecord) -> StartRecord | None:
+        """Return the record of an earlier try if its operation is to be resumed."""
+        if before is None:
+            return None
+        log, operation_id = self.operator.log, before.operation_id
+        # A Clear raises max_tries, and a person who clears the task wants the operation done again.
+        superseded = before.fingerprint != wanted.fingerprint or before.max_tries != wanted.max_tries
+        if operation_id is None:
+            if not superseded and self.operator.on_lost_reply == "fail":
+                raise StartReplyLost("an earlier try sent the start and ended before the reply came")
+            return None
+        if superseded:
+            log.info("Cancelling superseded operation %s", operation_id)
+            hook.cancel_if_running(operation_id)
+            return None
+        if hook.get_operation(operation_id).state is OperationState.NOT_FOUND:
+            log.info("Operation %s of an earlier try has expired; starting a new one", operation_id)
+            return None
+        log.info("Resuming operation %s, which an earlier try started", operation_id)
+        return before
+
+    def _start(self, hook: DocConvHook, opened: Opened, records: StartRecords, wanted: StartRecord) -> StartRecord:
+        try:
+            started = self.send(hook, opened)
+        except StartReplyLost as error:
+            if self.operator.on_lost_reply == "start_again":
+                error.handling = Handling.RETRY
+            raise
+        except DocConvError:
+            records.clear()  # It surely has not begun.
+            raise
+        label = hook.service.label
+        self.operator.log.info("%s started operation %s for %s", label, started.operation_id, self.subject())
+        remote = started.remote_source
+        return replace(
+            wanted,
+            operation_id=started.operation_id,
+            source_sha256=getattr(opened, "sha256", None),
+            remote_source=write_remote(remote, hook.service) if remote else None,
+        )
+
+
+class StartConversion(_Start[StartConversionOperator, Document | RemoteDocument]):
+    """One run of a ``StartConversionOperator``."""
+
+    def subject(self) -> str:
+        """Name the source."""
+        return str(self.operator.source)
+
+    def open(self, hook: DocConvHook) -> Document | RemoteDocument:
+        """
+        Find the source.
+
+        :raises DocConvError: if it is not there
+        """
+        return open_source(read_address(self.operator.source, "source"), hook.service)
+
+    def identify(self, opened: Document | RemoteDocument) -> dict[str, object]:
+        """Say which document becomes what."""
+        return {**_identify(self.operator.source, opened), "target_format": self.operator.target_format}
+
+    def send(self, hook: DocConvHook, opened: Document | RemoteDocument) -> Started:
+        """
+        Start the conversion.
+
+        :raises DocConvError: if it could not be started
+        """
+        return hook.start(opened, self.operator.target_format, self.operator.options)
+
+
+class StartSplit(StartConversion):
+    """One run of a ``SplitPresentationOperator``."""
+
+    def send(self, hook: DocConvHook, opened: Document | RemoteDocument) -> Started:
+        """
+        Start the split.
+
+        :raises DocConvError: if it could not be started
+        """
+        return hook.start_split(opened, self.operator.target_format, self.operator.options)
+
+
+class StartMerge(_Start[MergePresentationsOperator, list[PresentationToMerge]]):
+    """One run of a ``MergePresentationsOperator``."""
+
+    def subject(self) -> str:
+        """Name the first source and how many follow."""
+        first, *others = [str(each["source"]) for each in self._sources()] or ["no document"]
+        return f"{first} and {len(others)} more" if others else first
+
+    def open(self, hook: DocConvHook) -> list[PresentationToMerge]:
+        """
+        Find the sources.
+
+        :raises DocConvError: if one is not there
+        """
+        opened = []
+        for number, each in enumerate(self._sources()):
+            where = f"sources[{number}]"
+            uri = read_address(each["source"], f"{where}.source")
+            given = read_options(hook.service.label, {**each, "source": uri}, MergeSource, where)
+            slides = tuple(slide_numbers(given.get("slides"), f"{where}.slides"))
+            document = open_source(uri, hook.service)
+            opened.append(PresentationToMerge(document, slides, given.get("password") or None))
+        return opened
+
+    def identify(self, opened: list[PresentationToMerge]) -> dict[str, object]:
+        """Say which documents, and which of their slides, are merged."""
+        pairs = zip(self._sources(), opened, strict=True)
+        return {"merge": [{**_identify(each["source"], one.document), "slides": one.slides} for each, one in pairs]}
+
+    def send(self, hook: DocConvHook, opened: list[PresentationToMerge]) -> Started:
+        """
+        Start the merge.
+
+        :raises DocConvError: if it could not be started
+        """
+        return hook.start_merge(opened, self.operator.options)
+
+    def _sources(self) -> list[dict[str, Any]]:
+        """Return each source as a mapping."""
+        sources: Any = self.operator.sources
+        listed = isinstance(sources, Sequence) and not isinstance(sources, str)
+        given = [each if isinstance(each, Mapping) else {"source": each} for each in (sources if listed else [sources])]
+        return [{"source": None} | {str(key).lower(): value for key, value in each.items()} for each in given]
+
+
+def _identify(source: object, document: Document | RemoteDocument) -> dict[str, object]:
+    """Say what makes a source differ from another, and from what it was before."""
+    return {"source": str(source), "size": getattr(document, "size", None), "version": document.version}
