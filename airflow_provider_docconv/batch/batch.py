@@ -11,9 +11,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_docconv.batch.page import write_html
 from airflow_provider_docconv.batch.record import Entry, Header, Journal, Ledger, Run, Wanted, decide_on
-from airflow_provider_docconv.batch.report import STATES, ReportLine, write_jsonl
+from airflow_provider_docconv.batch.report import STATES, ReportLine, write_html, write_jsonl
 from airflow_provider_docconv.batch.sources import OWN_FOLDER, Found, Item, Naming, find
 from airflow_provider_docconv.batch.table import UNDER_WAY, WAITING, Table
 from airflow_provider_docconv.exceptions import deserialize
