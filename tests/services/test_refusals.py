@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from flows import OPERATION, document, play, reply
 
 from airflow_provider_docconv.services import SERVICES, errors
 from airflow_provider_docconv.services.http import path_segment, require_success
+from tests.support.flows import OPERATION, document, play, reply
 
 SAID: list[tuple[Any, str]] = [
     ({"error": "invalid_client"}, "invalid_client"),
