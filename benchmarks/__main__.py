@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import lost_worker, machine, nights, polling, streams, throughput, waits
+from benchmarks import lost_worker, machine, nights, polling, report, streams, throughput, waits
 from workbench.debian import NotInstalled
 from workbench.environment import HOME, ROOT
 from workbench.processes import ProgramDied, end_on_signals
@@ -17,6 +17,7 @@ OUTPUT = HOME / "bench.md"
 # The slow night is the last part of the nights: it would only be in the way of others.
 PARTS: dict[str, Callable[[Path], str]] = {
     "polling": lambda home: polling.describe(),
+    "report": lambda home: report.describe(),
     "waits": lambda home: waits.describe(waits.measure(home)),
     "streams": lambda home: streams.describe(streams.measure(home)),
     "throughput": lambda home: throughput.describe(throughput.measure(home)),

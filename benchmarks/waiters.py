@@ -92,9 +92,7 @@ async def run(order: Order, turns: Turns) -> Found:
         return await measure(order, turns, waits, lambda: polls["status"])
 
 
-async def measure(
-    order: Order, turns: Turns, waits: list[Coroutine[Any, Any, None]], sent: Callable[[], int]
-) -> Found:
+async def measure(order: Order, turns: Turns, waits: list[Coroutine[Any, Any, None]], sent: Callable[[], int]) -> Found:
     """
     Let all of them wait, and measure for a while.
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest.register_assert_rewrite("tests.support")
+
 # No files left behind, and the same examples every time: a failure that comes and goes helps nobody.
 settings.register_profile("docconv", deadline=None, database=None, derandomize=True, max_examples=60)
 settings.load_profile("docconv")

@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_docconv.batch.page import write_html
 from airflow_provider_docconv.batch.record import (
     ConversionRequest,
     Decision,
@@ -23,7 +22,7 @@ from airflow_provider_docconv.batch.record import (
     Run,
     decide_on,
 )
-from airflow_provider_docconv.batch.report import STATES, ReportLine, write_jsonl
+from airflow_provider_docconv.batch.report import STATES, ReportLine, write_html, write_jsonl
 from airflow_provider_docconv.batch.sources import OWN_FOLDER, Naming, SourceFile, SourceSpec, find
 from airflow_provider_docconv.batch.table import UNDER_WAY, WAITING, Table
 from airflow_provider_docconv.exceptions import deserialize

@@ -1,38 +1,54 @@
-"""The report of a batch, a line of JSON for each document."""
+"""The report of a batch: JSON Lines for programs, and a page for people."""
 
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from airflow_provider_docconv.batch.markup import INVISIBLE
-from airflow_provider_docconv.batch.record import Progress
+import jinja2
+import msgspec
+import pendulum
+
 from airflow_provider_docconv.exceptions import deserialize
+from airflow_provider_docconv.batch.record import Progress
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.batch.record import ConversionRequest, Entry, Run
 
 STATES = ("delivered", "skipped", "rejected", "failed", "unfinished")
+# In the order of the page: what needs a person comes first.
+_TO_DO = ("rejected", "failed", "unfinished")
+#: Controls, what turns the direction of writing, what takes no room, lone surrogates and noncharacters. Not the joiners
+#: U+200C and U+200D: Persian and many Indian words need them.
+INVISIBLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    r"\ud800-\udfff\ufdd0-\ufdef\ufeff\uffa0\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+)
+# Without a user name, which could pass for the host, and without anything that browsers read differently.
+_WEB_ADDRESS = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?([/?#][!#-;=?-\[\]_a-z~]*)?", re.IGNORECASE | re.ASCII)
+_MAX_SHOWN = 1000
+# Pieces of the template that are written at once, about 64 KiB.
+_BUFFER = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class ReportLine:
+class ReportLine(msgspec.Struct, frozen=True, kw_only=True):
     """
     What became of one document.
 
     :param source: the document's URI
-    :param state: ``delivered``, ``skipped`` (unchanged since its last conversion), ``rejected`` (a person must look at
-        it), ``failed`` (the next try or night converts it) or ``unfinished`` (at the service or not begun when the task
-        stopped)
+    :param state: ``delivered``, ``skipped`` (unchanged since it was last converted), ``rejected`` (needs someone's
+        attention), ``failed`` (picked up by the next try or run) or ``unfinished`` (at the service or not started
+        when the task stopped)
     :param target_format: the format to convert to
-    :param results: what was delivered: ``uri``, ``size`` and ``sha256`` of each
+    :param results: the delivered files: ``uri``, ``size`` and ``sha256`` of each
     :param operation_id: the operation, if there is one
     :param attempts: starts that were sent in this run
-    :param lost_replies: those of them whose reply never came: possibly paid without a result
+    :param lost_replies: how many of them got no reply, and may have been paid for without a result
     :param size: the document's length in bytes
     :param source_sha256: the SHA-256 of what was sent, in hexadecimal
     :param seconds_at_service: how long the conversion took
@@ -60,15 +76,15 @@ class ReportLine:
     @classmethod
     def of(cls, wanted: ConversionRequest, entry: Entry, state: str, run: Run) -> Self:
         """
-        Tell what has become of a document.
+        Return the line of a document.
 
-        :param wanted: what was wanted of it
+        :param wanted: the conversion
         :param entry: what is known of it
-        :param state: where it is
-        :param run: the run of the report: what earlier ones have cost is not told again
+        :param state: its state
+        :param run: the run that is reported; attempts of earlier runs do not count
         """
         error = deserialize(entry.error) if entry.error else None
-        ours = entry.run == run.id
+        is_of_this_run = entry.run == run.id
         took = entry.ended - entry.started if entry.ended and entry.started else None
         return cls(
             source=wanted.source,
@@ -76,8 +92,8 @@ class ReportLine:
             target_format=wanted.target_format,
             results=entry.results if entry.progress is Progress.DELIVERED else [],
             operation_id=entry.operation_id,
-            attempts=entry.attempts if ours else 0,
-            lost_replies=entry.lost_replies if ours else 0,
+            attempts=entry.attempts if is_of_this_run else 0,
+            lost_replies=entry.lost_replies if is_of_this_run else 0,
             size=wanted.size,
             source_sha256=entry.source_sha256,
             seconds_at_service=None if took is None else round(took, 3),
@@ -95,19 +111,147 @@ def write_jsonl(file: BinaryIO, lines: Iterable[ReportLine]) -> None:
     :param file: where to
     :param lines: the documents
     """
+    encode = msgspec.json.Encoder().encode
     for line in lines:
-        text = json.dumps(_finite(asdict(line)), ensure_ascii=False, allow_nan=False)
+        try:
+            text = encode(line).decode()
+        except UnicodeEncodeError:  # A lone surrogate, which UTF-8 has no bytes for.
+            text = encode(_without_surrogates(msgspec.to_builtins(line))).decode()
         file.write(INVISIBLE.sub(_escaped_in_json, text).encode() + b"\n")
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _without_surrogates(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode(errors="backslashreplace").decode()
+        case dict():
+            return {key: _without_surrogates(inner) for key, inner in value.items()}
+        case list():
+            return [_without_surrogates(inner) for inner in value]
+    return value
 
 
 def _escaped_in_json(match: re.Match[str]) -> str:
-    escape = json.dumps(match[0])[1:-1]
-    return "\\" + escape if "\ud800" <= match[0] <= "\udfff" else escape
+    return json.dumps(match[0])[1:-1]
+
+
+def write_html(
+    file: BinaryIO, title: str, summary: Mapping[str, Any], lines: Callable[[], Iterable[ReportLine]]
+) -> None:
+    """
+    Write a page that needs nothing else: no script, no other file, no server.
+
+    :param file: where to
+    :param title: its heading
+    :param summary: what the task returns; the documents are counted anew, so that numbers and tables agree
+    :param lines: returns the documents; called several times, so that they need not be in memory
+    """
+    counts: Counter[str] = Counter()
+    lost = 0
+    for line in lines():
+        counts[_state(line)] += 1
+        lost += line.lost_replies
+
+    def of(*states: str) -> Iterator[ReportLine]:
+        return (line for state in states if counts[state] for line in lines() if _state(line) == state)
+
+    page = _template().stream(
+        title=title,
+        summary=summary,
+        counts=counts,
+        lost=lost,
+        with_lost_replies=(line for line in lines() if line.lost_replies),
+        to_do_states=_TO_DO,
+        to_do=of(*_TO_DO),
+        # Each result has a row of its own, so that its size and digest stand beside it.
+        delivered=(
+            (line, result, not index) for line in of("delivered") for index, result in enumerate(line.results or [{}])
+        ),
+        skipped=of("skipped"),
+    )
+    page.enable_buffering(_BUFFER)
+    page.dump(file, "utf-8")
+
+
+def _state(line: ReportLine) -> str:
+    # An unknown state belongs in the list of things to do rather than in no table.
+    return line.state if line.state in STATES else "unfinished"
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True,
+        finalize=_visible,
+        loader=jinja2.PackageLoader(__package__, ""),
+        lstrip_blocks=True,
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {
+        "documents": lambda count: f"{count:,} document{'' if count == 1 else 's'}",
+        "folder": lambda uri: uri[: uri.rfind("/") + 1],
+        "instant": _instant,
+        "name": lambda uri: uri[uri.rfind("/") + 1 :],
+        "one_line": _one_line,
+        "sentence": _sentence,
+        "size": _size,
+        "span": duration,
+        "thousands": lambda count: f"{int(count):,}",
+    }
+    environment.tests |= {
+        "amount": lambda value: isinstance(value, int | float) and 0 <= value < 1e18,
+        "span": lambda value: isinstance(value, int | float) and 0 <= value < 1e12,
+        "web_address": lambda text: len(text) <= _MAX_SHOWN and _WEB_ADDRESS.fullmatch(text) is not None,
+    }
+    return environment.get_template("report.html")
+
+
+def _visible(value: object) -> object:
+    """Return a value as the page shows it: of a bounded length, and with what is invisible spelled out."""
+    if hasattr(value, "__html__"):  # Made by a macro of the template.
+        return value
+    text, half = str(value), _MAX_SHOWN // 2
+    if len(text) > _MAX_SHOWN:
+        # The end tells more than the middle: in a URI, it is the name.
+        text = f"{text[:half]} […] {text[-half:]}"
+    if text.isascii() and text.isprintable():
+        return text
+    return INVISIBLE.sub(lambda match: f"[U+{ord(match[0]):04X}]", text)
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())
+
+
+def _sentence(text: str) -> str:
+    words = _one_line(text)
+    # The name of a file and a URI keep their small letter.
+    return words[:1].upper() + words[1:] if words.partition(" ")[0].isalpha() else words
+
+
+def _instant(text: str) -> str:
+    with suppress(ValueError):
+        instant = pendulum.parse(text)
+        if isinstance(instant, pendulum.DateTime):
+            return f"{instant.in_timezone('UTC').to_datetime_string()} UTC"
+    return _one_line(text)
+
+
+def _size(size: float) -> str:
+    power = 0
+    while size >= 999.5:
+        size, power = size / 1000, power + 1
+    if not power:
+        return f"{size:.0f} byte{'' if size == 1 else 's'}"
+    return f"{size:.{int(size < 9.95)}f} {'kMGTPE'[power - 1]}B"
+
+
+def duration(seconds: float) -> str:
+    """Return a number of seconds as people write it."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    span = pendulum.duration(seconds=round(seconds))
+    if hours := span.in_hours():
+        return f"{hours:,} h {span.minutes:02} min"
+    return f"{span.minutes} min {span.remaining_seconds:02} s" if span.minutes else f"{span.remaining_seconds} s"

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nights import Night
-from place import Place
 from pptx import Presentation
-from stage import TaskInstance, starting
 
 from airflow_provider_docconv.batch import pipeline as conversion
 from airflow_provider_docconv.client import retries
 from airflow_provider_docconv.client.blocking import shared_client
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
+from tests.support.batch_runs import Night
+from tests.support.places import Place
+from tests.support.tasks import TaskInstance, starting
 from workbench.standin import StandIn
 from workbench.stores import S3
 

@@ -13,12 +13,12 @@ from typing import Any
 import msoffcrypto
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-from hostile import HTML, Answer, Hostile, dead_url
-from stage import SECRET, Store, connect, context, wait
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
 from docconv_sandbox import Sandbox
+from tests.support.hostile import HTML, Answer, Hostile, dead_url
+from tests.support.tasks import SECRET, Store, connect, context, wait
 
 PASSWORD = "the-password-of-the-document"
 PDF = b"%PDF-1.7" + b"x" * 5000

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
-from hostile import Answer, Hostile, Seen, dead_url, token
-from nights import Night, calls
-from stage import connect
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv import polling as waiting
 from airflow_provider_docconv.batch import pipeline as conversion
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 from airflow_provider_docconv.services.catalog import SERVICES
+from tests.support.batch_runs import Night, calls
+from tests.support.hostile import Answer, Hostile, Seen, dead_url, token
+from tests.support.tasks import connect
 from workbench.standin import StandIn
 
 

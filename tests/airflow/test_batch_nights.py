@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from nights import Night, calls
-from stage import SECRET, connect
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.batch.sources import chunk_documents
+from tests.support.batch_runs import Night, calls
+from tests.support.documents import SCAN
+from tests.support.tasks import SECRET, connect
 from workbench.standin import StandIn
 
 NAMES = ("a.pptx", "b c.pptx", "sub/a.pptx", "sub/deep/#1 100%?.pptx", "sub/ü.pptx")
@@ -76,11 +77,10 @@ def test_both_modes_end_alike(deferrable: bool, tmp_path: Path, service: Callabl
 def test_the_services_of_all_vendors_convert(sandbox: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from workbench import authoring
 
-    scan = Path(__file__).parent.parent / "data" / "project_scan.djvu"
     contents = {
         "aspose_slides": ("deck.pptx", authoring.deck(2, "Two slides")),
         "groupdocs_conversion": ("letter.docx", authoring.letter("A letter.", "A letter")),
-        "aspose_ocr": ("scan.djvu", scan.read_bytes()),
+        "aspose_ocr": ("scan.djvu", SCAN.read_bytes()),
     }
     for conn_type, (name, content) in contents.items():
         folder = tmp_path / conn_type

@@ -6,11 +6,6 @@ import logging
 from typing import Any
 
 import pytest
-from flows import play, reply
-from hostile import Answer, Hostile
-from place import Place
-from stage import Store, connect, context, wait
-from test_download import SCAN
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.hooks.docconv import DocConvHook
@@ -19,6 +14,11 @@ from airflow_provider_docconv.services import errors
 from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.operations import OperationState
 from docconv_sandbox import Sandbox
+from tests.support.documents import SCAN
+from tests.support.flows import play, reply
+from tests.support.hostile import Answer, Hostile
+from tests.support.places import Place
+from tests.support.tasks import Store, connect, context, wait
 
 PDF = b"%PDF-1.7 %%EOF"
 KEY = "0123456789abcdef"
@@ -38,7 +38,7 @@ def test_a_scan_is_deleted_at_the_service(
     cleanup: bool, sandbox: Sandbox, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(monkeypatch, sandbox.url, "aspose_ocr", login=sandbox.client_id, password=sandbox.client_secret)
-    start = StartConversionOperator(task_id="s", source=SCAN, target_format="pdf", conn_id="docs")
+    start = StartConversionOperator(task_id="s", source=SCAN.as_uri(), target_format="pdf", conn_id="docs")
     operation_id = wait({"operation_id": start.execute(context(Store())), "poke_interval": 0.1}, deferrable=False)
     download(f"{place.uri}/a.pdf", operation_id=operation_id, cleanup=cleanup)
     assert list(place.files()) == ["a.pdf"]

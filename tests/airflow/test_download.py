@@ -11,18 +11,18 @@ from urllib.parse import quote
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-from hostile import Answer, Hostile, Seen
-from place import Place
-from ranges import CONTENT, Ranges
-from stage import Store, connect, context, wait
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
 from airflow_provider_docconv.transfer.delivery import Destination
 from docconv_sandbox import Sandbox
+from tests.support.documents import SCAN
+from tests.support.hostile import Answer, Hostile, Seen
+from tests.support.places import Place
+from tests.support.ranges import CONTENT, Ranges
+from tests.support.tasks import Store, connect, context, wait
 from workbench.stores import S3
 
-SCAN = f"file://{Path(__file__).parent.parent / 'data' / 'project_scan.djvu'}"
 PDF = b"%PDF-1.7 " + bytes(range(256)) * 8000 + b"%%EOF"
 ZIP = b"PK\x03\x04" + PDF + b"PK\x05\x06" + bytes(18)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20 + b"IEND\xaeB`\x82"
@@ -45,7 +45,7 @@ def test_from_a_document_to_its_result(
 ) -> None:
     account = {"login": sandbox.client_id, "password": sandbox.client_secret}
     connect(monkeypatch, sandbox.url, conn_type, **account)
-    source = SCAN if conn_type == "aspose_ocr" else deck
+    source = SCAN.as_uri() if conn_type == "aspose_ocr" else deck
     start = StartConversionOperator(task_id="s", source=source, target_format="pdf", conn_id="docs")
     given = context(Store())
     operation_id = wait({"operation_id": start.execute(given), "poke_interval": 0.1}, deferrable=False)

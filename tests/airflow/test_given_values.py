@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
-from hostile import Answer, Hostile
-from stage import Store, connect, context
 
 from airflow_provider_docconv.exceptions import InvalidOptions, OperationNotFound, SourceNotFound
 from airflow_provider_docconv.operators.docconv import (
@@ -19,6 +17,8 @@ from airflow_provider_docconv.operators.docconv import (
     SplitPresentationOperator,
     StartConversionOperator,
 )
+from tests.support.hostile import Answer, Hostile
+from tests.support.tasks import Store, connect, context
 
 PDF = b"%PDF-1.7 %%EOF"
 NOTHING = [None, "", "None", 7]

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import Connection
-from hostile import HTML, Answer, Hostile, dead_url
-from stage import SECRET, connect
 
 from airflow_provider_docconv.exceptions import InvalidOptions
 from airflow_provider_docconv.hooks.connections import read_settings
@@ -19,6 +17,8 @@ from airflow_provider_docconv.hooks.docconv import (
     GroupDocsConversionHook,
 )
 from docconv_sandbox import Sandbox
+from tests.support.hostile import HTML, Answer, Hostile, dead_url
+from tests.support.tasks import SECRET, connect
 
 HOOKS = {
     "aspose_slides": AsposeSlidesHook,

@@ -16,6 +16,7 @@ from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_docconv.triggers import documents as listings
 from airflow_provider_docconv.triggers.documents import IncomingDocumentsTrigger
+from tests.support.tasks import StateStore
 
 INTERVAL = 0.02
 
@@ -78,19 +79,6 @@ async def some(looks: list[str]) -> None:
     """Wait until the folder was looked at often enough for whatever has settled to be told."""
     looked = len(looks)
     await until(lambda: len(looks) > looked + 5)
-
-
-class StateStore:
-    """What Airflow 3.3 gives a watcher's trigger; it lives longer than the triggerer."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-
-    async def aget(self, key: str, default: Any = None) -> Any:
-        return self.values.get(key, default)
-
-    async def aset(self, key: str, value: Any) -> None:
-        self.values[key] = value
 
 
 class BrokenStore:

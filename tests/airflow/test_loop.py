@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flows import document
 
 from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.client.settings import Settings
+from tests.support.flows import document
 from workbench.environment import ROOT, program_environment
 from workbench.standin import StandIn
 
-PROGRAM = Path(__file__).with_name("waiting_program.py")
+PROGRAM = Path(__file__).parent.parent / "support" / "waiting_program.py"
 LONGEST = 0.02
 # On a busy machine more waits are due in one turn. What blocks the loop does so in every run.
 RUNS = 3

@@ -11,10 +11,8 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-from hostile import Answer, Hostile, Seen
 from hypothesis import given
 from hypothesis import strategies as st
-from stage import SECRET, Store, connect, context
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.batch.record import Decision
@@ -22,8 +20,10 @@ from airflow_provider_docconv.operators.docconv import StartConversionOperator
 from airflow_provider_docconv.services.options import fingerprint
 from airflow_provider_docconv.task_state import StartRecord
 from docconv_sandbox import Sandbox
+from tests.support.documents import SCAN
+from tests.support.hostile import Answer, Hostile, Seen
+from tests.support.tasks import SECRET, Store, connect, context
 
-SCAN = f"file://{Path(__file__).parent.parent / 'data' / 'project_scan.djvu'}"
 MakeContext = Callable[..., Any]
 
 
@@ -58,7 +58,7 @@ def test_a_retry_goes_on_with_what_was_started(
     conn_type: str, deck: str, slow: Sandbox, try_of: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(monkeypatch, slow.url, conn_type)
-    source = SCAN if conn_type == "aspose_ocr" else deck
+    source = SCAN.as_uri() if conn_type == "aspose_ocr" else deck
     tries = [try_of() for _ in range(3)]
     ids = {starting(source).execute(each) for each in tries}
     sent = hashlib.sha256(Path(source.removeprefix("file://")).read_bytes()).hexdigest()
@@ -72,7 +72,7 @@ def test_a_clear_starts_anew_and_cancels_where_that_is_possible(
     conn_type: str, cancels: int, deck: str, slow: Sandbox, try_of: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(monkeypatch, slow.url, conn_type)
-    source = SCAN if conn_type == "aspose_ocr" else deck
+    source = SCAN.as_uri() if conn_type == "aspose_ocr" else deck
     first = starting(source).execute(try_of(max_tries=2))
     second = starting(source).execute(try_of(max_tries=5))
     assert second != first
@@ -91,8 +91,8 @@ def test_a_cancel_that_fails_does_not_stop_the_new_start(try_of: MakeContext, mo
 
     with Hostile(answer=answer) as server:
         connect(monkeypatch, server.url, "aspose_ocr")
-        assert starting(SCAN).execute(try_of(max_tries=0)) == "op-1"
-        assert starting(SCAN).execute(try_of(max_tries=1)) == "op-7"
+        assert starting(SCAN.as_uri()).execute(try_of(max_tries=0)) == "op-1"
+        assert starting(SCAN.as_uri()).execute(try_of(max_tries=1)) == "op-7"
         assert [call.method for call in server.calls] == ["POST", "GET", *["DELETE"] * 4, "POST"]
 
 

@@ -12,9 +12,7 @@ from typing import Any
 import msoffcrypto
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from hostile import Answer, Hostile
 from pptx import Presentation
-from stage import SECRET, Store, connect, context, wait
 
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.operators.docconv import (
@@ -26,6 +24,8 @@ from airflow_provider_docconv.operators.docconv import (
 from airflow_provider_docconv.services.documents import Document
 from airflow_provider_docconv.services.errors import InvalidOptions, SourceNotFound, StartReplyLost
 from docconv_sandbox import Sandbox
+from tests.support.hostile import Answer, Hostile
+from tests.support.tasks import SECRET, Store, connect, context, wait
 
 PASSWORD = "the password of the deck"
 

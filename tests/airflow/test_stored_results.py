@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
-from hostile import Answer, Hostile
 from pptx import Presentation
-from stage import SECRET, Store, connect, context, wait
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.hooks.docconv import DocConvHook
@@ -24,6 +22,8 @@ from airflow_provider_docconv.operators.docconv import (
 )
 from airflow_provider_docconv.services.documents import Document, RemoteDocument
 from docconv_sandbox import Sandbox
+from tests.support.hostile import Answer, Hostile
+from tests.support.tasks import SECRET, Store, connect, context, wait
 
 SLIDES, GROUPDOCS = "aspose-slides://My%20Store", "groupdocs-conversion://My%20Store"
 

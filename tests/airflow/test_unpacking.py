@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from hostile import Answer, Hostile
 from hypothesis import given
 from hypothesis import strategies as st
-from place import Place
-from stage import Store, connect, context, wait
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
 from airflow_provider_docconv.transfer import unpacking
 from docconv_sandbox import Sandbox
+from tests.support.hostile import Answer, Hostile
+from tests.support.places import Place
+from tests.support.tasks import Store, connect, context, wait
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20 + b"IEND\xaeB`\x82"
 PAGES = {f"slide {number}.png": PNG + bytes([number]) for number in (1, 2, 3)}

@@ -14,8 +14,6 @@ from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
     AirflowSkipException,
 )
-from hostile import HTML, Answer, Hostile
-from stage import connect, wait
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv import polling as waiting
@@ -24,6 +22,8 @@ from airflow_provider_docconv.sensors import docconv as sensors
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from airflow_provider_docconv.services.operations import Operation, OperationState
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
+from tests.support.hostile import HTML, Answer, Hostile
+from tests.support.tasks import connect, wait
 
 SERVICES = ["aspose_slides", "groupdocs_conversion", "aspose_ocr"]
 KEY = {"aspose_slides": "status", "groupdocs_conversion": "status", "aspose_ocr": "taskStatus"}

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
-from hostile import Answer, Hostile, Seen, token
-from stage import SECRET, connect, context, fire, wait
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
+from tests.support.hostile import Answer, Hostile, Seen, token
+from tests.support.tasks import SECRET, connect, context, fire, wait
 
 RUNNING = Answer({"status": "Started"})
 

@@ -19,14 +19,14 @@ from airflow.providers.common.compat.sdk import (
     AirflowTaskTimeout,
     TaskDeferred,
 )
-from hostile import Answer, Hostile, Seen
-from stage import Store, connect, context, fire
 
 from airflow_provider_docconv.exceptions import DeadlineExceeded
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from airflow_provider_docconv.triggers import docconv as triggers
 from airflow_provider_docconv.triggers import progress as xcoms
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
+from tests.support.hostile import Answer, Hostile, Seen
+from tests.support.tasks import Store, connect, context, fire
 
 RUNNING = {"status": "Started", "taskStatus": "Processing"}
 DONE = {"status": "Finished", "taskStatus": "Completed"}

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import AirflowSkipException
-from hostile import Answer, Hostile
-from stage import Store, connect, context
 
 from airflow_provider_docconv.exceptions import ConversionFailed, DeadlineExceeded
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
+from tests.support.hostile import Answer, Hostile
+from tests.support.tasks import Store, connect, context
 
 pytest.importorskip("airflow.sdk", reason="Airflow before 3 asks its database for the first reschedule")
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-from hostile import Answer, Hostile, Seen
-from stage import TaskInstance, connect
 
 from airflow_provider_docconv import task_state as intervention
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from airflow_provider_docconv.triggers import docconv as triggers
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
+from tests.support.hostile import Answer, Hostile, Seen
+from tests.support.tasks import TaskInstance, connect
 
 RUNNING = Answer({"status": "Started", "taskStatus": "Processing"})
 

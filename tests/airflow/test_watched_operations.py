@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from test_incoming_documents import StateStore
 
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.transfer.source import open_source
 from airflow_provider_docconv.triggers import docconv
+from tests.support.tasks import StateStore
 from workbench.standin import StandIn
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from carriers import Carrier, MakeCarrier, settings_for
 
 from airflow_provider_docconv.client import retries, tokens, turns
 from airflow_provider_docconv.client.account import forget_accounts
+from tests.support.clients import Carrier, MakeCarrier, settings_for
 
 
 @pytest.fixture(params=["blocking", "asynchronous"])

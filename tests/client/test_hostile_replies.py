@@ -8,9 +8,6 @@ from pathlib import Path
 from urllib.parse import parse_qs, quote_plus, urlsplit
 
 import pytest
-from carriers import Carrier, MakeCarrier, settings_for
-from flows import document
-from hostile import HTML, Answer, Hostile
 
 from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.services.errors import (
@@ -20,6 +17,9 @@ from airflow_provider_docconv.services.errors import (
     StartReplyLost,
     UnexpectedReply,
 )
+from tests.support.clients import Carrier, MakeCarrier, settings_for
+from tests.support.flows import document
+from tests.support.hostile import HTML, Answer, Hostile
 
 RUNNING = Answer({"status": "Started"})
 PAGE = r"an HTML page where JSON was due, saying \"Sign in to the company proxy\""

@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from carriers import SECRET, MakeCarrier, settings_for
-from hostile import Answer, Hostile
 
 from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.client.logins import Logins
 from airflow_provider_docconv.services.errors import AuthenticationFailed, ServiceUnavailable
 from docconv_sandbox import Sandbox
+from tests.support.clients import SECRET, MakeCarrier, settings_for
+from tests.support.hostile import Answer, Hostile
 
 RUNNING = Answer({"status": "Started"})
 REFUSED = Answer({"error": "invalid_client"}, 400)

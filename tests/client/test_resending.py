@@ -9,9 +9,6 @@ from typing import Any
 
 import pytest
 import requests
-from carriers import Carrier, MakeCarrier, settings_for
-from flows import document, requests_of
-from hostile import Answer, Hostile, dead_url
 
 from airflow_provider_docconv.client.asynchronous import shared_async_client
 from airflow_provider_docconv.client.blocking import Client
@@ -24,6 +21,9 @@ from airflow_provider_docconv.services.errors import (
     SourceNotFound,
     StartReplyLost,
 )
+from tests.support.clients import Carrier, MakeCarrier, settings_for
+from tests.support.flows import document, requests_of
+from tests.support.hostile import Answer, Hostile, dead_url
 
 STARTED = Answer(b"op-1", 201)
 RUNNING = Answer({"status": "Started", "taskStatus": "Processing"})

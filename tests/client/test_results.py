@@ -10,8 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from carriers import settings_for
-from hostile import HTML, Answer, Hostile
 
 from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.client.results import ResultStream
@@ -28,6 +26,8 @@ from airflow_provider_docconv.services.errors import (
 )
 from airflow_provider_docconv.services.http import Request
 from airflow_provider_docconv.services.service import ResultFile
+from tests.support.clients import settings_for
+from tests.support.hostile import HTML, Answer, Hostile
 
 CONTENT = b"%PDF-1.7" + bytes(range(256)) * 20_000
 FILE = ResultFile("op-1", Request("GET", "/x"))

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from carriers import settings_for
-from hostile import Answer, Hostile, Seen
-from ranges import CONTENT, RANGES, Ranges
 
 from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.client.resumption import Resumption
 from airflow_provider_docconv.services.errors import ResultDamaged, TruncatedResult
+from tests.support.clients import settings_for
+from tests.support.hostile import Answer, Hostile, Seen
+from tests.support.ranges import CONTENT, RANGES, Ranges
 
 CHANGED = {"Last-Modified": "Wed, 01 Jul 2020 10:00:00 GMT"}
 

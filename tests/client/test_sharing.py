@@ -12,15 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from carriers import MakeCarrier, settings_for
-from hostile import Answer, Hostile, Seen
-from test_waiting import in_seconds
 
 from airflow_provider_docconv.client import asynchronous, retries
 from airflow_provider_docconv.client.asynchronous import shared_async_client
 from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.services.errors import AuthenticationFailed, DocConvError, ServiceUnavailable
+from tests.support.clients import MakeCarrier, settings_for
+from tests.support.hostile import Answer, Hostile, Seen, date_in
 
 RUNNING = Answer({"status": "Started"})
 
@@ -180,8 +179,8 @@ def test_many_waits_open_few_sockets() -> None:
 BUSY = [
     (429, lambda: "20", 19, 20),
     (503, lambda: "20", 19, 20),
-    (429, lambda: in_seconds(20), 1, 20),
-    (503, lambda: in_seconds(20), 1, 20),
+    (429, lambda: date_in(20), 1, 20),
+    (503, lambda: date_in(20), 1, 20),
     (429, lambda: "3600", 59, 60),
 ]
 

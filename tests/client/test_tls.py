@@ -11,17 +11,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from carriers import MakeCarrier, settings_for
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from hostile import Answer, Hostile
 
 from airflow_provider_docconv.client.asynchronous import shared_async_client
 from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.client.trust import tls_context
 from airflow_provider_docconv.services.errors import TLSFailed
+from tests.support.clients import MakeCarrier, settings_for
+from tests.support.hostile import Answer, Hostile
 
 RUNNING = Answer({"status": "Started"})
 

@@ -6,9 +6,6 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from carriers import Carrier, MakeCarrier, settings_for
-from flows import document, reply
-from hostile import Answer, Hostile, Seen, token
 
 from airflow_provider_docconv.client.asynchronous import shared_async_client
 from airflow_provider_docconv.client.blocking import Client
@@ -16,6 +13,9 @@ from airflow_provider_docconv.services.documents import Document
 from airflow_provider_docconv.services.errors import AuthenticationFailed, UnexpectedReply
 from airflow_provider_docconv.services.http import read_token
 from docconv_sandbox import Sandbox
+from tests.support.clients import Carrier, MakeCarrier, settings_for
+from tests.support.flows import document, reply
+from tests.support.hostile import Answer, Hostile, Seen, token
 
 RUNNING = Answer({"status": "Started"})
 DENIED = Answer({"message": "Token expired"}, 401)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matrix import EVENTS, SERVICES, WAYS, Cell, cells
 
+from tests.support.wait_tables import EVENTS, SERVICES, WAYS, Cell, cells
 from workbench.cluster import LocalAirflow, migrated
 from workbench.debian import NotInstalled
 from workbench.postgres import Postgres

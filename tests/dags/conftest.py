@@ -12,7 +12,7 @@ import msoffcrypto.format.ooxml
 import pytest
 import requests
 
-from tests.dags.planted import CLIENT_SECRET, DOCUMENT_PASSWORD
+from tests.support.planted_secrets import CLIENT_SECRET, DOCUMENT_PASSWORD
 from workbench import authoring
 from workbench.cluster import LocalAirflow, migrated
 from workbench.debian import NotInstalled

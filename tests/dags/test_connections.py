@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.dags.planted import CLIENT_SECRET
+from tests.support.planted_secrets import CLIENT_SECRET
 from workbench.airflow import Airflow
 from workbench.sandbox import CONNECTIONS, Sandbox
 

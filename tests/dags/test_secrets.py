@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from tests.dags.planted import CLIENT_SECRET, DOCUMENT_PASSWORD
+from tests.support.planted_secrets import CLIENT_SECRET, DOCUMENT_PASSWORD
 from workbench.airflow import Airflow
 from workbench.postgres import Postgres
 from workbench.run import Run

@@ -7,9 +7,9 @@ import msoffcrypto
 import pytest
 from docx import Document
 from pptx import Presentation
-from waiting import PASSWORD
 
 from docconv_sandbox import Sandbox
+from tests.sdk.waiting import PASSWORD
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import groupdocs_conversion_cloud as groupdocs
-from endpoint_calls import DECK, ID, LETTER, Cases, document, fetch_result, fetch_stored, filled, run, stored
 
 from airflow_provider_docconv.services.documents import Document, RemoteDocument
+from tests.sdk.endpoint_calls import DECK, ID, LETTER, Cases, document, fetch_result, fetch_stored, filled, run, stored
 
 
 class GroupDocsApis:

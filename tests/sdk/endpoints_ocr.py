@@ -12,7 +12,8 @@ from aspose_ocr_cloud.api.utilities_api import UtilitiesApi
 from aspose_ocr_cloud.configuration import Configuration as OcrConfiguration
 from aspose_ocr_cloud.models.ocr_settings_dj_vu2_pdf import OCRSettingsDjVu2PDF
 from aspose_ocr_cloud.models.ocrdj_vu2_pdf_body import OCRDjVu2PDFBody
-from endpoint_calls import ID, SCAN, Cases, document, fetch_result, run
+
+from tests.sdk.endpoint_calls import ID, SCAN, Cases, document, fetch_result, run
 
 OCR_SETTINGS = {
     "language": "German",

@@ -11,7 +11,9 @@ from asposeslidescloud.models.image_export_options import ImageExportOptions
 from asposeslidescloud.models.ordered_merge_request import OrderedMergeRequest
 from asposeslidescloud.models.pdf_export_options import PdfExportOptions
 from asposeslidescloud.models.presentation_to_merge import PresentationToMerge as SdkPresentation
-from endpoint_calls import (
+
+from airflow_provider_docconv.services.documents import PresentationToMerge, RemoteDocument
+from tests.sdk.endpoint_calls import (
     DECK,
     ID,
     OTHER,
@@ -24,8 +26,6 @@ from endpoint_calls import (
     run,
     stored,
 )
-
-from airflow_provider_docconv.services.documents import PresentationToMerge, RemoteDocument
 
 PDF = {"jpegQuality": 90, "compliance": "PdfA2b", "drawSlidesFrame": True}
 

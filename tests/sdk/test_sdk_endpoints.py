@@ -12,19 +12,19 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from hostile import Answer, Hostile, Seen
+
+from tests.support.hostile import Answer, Hostile, Seen
 
 pytest.importorskip("asposeslidescloud", reason="asposeslidescloud is not installed: uv sync --group test")
 pytest.importorskip("groupdocs_conversion_cloud", reason="groupdocs-conversion-cloud is not installed")
 pytest.importorskip("aspose_ocr_cloud", reason="aspose-ocr-cloud is not installed: uv sync --group test")
 
-from endpoint_calls import ID, Cases
-from endpoints_groupdocs import GROUPDOCS, GroupDocsApis
-from endpoints_ocr import OCR, ocr_api
-from endpoints_slides import SLIDES, slides_api
-
 from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.client.settings import Settings
+from tests.sdk.endpoint_calls import ID, Cases
+from tests.sdk.endpoints_groupdocs import GROUPDOCS, GroupDocsApis
+from tests.sdk.endpoints_ocr import OCR, ocr_api
+from tests.sdk.endpoints_slides import SLIDES, slides_api
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "endpoints.md"
 SERVICES: dict[str, tuple[Callable[[str, Path], Any], Cases]] = {

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from waiting import SCAN, ended, pages
 
 from docconv_sandbox import Sandbox
+from tests.sdk.waiting import SCAN, ended, pages
 
 groupdocs = pytest.importorskip(
     "groupdocs_conversion_cloud", reason="groupdocs-conversion-cloud is not installed: uv sync --group test"

@@ -11,10 +11,10 @@ from typing import Any
 
 import pypdfium2
 import pytest
-from patience import wait_until
-from waiting import SCAN
 
 from docconv_sandbox import Sandbox
+from tests.sdk.waiting import SCAN
+from tests.support.patience import wait_until
 
 pytest.importorskip("aspose_ocr_cloud", reason="aspose-ocr-cloud is not installed: uv sync --group test")
 

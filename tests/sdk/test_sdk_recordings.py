@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patience import wait_until
-from waiting import SCAN
 
 from docconv_sandbox import Sandbox
+from tests.sdk.waiting import SCAN
+from tests.support.patience import wait_until
 
 RECORDINGS = Path(__file__).parent / "recordings"
 BOUNDARY = b"3840fb6dca521ae5aeac09f1aee4bdeb"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from pptx import Presentation
-from waiting import PASSWORD, ended, pages
 
 from docconv_sandbox import Sandbox
+from tests.sdk.waiting import PASSWORD, ended, pages
 
 pytest.importorskip("asposeslidescloud", reason="asposeslidescloud is not installed: uv sync --group test")
 

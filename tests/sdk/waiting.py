@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pypdfium2
-from patience import wait_until
+
+from tests.support.patience import wait_until
 
 SCAN = Path(__file__).parent.parent / "data" / "project_scan.djvu"
 PASSWORD = "pw"

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from flows import OPERATION, document, play, reply
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.errors import DocConvError
 from airflow_provider_docconv.services.http import Request, Token, read_token
 from airflow_provider_docconv.services.operations import Operation
+from tests.support.flows import OPERATION, document, play, reply
 
 WORDS = ["Finished", "Failed", "Started", "Completed", "Error", "NotExist", "ConvertAndSave", "Convert", "http://[", ""]
 HUGE = 10**400

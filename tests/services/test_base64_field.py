@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from flows import OPERATION
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from airflow_provider_docconv.services.errors import (
     UnexpectedReply,
 )
 from airflow_provider_docconv.services.operations import Decoder
+from tests.support.flows import OPERATION
 
 PATH = ("results", 0, "data")
 # Every character of the alphabet, whatever the padding.

@@ -11,7 +11,6 @@ from email import message_from_bytes
 from typing import BinaryIO
 
 import pytest
-from flows import document
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +25,7 @@ from airflow_provider_docconv.services.bodies import (
 )
 from airflow_provider_docconv.services.documents import Document, RemoteDocument
 from airflow_provider_docconv.services.errors import SourceNotFound
+from tests.support.flows import document
 
 KINDS: dict[str, Callable[[Document], Body]] = {
     "multipart": lambda source: MultipartBody([FilePart(source, "file", source.name)], {"pipeline": {"é": [1]}}),

@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from flows import body_of, document, play, reply, requests_of
 
 from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.documents import PresentationToMerge, RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions, StartReplyLost
+from tests.support.flows import body_of, document, play, reply, requests_of
 
 SLIDES, GROUPDOCS, OCR = (SERVICES[name] for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr"))
 ONE, TWO = PresentationToMerge(document(b"one")), PresentationToMerge(document(b"two"))

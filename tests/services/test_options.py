@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from flows import OPERATION, body_of, document, play, reply, requests_of
 
 from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.documents import RemoteDocument
@@ -21,6 +20,7 @@ from airflow_provider_docconv.services.errors import (
 )
 from airflow_provider_docconv.services.groupdocs.service import GroupDocsConversion
 from airflow_provider_docconv.services.service import ResultFile
+from tests.support.flows import OPERATION, body_of, document, play, reply, requests_of
 
 SLIDES, GROUPDOCS, OCR = (SERVICES[name].create() for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr"))
 SCAN = document(b"AT&TFORM", "scan.djvu")

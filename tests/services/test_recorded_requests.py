@@ -8,13 +8,13 @@ from collections.abc import Callable
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from flows import OPERATION, body_of, document, reply, requests_of
 
 from airflow_provider_docconv.services.documents import RemoteDocument
 from airflow_provider_docconv.services.groupdocs.service import GroupDocsConversion
 from airflow_provider_docconv.services.http import Request, token_request
 from airflow_provider_docconv.services.ocr.service import AsposeOcr
 from airflow_provider_docconv.services.slides.service import AsposeSlides
+from tests.support.flows import OPERATION, body_of, document, reply, requests_of
 
 SLIDES, GROUPDOCS, OCR = AsposeSlides(), GroupDocsConversion(), AsposeOcr()
 MULTIPART = "multipart/form-data; boundary=BOUNDARY"

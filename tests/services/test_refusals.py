@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from flows import OPERATION, document, play, reply
 
 from airflow_provider_docconv.services import errors
 from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.http import path_segment, require_success
+from tests.support.flows import OPERATION, document, play, reply
 
 SAID: list[tuple[Any, str]] = [
     ({"error": "invalid_client"}, "invalid_client"),

@@ -6,7 +6,6 @@ import contextlib
 import struct
 
 import pytest
-from flows import document
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from airflow_provider_docconv.services.filetypes import (
     kind_of,
     require_convertible,
 )
+from tests.support.flows import document
 
 
 def ole(*, encrypted: bool, shift: int = 9, sector: int = 1) -> bytes:

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from flows import OPERATION, play, reply
 
 from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.errors import (
@@ -17,6 +16,7 @@ from airflow_provider_docconv.services.errors import (
 )
 from airflow_provider_docconv.services.http import Reply
 from airflow_provider_docconv.services.operations import Operation, OperationState, clean_operation_id, read_started
+from tests.support.flows import OPERATION, play, reply
 
 STATUS_KEY = {"aspose_slides": "status", "groupdocs_conversion": "status", "aspose_ocr": "taskStatus"}
 WORDS = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from flows import document, play, reply, requests_of
 
 from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.documents import RemoteDocument
@@ -17,6 +16,7 @@ from airflow_provider_docconv.services.errors import (
     ResultNotFound,
     UnexpectedReply,
 )
+from tests.support.flows import document, play, reply, requests_of
 
 SLIDES, GROUPDOCS, OCR = (SERVICES[name].create() for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr"))
 STORES = [SLIDES.remote_storage(), GROUPDOCS.remote_storage()]

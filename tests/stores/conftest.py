@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gate import GOOGLE_DENIES, S3_DENIES, gate
-from places import (
+
+from tests.support.buckets import (
     AzureContainer,
     Folder,
     GoogleBucket,
@@ -18,8 +18,8 @@ from places import (
     google_connection,
     s3_connection,
 )
-
-from tests.airflow.stage import starting
+from tests.support.read_only_proxy import GOOGLE_DENIES, S3_DENIES, gate
+from tests.support.tasks import starting
 from workbench.standin import StandIn
 from workbench.stores import S3, AzureBlob, GoogleStorage
 

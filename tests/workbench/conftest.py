@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from standin_calls import standing_in
 
+from tests.workbench.standin_calls import standing_in
 from workbench.standin import StandIn
 
 

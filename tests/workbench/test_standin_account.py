@@ -7,8 +7,19 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from standin_calls import ASYNC, CONVERT, DECK, ask, counts, sha256, standing_in, start, status_of, try_start
 
+from tests.workbench.standin_calls import (
+    ASYNC,
+    CONVERT,
+    DECK,
+    ask,
+    counts,
+    sha256,
+    standing_in,
+    start,
+    status_of,
+    try_start,
+)
 from workbench.standin import StandIn
 from workbench.standin.account import by_source
 from workbench.standin.faults import KINDS, Faults

@@ -7,10 +7,21 @@ import http.client
 from contextlib import suppress
 from pathlib import Path
 
-from standin_calls import DJVU, SCAN, ask, counts, ocr, scan, sha256, standing_in, start_scan, task, try_start_scan
-
 from airflow_provider_docconv.client.asynchronous import shared_async_client
 from airflow_provider_docconv.services.operations import OperationState
+from tests.workbench.standin_calls import (
+    DJVU,
+    SCAN,
+    ask,
+    counts,
+    ocr,
+    scan,
+    sha256,
+    standing_in,
+    start_scan,
+    task,
+    try_start_scan,
+)
 from workbench.standin import StandIn
 from workbench.standin.faults import KINDS, Faults
 

@@ -6,7 +6,8 @@ import select
 from pathlib import Path
 
 import pytest
-from standin_calls import (
+
+from tests.workbench.standin_calls import (
     ASYNC,
     CONVERT,
     DECK,
@@ -17,7 +18,6 @@ from standin_calls import (
     standing_in,
     wait_for_silence,
 )
-
 from workbench.standin import StandIn
 from workbench.standin.tokens import new_token
 

@@ -12,8 +12,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
-from standin_calls import ASYNC, CONVERT, DECK, DJVU, ask, log_in, standing_in
 
+from tests.workbench.standin_calls import ASYNC, CONVERT, DECK, DJVU, ask, log_in, standing_in
 from workbench.standin.faults import KINDS, Fault, Faults
 
 

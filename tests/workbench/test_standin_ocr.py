@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from standin_calls import (
+
+from airflow_provider_docconv.client.blocking import shared_client
+from airflow_provider_docconv.services.errors import ConversionFailed, StartReplyLost
+from airflow_provider_docconv.services.operations import OperationState
+from tests.workbench.standin_calls import (
     ASYNC,
     DECK,
     DJVU,
@@ -27,10 +31,6 @@ from standin_calls import (
     start_scan,
     task,
 )
-
-from airflow_provider_docconv.client.blocking import shared_client
-from airflow_provider_docconv.services.errors import ConversionFailed, StartReplyLost
-from airflow_provider_docconv.services.operations import OperationState
 from workbench.processes import wait_until
 from workbench.standin import StandIn, expected_result
 

@@ -8,8 +8,7 @@ import math
 import tracemalloc
 from pathlib import Path
 
-from standin_calls import ASYNC, DECK, ask, counts, sha256, standing_in, start
-
+from tests.workbench.standin_calls import ASYNC, DECK, ask, counts, sha256, standing_in, start
 from workbench.standin.operations import Operations, State
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from standin_calls import DECK, sha256, start
 
+from tests.workbench.standin_calls import DECK, sha256, start
 from workbench.standin import StandIn, expected_result
 from workbench.standin.__main__ import main
 from workbench.standin.results import SMALLEST

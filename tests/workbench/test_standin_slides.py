@@ -8,7 +8,14 @@ import json
 from pathlib import Path
 
 import pytest
-from standin_calls import (
+
+from airflow_provider_docconv.client.asynchronous import shared_async_client
+from airflow_provider_docconv.client.blocking import shared_client
+from airflow_provider_docconv.client.settings import Settings
+from airflow_provider_docconv.services.documents import Document
+from airflow_provider_docconv.services.errors import StartReplyLost
+from airflow_provider_docconv.services.operations import OperationState
+from tests.workbench.standin_calls import (
     ASYNC,
     CONVERT,
     DECK,
@@ -21,13 +28,6 @@ from standin_calls import (
     start,
     status_of,
 )
-
-from airflow_provider_docconv.client.asynchronous import shared_async_client
-from airflow_provider_docconv.client.blocking import shared_client
-from airflow_provider_docconv.client.settings import Settings
-from airflow_provider_docconv.services.documents import Document
-from airflow_provider_docconv.services.errors import StartReplyLost
-from airflow_provider_docconv.services.operations import OperationState
 from workbench.processes import wait_until
 from workbench.standin import StandIn, expected_result
 from workbench.standin.operations import Operation

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from standin_calls import (
+
+from airflow_provider_docconv.client.asynchronous import shared_async_client
+from airflow_provider_docconv.client.blocking import shared_client
+from airflow_provider_docconv.client.settings import Settings
+from airflow_provider_docconv.hooks.docconv import DocConvHook
+from airflow_provider_docconv.services.documents import Document
+from airflow_provider_docconv.services.errors import TLSFailed
+from airflow_provider_docconv.services.operations import OperationState
+from tests.workbench.standin_calls import (
     DECK,
     SCAN,
     ask,
@@ -22,14 +30,6 @@ from standin_calls import (
     status_of,
     wait_for_silence,
 )
-
-from airflow_provider_docconv.client.asynchronous import shared_async_client
-from airflow_provider_docconv.client.blocking import shared_client
-from airflow_provider_docconv.client.settings import Settings
-from airflow_provider_docconv.hooks.docconv import DocConvHook
-from airflow_provider_docconv.services.documents import Document
-from airflow_provider_docconv.services.errors import TLSFailed
-from airflow_provider_docconv.services.operations import OperationState
 from workbench.standin import StandIn, expected_result
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from places import Place
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.operators.docconv import (
@@ -19,7 +18,8 @@ from airflow_provider_docconv.operators.docconv import (
 )
 from airflow_provider_docconv.transfer.delivery import Destination
 from airflow_provider_docconv.transfer.object_storage import ObjectFile, to_path
-from tests.airflow.stage import Store, context, wait
+from tests.support.buckets import Place
+from tests.support.tasks import Store, context, wait
 from workbench.standin import StandIn, expected_result
 
 RESULT = 2048

@@ -21,8 +21,8 @@ from airflow_provider_docconv.exceptions import ConversionFailed, DestinationUnw
 from airflow_provider_docconv.services.catalog import ASPOSE_SLIDES
 from airflow_provider_docconv.task_state import path_name
 from airflow_provider_docconv.transfer.object_storage import to_path
-from tests.airflow.stage import Store, context
-from tests.batch.conftest import Place
+from tests.support.places import Place
+from tests.support.tasks import Store, context
 
 HEADER = Header("run-1", 1_764_000_000.5, {"start": 3, "status": 40})
 NOW = time.time_ns() // 1000
@@ -149,7 +149,7 @@ def test_a_write_that_fails_leaves_the_old_file(after: int, place: Place, folder
     with pytest.raises(DestinationUnwritable, match=r"ledger/d\.t\.jsonl can't be written \(No space left on device\)"):
         ledger.write(Header("run-2", 2.0), broken(after), [])
     assert [each for each, _ in ledger.entries()] == [entry("a")]
-    assert place.files() == [".docconv/ledger/d.t.jsonl"]
+    assert list(place.files()) == [".docconv/ledger/d.t.jsonl"]
 
 
 def test_a_destination_that_is_no_folder_is_an_error(tmp_path: Path) -> None:

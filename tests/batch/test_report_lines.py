@@ -1,4 +1,4 @@
-"""Reports of any lines, as JSON Lines and as a page, and of many."""
+"""The report as JSON Lines, and both forms of it for any documents and for many."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import json
 import math
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, fields, replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pages import HOSTILE, PLAIN, STATES, SUMMARY, hidden, page
+from msgspec.structs import replace
 
-from airflow_provider_docconv.batch.page import write_html
-from airflow_provider_docconv.batch.report import ReportLine, write_jsonl
+from airflow_provider_docconv.batch.report import ReportLine, write_html, write_jsonl
+from tests.support.report_pages import HOSTILE, PLAIN, STATES, SUMMARY, hidden, page
 
-# Every character that a string of Python can hold, lone surrogates too.
+# Every character that a Python string can hold, lone surrogates too.
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=30) | st.sampled_from(HOSTILE)
 NUMBERS = st.none() | st.floats() | st.floats(0, 1e6)
 RESULTS = st.fixed_dictionaries({"uri": TEXTS, "size": st.integers(0, 2**63), "sha256": TEXTS})
@@ -47,8 +47,8 @@ def test_json_lines_come_back(lines: list[ReportLine]) -> None:
     text = file.getvalue().decode()
     # Also for those who divide lines as Python does, at more than line feeds.
     read = [json.loads(line, parse_constant=pytest.fail) for line in text.splitlines()]
-    assert read == [harmless(asdict(line)) for line in lines]
-    assert all(list(values) == [field.name for field in fields(ReportLine)] for values in read)
+    assert read == [harmless(msgspec.to_builtins(line)) for line in lines]
+    assert all(tuple(values) == ReportLine.__struct_fields__ for values in read)
     assert not hidden(text.replace("\n", ""))
 
 
@@ -111,6 +111,6 @@ def test_memory_does_not_grow_with_the_documents(write: Callable[[Callable[[], I
         finally:
             tracemalloc.stop()
 
-    few, many_more = peak(2_000), peak(20_000)
-    # Python's own lists of free objects fill up once; the documents between are more than 7 MB.
+    few, many_more = peak(1_000), peak(6_000)
+    # Python's own lists of free objects fill up once; the documents between take more than 2 MB.
     assert many_more < few + 500_000

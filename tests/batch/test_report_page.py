@@ -1,14 +1,17 @@
-"""What a report's page says of the documents and of the night."""
+"""What the report's page says, and that nothing from outside becomes markup, a link or hidden text in it."""
 
 from __future__ import annotations
 
+import io
 import math
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from pages import PLAIN, STATES, SUMMARY, page
+from msgspec.structs import replace
+
+from airflow_provider_docconv.batch.report import write_html
+from tests.support.report_pages import HOSTILE, PLAIN, STATES, SUMMARY, Page, filled, hidden, page, visible
 
 
 def test_an_error_of_several_lines_is_one() -> None:
@@ -42,7 +45,7 @@ def test_each_document_is_in_its_table() -> None:
     ]
     assert seen.body_rows("delivered")[0][1:] == ["s3://bucket/pdf/quarter.pdf", "1.2 MB", "1 min 03 s", "0123456789ab"]
     assert ("code", "title", "0123456789abcdef" * 4) in seen.attributes
-    assert "1 document needs a person, the next try or night converts 2 more." in seen.text
+    assert "1 document needs attention; the next try or run picks up 2 more." in seen.text
     assert ("details", "open", "") not in seen.attributes
 
 
@@ -50,9 +53,7 @@ def test_the_operation_of_a_document_to_do_is_named() -> None:
     assert "operation operation-1" in page(replace(PLAIN, state="failed")).body_rows("to-do")[0][0]
 
 
-@pytest.mark.parametrize(
-    ("operation_id", "said"), [("7", "Still at the service when"), (None, "Not begun when")]
-)
+@pytest.mark.parametrize(("operation_id", "said"), [("7", "Still at the service when"), (None, "Not started when")])
 def test_an_unfinished_document_says_how_far_it_came(operation_id: str | None, said: str) -> None:
     line = replace(PLAIN, state="unfinished", operation_id=operation_id, error=None, error_type=None, remedy=None)
     assert page(line).body_rows("to-do")[0][2].startswith(said)
@@ -76,15 +77,15 @@ def test_a_lost_reply_is_noticed_in_every_state(state: str) -> None:
     lost = replace(PLAIN, state=state, source="s3://bucket/lost.pptx")
     seen = page(replace(PLAIN, lost_replies=0), lost)
     assert "lost-replies" in seen.rows
-    assert "may have been paid twice" in seen.text
-    notice = seen.text.partition("The reply to one start never came")[2].partition("To do")[0]
+    assert "may have been paid for twice" in seen.text
+    notice = seen.text.partition("The reply to one start never arrived")[2].partition("To do")[0]
     assert "s3://bucket/lost.pptx" in notice
     assert "quarter.pptx" not in notice
 
 
 def test_a_document_that_lost_several_replies_says_how_many() -> None:
     lines = [replace(PLAIN, source=f"s3://bucket/{count}.pptx", lost_replies=count) for count in (1, 2)]
-    notice = page(*lines).text.partition("The replies to 3 starts never came")[2].partition("To do")[0]
+    notice = page(*lines).text.partition("The replies to 3 starts never arrived")[2].partition("To do")[0]
     assert "s3://bucket/2.pptx 2 times" in notice
     assert notice.count("times") == 1
 
@@ -92,18 +93,18 @@ def test_a_document_that_lost_several_replies_says_how_many() -> None:
 def test_without_a_lost_reply_there_is_no_notice() -> None:
     seen = page(*(replace(PLAIN, state=state, lost_replies=0) for state in STATES))
     assert "lost-replies" not in seen.rows
-    assert "paid twice" not in seen.text
+    assert "paid for twice" not in seen.text
 
 
 def test_the_top_sums_up_the_night() -> None:
     text = page(PLAIN).text
     for words in (
-        "Began 2026-11-24 02:00:00 UTC, took 5 min 12 s",
+        "Started 2026-11-24 02:00:00 UTC, took 5 min 12 s",
         "Nothing is left to do.",
         "1.5 GB",
         "1.0 MB",
         "1,807 197 start, 1,610 status",
-        "This report: s3://bucket/pdf/report.html",
+        "As JSON Lines: s3://bucket/pdf/report.jsonl",
     ):
         assert words in text
 
@@ -159,4 +160,69 @@ def test_durations_are_short(seconds: float | None, shown: str) -> None:
     ],
 )
 def test_sizes_are_short(size: int | None, shown: str) -> None:
-    assert page(replace(PLAIN, results=[{"uri": "u", "size": size}])).body_rows("delivered")[0][2] == shown
+    assert (
+        page(replace(PLAIN, results=[{"uri": "u", "size": size, "sha256": ""}])).body_rows("delivered")[0][2] == shown
+    )
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_from_outside_becomes_markup(text: str) -> None:
+    def made_of(text: str) -> Page:
+        summary = {**SUMMARY, "began": text, "report": text, "calls": {text: 1}}
+        lines = [filled(text, state) for state in (*STATES, text)]
+        return page(*lines, title=text, summary=summary)
+
+    hostile, plain = made_of(text), made_of("plain")
+    assert hostile.skeleton == plain.skeleton
+    of_ours = [attribute for attribute in plain.attributes if attribute[2] != "plain"]
+    assert [attribute for attribute in hostile.attributes if attribute in of_ours] == of_ours
+    theirs = [attribute for attribute in hostile.attributes if attribute not in of_ours]
+    assert {(tag, name) for tag, name, _ in theirs} == {("code", "title")}
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_would_hide_is_shown(text: str) -> None:
+    seen = page(filled(text, "rejected"), title=text)
+    assert not hidden(seen.text.replace("\n", ""))
+    assert visible(text) in seen.body_rows("to-do")[0][0]
+
+
+@pytest.mark.parametrize(
+    ("uri", "linked"),
+    [
+        ("https://files.example.com/decks/a%20b.pptx?v=1&w='2'#x", True),
+        ("HTTP://127.0.0.1:8000/a.pptx", True),
+        ("https://bank.example@evil.example/a.pptx", False),
+        ("https://evil.example\\@bank.example/a.pptx", False),
+        ('https://evil.example/" onclick="alert(1)', False),
+        ("https://evil.example/\u202efdp.exe", False),
+        ("https://evil.example/a b", False),
+        ("https://evil.example/a\n", False),
+        (" https://evil.example/", False),
+        ("javascript:alert(1)//https://a.example/", False),
+        ("JAVASCRIPT:alert(1)", False),
+        ("data:text/html,x", False),
+        ("file:///etc/passwd", False),
+        ("s3://aws_default@bucket/a.pptx", False),
+        ("//evil.example/a", False),
+        ("#to-do", False),
+    ],
+)
+def test_only_web_addresses_are_links(uri: str, linked: bool) -> None:
+    seen = page(replace(PLAIN, source=uri, state="skipped"), summary={"report": uri})
+    links = [value for _, name, value in seen.attributes if name == "href" and not value.startswith("#")]
+    assert links == [uri] * 3 if linked else not links
+    rels = [value for _, name, value in seen.attributes if name == "rel"]
+    assert rels == ["noopener noreferrer"] * len(links)
+
+
+def test_the_page_loads_nothing() -> None:
+    file = io.BytesIO()
+    write_html(file, "Report", SUMMARY, lambda: iter([PLAIN]))
+    seen = Page(file.getvalue())
+    assert not {"script", "link", "img", "iframe", "object", "form", "base"} & {tag for tag, *_ in seen.skeleton}
+    assert not {"src", "srcset", "background"} & {name for _, name, _ in seen.attributes}
+    assert not [name for _, name, _ in seen.attributes if name.startswith("on")]
+    assert not re.search(rb"url\(|@import", file.getvalue())
+    (policy,) = (value for tag, name, value in seen.attributes if name == "content" and "default-src" in value)
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")

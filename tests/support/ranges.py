@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hostile import Answer, Seen
+from tests.support.hostile import Answer, Seen
 
 CONTENT = b"%PDF-1.7" + bytes(range(256)) * 20_000 + b"%%EOF"
 RANGES = {"Accept-Ranges": "bytes"}

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from airflow.providers.common.compat.sdk import TaskDeferred
-from stage import Store, context, fire
 
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
+from tests.support.tasks import Store, context, fire
 from workbench.standin import StandIn, expected_result
 
 RESULT = 2048

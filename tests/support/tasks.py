@@ -63,6 +63,19 @@ class Store:
         self.rows.pop(key, None)
 
 
+class StateStore:
+    """What Airflow 3.3 gives a watcher's trigger; it lives longer than the triggerer."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    async def aget(self, key: str, default: Any = None) -> Any:
+        return self.values.get(key, default)
+
+    async def aset(self, key: str, value: Any) -> None:
+        self.values[key] = value
+
+
 class TaskInstance(SimpleNamespace):
     """What a task sees of itself, with its XComs."""
 

@@ -10,6 +10,8 @@ import struct
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self
 
@@ -53,6 +55,11 @@ TOKEN_PATH = "/connect/token"
 
 def token(number: int, expires_in: Any = 3600) -> Answer:
     return Answer({"access_token": f"token-{number}", "expires_in": expires_in, "token_type": "Bearer"})
+
+
+def date_in(seconds: float) -> str:
+    """Return the HTTP date that comes so many seconds from now."""
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 
 
 class Hostile:

@@ -1,15 +1,15 @@
-"""Reports for the tests, and what a browser would make of them."""
+"""Report pages, and what a browser makes of them."""
 
 from __future__ import annotations
 
 import io
 import unicodedata
-from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
-from airflow_provider_docconv.batch.page import write_html
-from airflow_provider_docconv.batch.report import ReportLine
+from msgspec.structs import replace
+
+from airflow_provider_docconv.batch.report import ReportLine, write_html
 
 STATES = ("delivered", "skipped", "rejected", "failed", "unfinished")
 HOSTILE = (
@@ -49,12 +49,12 @@ SUMMARY = {
     "calls": {"start": 197, "status": 1610},
     "seconds": 312.4,
     "began": "2026-11-24T02:00:00+00:00",
-    "report": "s3://bucket/pdf/report.html",
+    "report": "s3://bucket/pdf/report.jsonl",
 }
 
 
 class Page(HTMLParser):
-    """What a browser would make of a page: its elements, and the text of the cells in each section."""
+    """A page as a browser reads it: its elements, and the text of the cells in each section."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ def page(*lines: ReportLine, title: str = "Report", summary: dict[str, Any] | No
 
 
 def filled(text: str, state: str) -> ReportLine:
-    """A document of which every text is one from outside."""
+    """Return a document whose every text is the given one."""
     result = {"uri": text, "size": 1, "sha256": text}
     return replace(
         PLAIN,
@@ -125,7 +125,7 @@ INVISIBLE = set("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2
 
 
 def hidden(text: str) -> set[str]:
-    """Characters that a browser shows as nothing, or that change the order of others."""
+    """Return the characters that a browser does not show, or that change the order of others."""
     return {char for char in text if char in INVISIBLE or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")}
 
 

@@ -22,7 +22,7 @@ from airflow_provider_docconv.services.documents import Document, RemoteDocument
 from airflow_provider_docconv.transfer.addresses import read_remote
 from airflow_provider_docconv.transfer.object_storage import to_path
 from airflow_provider_docconv.transfer.source import open_source
-from tests.batch.conftest import Place
+from tests.support.places import Place
 
 ODD_NAMES = (
     *("a b.pptx", "a#b.pptx", "what?.pptx", "50%.pptx", "a%20b.pptx", "q[1].pptx", "a*b.pptx", "naïve ☃ 日本.pptx"),

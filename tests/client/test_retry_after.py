@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from carriers import MakeCarrier
-from flows import document, requests_of
-from hostile import Answer, Hostile, token
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,17 +13,16 @@ from airflow_provider_docconv.client import retries
 from airflow_provider_docconv.client.retries import Attempts, retry_after
 from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.errors import AuthenticationFailed, ServiceUnavailable
+from tests.support.clients import MakeCarrier
+from tests.support.flows import document, requests_of
+from tests.support.hostile import Answer, Hostile, date_in, token
 
 RUNNING = Answer({"status": "Started"})
 
 
-def in_seconds(seconds: float) -> str:
-    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
-
-
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
-    ("header", "least", "most"), [(lambda: "30", 29, 30), (lambda: in_seconds(30), 1, 30), (lambda: "0", 0, 0)]
+    ("header", "least", "most"), [(lambda: "30", 29, 30), (lambda: date_in(30), 1, 30), (lambda: "0", 0, 0)]
 )
 def test_the_service_is_given_the_time_it_asks_for(
     carrier: MakeCarrier, naps: list[float], status: int, header: Callable[[], str], least: float, most: float
@@ -39,7 +34,7 @@ def test_the_service_is_given_the_time_it_asks_for(
     assert least <= sum(naps) <= most
 
 
-@pytest.mark.parametrize("header", [lambda: "61", lambda: in_seconds(3600), lambda: "9" * 400])
+@pytest.mark.parametrize("header", [lambda: "61", lambda: date_in(3600), lambda: "9" * 400])
 @pytest.mark.parametrize("what", ["start", "status"])
 def test_who_asks_for_more_than_a_minute_is_left_to_the_task(
     carrier: MakeCarrier, naps: list[float], header: Callable[[], str], what: str
@@ -54,7 +49,7 @@ def test_who_asks_for_more_than_a_minute_is_left_to_the_task(
     assert naps == []
 
 
-@pytest.mark.parametrize("header", ["", "soon", "-5", "1.5", in_seconds(-100)])
+@pytest.mark.parametrize("header", ["", "soon", "-5", "1.5", date_in(-100)])
 def test_without_a_sensible_header_the_waits_grow(
     carrier: MakeCarrier, naps: list[float], header: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,8 +13,8 @@ import pytest
 
 from airflow_provider_docconv.triggers import documents as module
 from airflow_provider_docconv.triggers.documents import Listing, listings
-from tests.batch.conftest import Bucket, Place
-from tests.hostile import Answer, Hostile, Seen
+from tests.support.hostile import Answer, Hostile, Seen
+from tests.support.places import Bucket, Place
 
 INTERVAL = 0.02
 

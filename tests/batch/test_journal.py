@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
-from patience import wait_until
 
-from airflow_provider_docconv.batch.record import Entry, Journal, Progress
+from airflow_provider_docconv.batch.record import Entry, Journal
 from airflow_provider_docconv.exceptions import ConversionFailed, RecordDamaged
-from airflow_provider_docconv.task_state import AirflowTaskState, FileTaskState, TaskState
-from tests.airflow.stage import Store
+from airflow_provider_docconv.task_state import AirflowTaskState, FileTaskState, Progress, TaskState
+from tests.support.patience import wait_until
+from tests.support.tasks import Store
 
 WORST = ConversionFailed(
     "the service could not convert the document", service_message="😀" * 300, operation_id="i" * 200
