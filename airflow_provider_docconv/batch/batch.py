@@ -1,4 +1,4 @@
-"""The documents of one task, from their listing to the report."""
+"""The documents of one task: lists them, decides on each, and ends the task."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pendulum
+from msgspec.structs import replace
 
 from airflow_provider_docconv.batch.record import (
     ConversionRequest,
     Decision,
+    DocumentState,
     Entry,
     Header,
-    Journal,
-    Ledger,
-    Progress,
+    Known,
+    Record,
     Run,
-    decide_on,
+    decide,
 )
-from airflow_provider_docconv.batch.report import STATES, ReportLine, write_html, write_jsonl
+from airflow_provider_docconv.batch.report import ReportLine, write_html, write_jsonl
 from airflow_provider_docconv.batch.sources import OWN_FOLDER, Naming, SourceFile, SourceSpec, find
-from airflow_provider_docconv.batch.table import UNDER_WAY, WAITING, Table
-from airflow_provider_docconv.exceptions import deserialize
 from airflow_provider_docconv.services.errors import (
     DeadlineExceeded,
     DocConvError,
@@ -36,7 +36,7 @@ from airflow_provider_docconv.services.errors import (
     StartReplyLost,
 )
 from airflow_provider_docconv.services.options import fingerprint, without_passwords
-from airflow_provider_docconv.task_state import max_tries, path_name, task_key, task_state
+from airflow_provider_docconv.task_state import max_tries, path_name, task_key
 from airflow_provider_docconv.transfer.object_storage import store_errors, to_path, writing
 
 if TYPE_CHECKING:
@@ -44,293 +44,294 @@ if TYPE_CHECKING:
 
     from airflow_provider_docconv.services.catalog import ServiceInfo
 
-    pass
-
 _LONGEST_NAME = 200
+# What the summary counts, in the order of the log: the states that end a document in a run, and all others as one.
+_COUNTED = (DocumentState.DELIVERED, DocumentState.SKIPPED, DocumentState.REJECTED, DocumentState.FAILED)
+UNFINISHED = "unfinished"
+
+
+class Document(msgspec.Struct):
+    """
+    A document of the batch.
+
+    :param request: the conversion that is asked for
+    :param entry: what is known of it; kept up to date
+    """
+
+    request: ConversionRequest
+    entry: Entry
 
 
 class Batch:
     """
     The documents of one task, and what is known of them.
 
-    :param items: the items of the operator's source
+    :param specs: the items of the operator's source
     :param naming: names the results
-    :param service: the type of the connection
+    :param service: the service
     :param context: the task's context
-    :param full_refresh: whether everything that earlier runs have done shall be done again
+    :param log: the task's log
+    :param full_refresh: whether to repeat everything that earlier runs have done
     :param start_again: whether a start whose reply was lost is sent again
     """
 
     def __init__(
         self,
-        items: Sequence[SourceSpec],
+        specs: Sequence[SourceSpec],
         naming: Naming,
         service: ServiceInfo,
         context: Context,
+        log: logging.Logger | Any,
         *,
         full_refresh: bool,
         start_again: bool,
     ) -> None:
-        self.table = Table()
-        self.items = items
+        self.specs = specs
+        self.log = log
+        self.start_again = start_again
         self.run = Run(task_key(context["ti"])[1], max_tries(context))
         self.began = time.time()
         self.calls: Counter[str] = Counter()
+        #: The documents by key, in the order of their listing.
+        self.documents: dict[str, Document] = {}
         self._naming = naming
         self._service = service
         self._full_refresh = full_refresh
-        self._start_again = start_again
         dag_id, run_id, task_id, map_index = task_key(context["ti"])
         own, task = naming.folder + OWN_FOLDER, f"{path_name(dag_id)}.{path_name(task_id)}"
         task += "" if map_index < 0 else f".{map_index}"
         self.title = f"{dag_id}, {task_id}" + ("" if map_index < 0 else f" [{map_index}]")
         # Readable, and without a percent sign, which browsers would take for an escape.
         self.report = f"{own}/reports/{_plain(task)}/{_plain(run_id)}"
-        self.journal = Journal(task_state(context, f"{own}/journal"))
-        self._ledger = Ledger(to_path(f"{own}/ledger"), f"{task}.jsonl")
+        self.record = Record(to_path(f"{own}/record"), task)
 
-    def list(self) -> None:
+    def load(self, *, resumed: bool) -> None:
         """
         List the documents, and decide on each from what is known of it.
 
+        :param resumed: whether this run has listed them before it deferred, so that its own list is at hand
         :raises SourceNotFound: if they can't be listed
-        :raises NamesCollide: if two would be stored under one name
+        :raises NamesCollide: if two would be delivered under one name
         :raises RecordDamaged: if what earlier runs did can't be read
         """
-        self._go_on_with_header()
-        for entry, own in self._ledger.entries():
-            self.journal.see(entry.seq)
-            self.table.know(entry, own=own)
-        for entry in self.journal.read():
-            self.table.know(entry, own=True)
-        for number, item in enumerate(self.items):
-            for found in find(item, self._naming.folder, self._service.name.replace("_", "-")):
-                self._add(number, item, found)
+        known = self.record.read()
+        same_run = known.header is not None and known.header.run == self.run.id
+        if known.header and same_run:
+            self.began, self.calls = known.header.began, Counter(known.header.calls)
+        if resumed and same_run:
+            self._resume(known)
+            return
+        for number, spec in enumerate(self.specs):
+            for found in find(spec, self._naming.folder, self._service.scheme):
+                self._add(number, spec, found, known)
 
-    def load(self) -> bool:
-        """
-        Load the documents as this run wrote them down before it deferred; False if it did not.
-
-        :raises RecordDamaged: if that can't be read
-        """
-        if not self._go_on_with_header():
-            return False
-        for entry in self.journal.read():
-            self.table.know(entry, own=True)
-        _, lines = self._ledger.own() or (None, ())
-        for wanted, entry in lines:
-            self.journal.see(entry.seq)
-            self.table.know(entry, own=True)
-            if wanted:
-                self.table.add(wanted)
-                latest = self.table.known(entry.key) or entry
-                self.table.save(latest, self._state(latest))
-        return True
-
-    def checkpoint(self) -> None:
+    def fold(self) -> None:
         """
         Write down everything that is known, beside the results.
 
         :raises DestinationUnwritable: if that can't be done
         """
         header = Header(self.run.id, self.began, dict(self.calls))
-        rows = ((wanted, entry) for wanted, entry, _ in self.table.rows())
-        self._ledger.write(header, rows, self.table.others())
-        self.journal.clear()
+        self.record.fold(header, ((each.request, each.entry) for each in list(self.documents.values())))
 
-    def counts(self) -> dict[str, int]:
-        """Count the documents by what has become of them."""
-        found = self.table.counts()
-        counts = {state: found[state] for state in STATES}
-        counts["unfinished"] = len(self.table) - sum(counts.values())
-        return counts
+    def states(self) -> Counter[DocumentState]:
+        """Count the documents by state."""
+        return Counter(each.entry.state_in(self.run) for each in self.documents.values())
 
-    def to_do(self) -> int:
-        """Count the documents that are to be converted, or whose operations are under way."""
-        counts = self.table.counts()
-        return counts[WAITING] + counts[UNDER_WAY]
-
-    def report_lines(self) -> Iterator[ReportLine]:
-        """Return what has become of each document."""
-        return (ReportLine.of(wanted, entry, state, self.run) for wanted, entry, state in self.table.rows())
+    def to_do(self) -> list[Document]:
+        """Return the documents that are to be converted, those whose operations have been started first."""
+        left = [each for each in self.documents.values() if not each.entry.state_in(self.run).is_final]
+        return sorted(left, key=lambda each: each.entry.state is not DocumentState.STARTED)
 
     def summary(self) -> dict[str, Any]:
-        """Return what the task returns: small, whatever the batch is."""
+        """Return what the task returns, which is small, however many documents there are."""
         lost = bytes_in = bytes_out = 0
         for line in self.report_lines():
             lost += line.lost_replies > 0
-            if line.state == "delivered":
+            if line.state == DocumentState.DELIVERED:
                 bytes_in += line.size or 0
                 bytes_out += sum(result["size"] for result in line.results)
+        states = self.states()
+        counts = {state.value: states.pop(state, 0) for state in _COUNTED}
         return {
-            "documents": len(self.table),
-            **self.counts(),
+            "documents": len(self.documents),
+            **counts,
+            UNFINISHED: states.total(),
             "lost_replies": lost,
             "bytes_in": bytes_in,
             "bytes_out": bytes_out,
             "calls": dict(self.calls),
-            "began": datetime.fromtimestamp(self.began, UTC).isoformat(timespec="seconds"),
+            "began": pendulum.from_timestamp(int(self.began)).isoformat(),
             "seconds": round(time.time() - self.began, 1),
             "report": f"{self.report}.jsonl",
             "page": f"{self.report}.html",
         }
 
+    def report_lines(self) -> Iterator[ReportLine]:
+        """Return what has become of each document."""
+        return (ReportLine.of(each.request, each.entry, self.run) for each in self.documents.values())
+
     def write_report(self, summary: dict[str, Any]) -> None:
         """
         Write the report, as JSON Lines and as a page.
 
+        :param summary: the summary
         :raises DestinationUnwritable: if that can't be done
         """
-        with store_errors(f"the report {summary['page']} can't be written"):
+        with store_errors(f"could not write the report {summary['page']}"):
             with writing(to_path(summary["report"])) as file:
                 write_jsonl(file, self.report_lines())
             with writing(to_path(summary["page"])) as file:
                 write_html(file, self.title, summary, self.report_lines)
 
-    def _go_on_with_header(self) -> bool:
-        """Take over when this run began and what it cost so far, if it has written that down."""
-        header, _ = self._ledger.own() or (None, ())
-        if header is None or header.run != self.run.id:
-            return False
-        self.began, self.calls = header.began, Counter(header.calls)
-        return True
+    def log_plan(self) -> dict[str, Any]:
+        """Log what would become of each document, and return how many of each there are."""
+        plan = dict.fromkeys(_PLAN.values(), 0)
+        for each in self.documents.values():
+            word = _PLAN[each.entry.state_in(self.run)]
+            plan[word] += 1
+            self.log.info("%s %s -> %s", word, each.request.source, each.request.destination)
+        self.log.info("Nothing was sent: %s", ", ".join(f"{word} {count:,}" for word, count in plan.items()))
+        return {"documents": len(self.documents), "plan": plan}
 
-    def _add(self, number: int, item: SourceSpec, found: SourceFile) -> None:
+    def log_cost(self, summary: Mapping[str, Any]) -> None:
+        """
+        Log what was done and what it has cost in calls to the service.
+
+        :param summary: the summary
+        """
+        calls = summary["calls"]
+        parts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(calls.items(), key=lambda each: -each[1]))
+        total = f"{sum(calls.values()):,} ({parts})" if calls else "none"
+        self.log.info("%s; the report is %s", _done(summary), summary["page"])
+        self.log.info("Calls to %s: %s", self._service.label, total)
+        if summary["lost_replies"]:
+            self.log.warning(
+                "%d documents may have been paid for twice; the report names them", summary["lost_replies"]
+            )
+
+    def raise_for_outcome(
+        self, summary: Mapping[str, Any], tolerated: str | float, stopped: DocConvError | None
+    ) -> None:
+        """
+        Raise the task's final error, if any.
+
+        :param summary: the summary
+        :param tolerated: the operator's ``on_document_error``
+        :param stopped: what stopped the batch, if it did not come to its end
+        :raises DocConvError: what stopped it
+        :raises DeadlineExceeded: if it had to stop before all documents were done
+        :raises DocumentsFailed: if more documents could not be converted than is tolerated
+        """
+        total, page = summary["documents"], summary["page"]
+        if stopped:
+            stopped.what = f"{_done(summary)}, then the batch stopped: {stopped.what}"
+            raise stopped
+        if summary[UNFINISHED]:
+            raise DeadlineExceeded(
+                f"{summary[UNFINISHED]:,} of {total:,} documents were not finished when the task stopped",
+                remedy=f"operations at the service are not lost: raise timeout and clear the task to resume; {page} "
+                "names the documents",
+            )
+        rejected, failed = summary[DocumentState.REJECTED], summary[DocumentState.FAILED]
+        bad = rejected + failed
+        share = float({"fail": 0, "ignore": 1}.get(str(tolerated), tolerated))
+        # Divided, because as a binary fraction 0.57 times 100 is less than 57.
+        if not bad or bad / total <= share:
+            return
+        error = DocumentsFailed(
+            f"{bad:,} of {total:,} documents were not converted ({rejected:,} rejected, {failed:,} failed), all others "
+            f"were; the first is {self._first_failure()}",
+            remedy=f"{page} names each with what to do",
+        )
+        # A reply that was lost is left to a person, by on_lost_reply="fail".
+        left_alone = sum(each.error_type == StartReplyLost.__name__ for each in self._in_state(DocumentState.FAILED))
+        if failed > left_alone:
+            error.handling = Handling.RETRY
+        raise error
+
+    def _resume(self, known: Known) -> None:
+        for request in known.requests:
+            entry = known.own.get(request.key) or Entry(request.key, request.fingerprint)
+            self.documents[request.key] = Document(request, entry)
+
+    def _add(self, number: int, spec: SourceSpec, found: SourceFile, known: Known) -> None:
         rejection = None
         try:
-            destination = self._naming.uri(found.relative, item.target_format)
+            destination = self._naming.uri(found.relative, spec.target_format)
         except DocumentRejected as error:
             destination, rejection = "", error
         what = fingerprint(
             source=found.uri,
             size=found.size,
             version=found.version,
-            target_format=item.target_format,
+            target_format=spec.target_format,
             service=self._service.name,
-            options=without_passwords(item.options),
+            options=without_passwords(spec.options),
         )
-        wanted = ConversionRequest(
-            found.uri, destination, item.target_format, number, what, bool(found.version), found.size
-        )
-        other = self.table.add(wanted)
-        if other is None:
-            entry = self._decided(wanted)
-            if rejection:
-                entry = entry.failed(rejection, progress=Progress.REJECTED)
-            self.table.save(entry, self._state(entry))
-        elif replace(other, item=number) != wanted:
-            raise NamesCollide(
-                f"{other.source} and {wanted.source} would both be stored as {wanted.destination or 'nothing'}"
-            )
+        versioned = bool(found.version)
+        request = ConversionRequest(found.uri, destination, spec.target_format, number, what, versioned, found.size)
+        key = request.key
+        if other := self.documents.get(key):
+            if replace(other.request, spec=number) != request:
+                raise NamesCollide(
+                    f"{other.request.source} and {request.source} would both be delivered as "
+                    f"{request.destination or 'nothing'}"
+                )
+            return
+        entry = self._decided(request, known.entries.get(key))
+        if rejection:
+            entry = self.record.stamp(entry.failed(rejection, state=DocumentState.REJECTED))
+        self.documents[key] = Document(request, entry)
 
-    def _decided(self, wanted: ConversionRequest) -> Entry:
-        """Return what to go on with."""
-        known = self.table.known(wanted.key)
-        decision = decide_on(wanted, known, self.run, full_refresh=self._full_refresh)
-        fresh = Entry(wanted.key, wanted.fingerprint, run=self.run.id, max_tries=self.run.max_tries)
+    def _decided(self, request: ConversionRequest, known: Entry | None) -> Entry:
+        """Return what to continue with."""
+        decision = decide(request, known, self.run, full_refresh=self._full_refresh)
+        if known and decision in (Decision.SKIP, Decision.REJECT):
+            return known
+        return self.record.stamp(self._continued(request, known, decision))
+
+    def _continued(self, request: ConversionRequest, known: Entry | None, decision: Decision) -> Entry:
+        fresh = Entry(request.key, request.fingerprint, run=self.run.id, max_tries=self.run.max_tries)
         if known is None:
             return fresh
         if known.run == self.run.id:
             fresh = replace(fresh, attempts=known.attempts, lost_replies=known.lost_replies)
-        if decision is Decision.START:
-            return fresh
+        if decision is Decision.RESUME:
+            return replace(known, error=None, ended=None)
         if decision is Decision.REPLY_LOST:
-            fresh = replace(fresh, lost_replies=known.lost_replies)
-            again = self._start_again or known.run != self.run.id or known.max_tries != self.run.max_tries
+            again = self.start_again or known.run != self.run.id or known.max_tries != self.run.max_tries
+            if again:
+                return replace(fresh, lost_replies=known.lost_replies)
             lost = StartReplyLost("an earlier try sent the start and ended before the reply came")
-            return fresh if again else replace(known, error=None).failed(lost)
-        return known if decision is not Decision.REATTACH else replace(known, error=None, ended=None)
+            return replace(known, error=None).failed(lost)
+        return fresh
 
-    def _state(self, entry: Entry) -> str:
-        if entry.progress is Progress.DELIVERED:
-            return "delivered" if entry.run == self.run.id else "skipped"
-        if entry.progress is Progress.REJECTED or entry.error:
-            return entry.state
-        return UNDER_WAY if entry.progress is Progress.STARTED else WAITING
+    def _in_state(self, *states: DocumentState) -> Iterator[ReportLine]:
+        return (line for line in self.report_lines() if line.state in states)
+
+    def _first_failure(self) -> str:
+        for line in self._in_state(DocumentState.REJECTED, DocumentState.FAILED):
+            return f"{line.source} ({line.error})"
+        return "unknown"
+
+
+_PLAN = {
+    DocumentState.WAITING: "convert",
+    DocumentState.SENT: "convert",
+    DocumentState.STARTED: "resume",
+    DocumentState.SKIPPED: "skip",
+    DocumentState.DELIVERED: "skip",
+    DocumentState.REJECTED: "leave out",
+    DocumentState.FAILED: "leave out",
+}
+
+
+def _done(summary: Mapping[str, Any]) -> str:
+    parts = [f"{summary[state]:,} {state}" for state in (*_COUNTED, UNFINISHED) if summary[state]]
+    return f"Of {summary['documents']:,} documents {', '.join(parts) or 'none'}"
 
 
 def _plain(text: str) -> str:
     name = re.sub(r"[^\w.-]+|^\.+", "-", text, flags=re.ASCII)
     return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}-{fingerprint(text=text)[:12]}"
-
-
-_WORDS = {WAITING: "convert", UNDER_WAY: "go on with"}
-_COUNTS = {**_WORDS, "skipped": "skip", "rejected": "leave out"}
-
-
-def say_plan(batch: Batch, log: logging.Logger | Any) -> dict[str, Any]:
-    """
-    Log what would become of each document, and return how many of each there are.
-
-    :param batch: the batch, with its documents listed
-    :param log: gets the lines
-    """
-    for wanted, _, state in batch.table.rows():
-        log.info("%s %s -> %s", _WORDS.get(state, state), wanted.source, wanted.destination)
-    counts = batch.table.counts()
-    plan = {word: counts[state] for state, word in _COUNTS.items()}
-    log.info("Nothing was sent: %s", ", ".join(f"{word} {count:,}" for word, count in plan.items()))
-    return {"documents": len(batch.table), "plan": plan}
-
-
-# Left alone on purpose, by on_lost_reply="fail".
-_FOR_A_PERSON = StartReplyLost.__name__
-
-
-def judge(batch: Batch, summary: Mapping[str, Any], tolerated: str | float, stopped: DocConvError | None) -> None:
-    """
-    End the task as it deserves.
-
-    :param batch: the batch, after its end
-    :param summary: its summary
-    :param tolerated: the operator's ``on_document_error``
-    :param stopped: what stopped the batch, if it did not come to its end
-    :raises DocConvError: what stopped it
-    :raises DeadlineExceeded: if it had to stop before all were done
-    :raises DocumentsFailed: if more documents could not be converted than is tolerated
-    """
-    total, page = summary["documents"], summary["page"]
-    if stopped:
-        stopped.what = f"{_done(summary)}, then the batch stopped: {stopped.what}"
-        raise stopped
-    if summary["unfinished"]:
-        raise DeadlineExceeded(
-            f"{summary['unfinished']:,} of {total:,} documents were not finished when the task stopped",
-            remedy=f"what is under way is not lost: raise timeout and clear the task to go on; {page} names them",
-        )
-    bad = summary["rejected"] + summary["failed"]
-    share = float({"fail": 0, "ignore": 1}.get(str(tolerated), tolerated))
-    # Divided, because as a binary fraction 0.57 times 100 is less than 57.
-    if not bad or bad / total <= share:
-        return
-    error = DocumentsFailed(
-        f"{bad:,} of {total:,} documents were not converted ({summary['rejected']:,} rejected, {summary['failed']:,} "
-        f"failed), all others were; the first is {_first(batch)}",
-        remedy=f"{page} names each with what to do",
-    )
-    rows = ((entry.error or {}).get("type") for _, entry, state in batch.table.rows() if state == "failed")
-    if summary["failed"] > sum(kind == _FOR_A_PERSON for kind in rows):
-        error.handling = Handling.RETRY
-    raise error
-
-
-def say_cost(summary: Mapping[str, Any], service: str, log: logging.Logger | Any) -> None:
-    """Say in the log what was done and what it has cost in calls to the service."""
-    calls = summary["calls"]
-    parts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(calls.items(), key=lambda each: -each[1]))
-    log.info("%s; the report is %s", _done(summary), summary["page"])
-    log.info("Calls to %s: %s", service, f"{sum(calls.values()):,} ({parts})" if calls else "none")
-    if summary["lost_replies"]:
-        log.warning("%d documents may have been paid twice; the report names them", summary["lost_replies"])
-
-
-def _done(summary: Mapping[str, Any]) -> str:
-    words = [f"{summary[state]:,} {state}" for state in ("delivered", "skipped", "rejected", "failed", "unfinished")]
-    return f"Of {summary['documents']:,} documents {', '.join(word for word in words if word[:2] != '0 ') or 'none'}"
-
-
-def _first(batch: Batch) -> str:
-    for wanted, entry, state in batch.table.rows():
-        if state in ("rejected", "failed") and entry.error:
-            return f"{wanted.source} ({deserialize(entry.error).summary})"
-    return "unknown"

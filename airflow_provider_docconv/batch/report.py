@@ -8,18 +8,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import jinja2
 import msgspec
 import pendulum
 
-from airflow_provider_docconv.exceptions import deserialize
-from airflow_provider_docconv.batch.record import Progress
+from airflow_provider_docconv.batch.record import ConversionRequest, DocumentState, Entry, Run
+from airflow_provider_docconv.transfer.delivery import DeliveredFile
 
-if TYPE_CHECKING:
-    from airflow_provider_docconv.batch.record import ConversionRequest, Entry, Run
-
+# The groups of the page: what is not final is shown as one.
 STATES = ("delivered", "skipped", "rejected", "failed", "unfinished")
 # In the order of the page: what needs a person comes first.
 _TO_DO = ("rejected", "failed", "unfinished")
@@ -41,9 +39,8 @@ class ReportLine(msgspec.Struct, frozen=True, kw_only=True):
     What became of one document.
 
     :param source: the document's URI
-    :param state: ``delivered``, ``skipped`` (unchanged since it was last converted), ``rejected`` (needs someone's
-        attention), ``failed`` (picked up by the next try or run) or ``unfinished`` (at the service or not started
-        when the task stopped)
+    :param state: what has become of it; a report of a run that has ended has ``waiting``, ``sent`` and ``started`` for
+        documents that were not finished when the task stopped
     :param target_format: the format to convert to
     :param results: the delivered files: ``uri``, ``size`` and ``sha256`` of each
     :param operation_id: the operation, if there is one
@@ -59,9 +56,9 @@ class ReportLine(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     source: str
-    state: str
+    state: DocumentState
     target_format: str
-    results: list[dict[str, Any]]
+    results: tuple[DeliveredFile, ...]
     operation_id: str | None
     attempts: int
     lost_replies: int
@@ -74,27 +71,26 @@ class ReportLine(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str | None
 
     @classmethod
-    def of(cls, wanted: ConversionRequest, entry: Entry, state: str, run: Run) -> Self:
+    def of(cls, request: ConversionRequest, entry: Entry, run: Run) -> Self:
         """
         Return the line of a document.
 
-        :param wanted: the conversion
+        :param request: the conversion
         :param entry: what is known of it
-        :param state: its state
         :param run: the run that is reported; attempts of earlier runs do not count
         """
-        error = deserialize(entry.error) if entry.error else None
+        error = entry.error.error() if entry.error else None
         is_of_this_run = entry.run == run.id
         took = entry.ended - entry.started if entry.ended and entry.started else None
         return cls(
-            source=wanted.source,
-            state=state if state in STATES else "unfinished",
-            target_format=wanted.target_format,
-            results=entry.results if entry.progress is Progress.DELIVERED else [],
+            source=request.source,
+            state=entry.state_in(run),
+            target_format=request.target_format,
+            results=entry.results if entry.state is DocumentState.DELIVERED else (),
             operation_id=entry.operation_id,
             attempts=entry.attempts if is_of_this_run else 0,
             lost_replies=entry.lost_replies if is_of_this_run else 0,
-            size=wanted.size,
+            size=request.size,
             source_sha256=entry.source_sha256,
             seconds_at_service=None if took is None else round(took, 3),
             seconds_waited=entry.waited,
@@ -174,8 +170,7 @@ def write_html(
 
 
 def _state(line: ReportLine) -> str:
-    # An unknown state belongs in the list of things to do rather than in no table.
-    return line.state if line.state in STATES else "unfinished"
+    return line.state if line.state.is_final else "unfinished"
 
 
 @cache

@@ -40,7 +40,7 @@ class SourceSpec:
     options: Mapping[str, Any] = field(repr=False)
 
 
-def read_items(source: object, target_format: str, options: Mapping[str, Any] | None) -> list[SourceSpec]:
+def read_specs(source: object, target_format: str, options: Mapping[str, Any] | None) -> list[SourceSpec]:
     """
     Read an operator's ``source``: a string or a path, a mapping, or a list of these.
 
@@ -79,14 +79,14 @@ def _is_list(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
-def check_items(items: Sequence[SourceSpec], service: ConversionService) -> None:
+def check_specs(specs: Sequence[SourceSpec], service: ConversionService) -> None:
     """
     Check that a service can convert the documents of all items, as far as that is known before they are found.
 
     :raises InvalidOptions: if it has no such format or option, or all results would be saved at one place
     """
-    for item in items:
-        if service.saving_option in service.check(item.target_format, item.options):
+    for spec in specs:
+        if service.saving_option in service.check(spec.target_format, spec.options):
             raise InvalidOptions(
                 f"{service.saving_option} would have the results of a batch replace each other at {service.label}",
                 remedy="leave it out, or start such documents one by one with StartConversionOperator",

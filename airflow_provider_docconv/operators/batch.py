@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import BaseOperator, TaskDeferred, conf
+from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
-    from airflow_provider_docconv.batch.batch import Batch
-    from airflow_provider_docconv.batch.pipeline import Limits, Pipeline
-    from airflow_provider_docconv.hooks.docconv import DocConvHook
+    from airflow_provider_docconv.worker.batch import ConvertDocuments
 
 _MOST_IN_FLIGHT = 1000
 # Results are kept for 24 hours: a longer wait would end with nothing to fetch.
 _TIMEOUT = timedelta(hours=24)
-# How long Airflow's own check waits behind the trigger, which ends by itself.
-_BACKSTOP = timedelta(minutes=5)
 
 
 class ConvertDocumentsOperator(BaseOperator):
@@ -104,151 +98,36 @@ class ConvertDocumentsOperator(BaseOperator):
         self.timeout = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
         self.grace = grace
         self.deferrable = deferrable
-        self._pipeline: Pipeline | None = None
+        self._pass: ConvertDocuments | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
-        List the documents and convert those that need it, or go on where an earlier try stood.
+        List the documents and convert those that need it, or resume where an earlier try stopped.
 
         :raises DocumentsFailed: if more documents could not be converted than is tolerated
         :raises DocConvError: if the batch can't go on, of the type that says what to do
         """
-        return self._execute(context, None)
+        return self._run(context, None)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """
-        Go on with what the trigger has seen.
+        Continue with what the trigger has seen.
 
         :raises DocumentsFailed: if more documents could not be converted than is tolerated
         :raises DocConvError: if the batch can't go on, of the type that says what to do
         """
-        return self._execute(context, event)
+        return self._run(context, event)
 
     def on_kill(self) -> None:
         """Stop, so that the next run knows what is under way at the service."""
-        if self._pipeline:
-            self._pipeline.stop()
+        if self._pass:
+            self._pass.stop()
 
-    def _execute(self, context: Context, event: Mapping[str, Any] | None) -> dict[str, Any]:
-        from airflow_provider_docconv.batch.batch import say_plan
-        from airflow_provider_docconv.exceptions import task_errors
-        from airflow_provider_docconv.hooks.docconv import DocConvHook
+    def _run(self, context: Context, event: dict[str, Any] | None) -> dict[str, Any]:
+        from airflow_provider_docconv.worker.batch import ConvertDocuments
 
-        with task_errors():
-            hook = DocConvHook.for_connection(self.conn_id)
-            batch = self._batch(context, hook)
-            with batch.table:
-                if event is None or not batch.load():
-                    batch.list()
-                if self.plan:
-                    return say_plan(batch, self.log)
-                return self._convert(batch, hook, event)
-
-    def _batch(self, context: Context, hook: DocConvHook) -> Batch:
-        from airflow_provider_docconv.batch.batch import Batch
-        from airflow_provider_docconv.batch.sources import Naming, check_items, read_items
-        from airflow_provider_docconv.services.catalog import SERVICES
-
-        items = read_items(self.source, self.target_format, self.options)
-        check_items(items, SERVICES[hook.service.name].create())
-        return Batch(
-            items,
-            Naming(str(self.destination)),
-            hook.service,
-            context,
-            full_refresh=self.full_refresh,
-            start_again=self.on_lost_reply == "start_again",
-        )
-
-    def _convert(self, batch: Batch, hook: DocConvHook, event: Mapping[str, Any] | None) -> dict[str, Any]:
-        from airflow_provider_docconv.batch.batch import judge, say_cost
-        from airflow_provider_docconv.services.errors import DocConvError
-
-        # The deadline goes through the trigger, because Airflow's in-process runs drop everything else.
-        deadline = float(event["deadline"]) if event else time.time() + self.timeout
-        stopped: DocConvError | None = None
-        if to_do := batch.to_do():
-            self.log.info("%s of %s documents are to be converted", f"{to_do:,}", f"{len(batch.table):,}")
-            # Before anything is paid, this shows that the destination can be written.
-            batch.checkpoint()
-            try:
-                self._run(batch, hook, deadline, event)
-            except DocConvError as error:
-                stopped = error
-            except TaskDeferred:
-                raise
-            except BaseException:
-                # A timeout of Airflow's: the next run has to know what is under way.
-                with suppress(DocConvError):
-                    batch.checkpoint()
-                raise
-        batch.checkpoint()
-        summary = batch.summary()
-        batch.write_report(summary)
-        say_cost(summary, hook.service.label, self.log)
-        judge(batch, summary, self.on_document_error, stopped)
-        return summary
-
-    def _run(self, batch: Batch, hook: DocConvHook, deadline: float, event: Mapping[str, Any] | None) -> None:
-        import asyncio
-
-        from airflow_provider_docconv.batch.events import Watched
-        from airflow_provider_docconv.batch.pipeline import End, Pipeline
-
-        limits = self._limits(deadline)
-        start_again = self.on_lost_reply == "start_again"
-        pipeline = self._pipeline = Pipeline(
-            batch.table, batch.journal, hook, batch.items, batch.run, batch.began, start_again, limits, self.log
-        )
-        if event:
-            watched = Watched.deserialize(event)
-            batch.calls["status"] += watched.polls
-            if watched.error:
-                raise watched.error
-            for operation, ended in watched.ended:
-                pipeline.know(operation, ended)
-        try:
-            end = asyncio.run(pipeline.run())
-        finally:
-            batch.calls += pipeline.calls
-        if end is End.WAITS:
-            self._defer(batch, pipeline, limits)
-
-    def _limits(self, deadline: float) -> Limits:
-        from airflow_provider_docconv.batch.pipeline import Limits
-
-        return Limits(
-            in_flight=self.max_in_flight,
-            transfers=self.max_transfers,
-            poke_interval=self.poke_interval,
-            max_poke_interval=self.max_poke_interval,
-            fault_tolerance=self.fault_tolerance,
-            deadline=deadline,
-            grace=self.grace if self.deferrable else None,
-        )
-
-    def _defer(self, batch: Batch, pipeline: Pipeline, limits: Limits) -> None:
-        from airflow_provider_docconv.batch.events import fitting
-        from airflow_provider_docconv.batch.table import WAITING
-        from airflow_provider_docconv.triggers.batch import BatchTrigger
-
-        batch.checkpoint()
-        operations = fitting(pipeline.watched)
-        # With documents that wait for their turn, half a window is worth a worker; else all are.
-        share = 2 if batch.table.counts()[WAITING] else 1
-        trigger = BatchTrigger(
-            conn_id=self.conn_id,
-            operations=operations,
-            wake_after=-(-len(operations) // share),
-            deadline=limits.deadline,
-            poke_interval=limits.poke_interval,
-            max_poke_interval=limits.max_poke_interval,
-            typical=pipeline.pace.typical,
-            fault_tolerance=limits.fault_tolerance,
-        )
-        self.log.info("Giving the worker back while %d operations are under way", len(pipeline.watched))
-        timeout = timedelta(seconds=max(0.0, limits.deadline - time.time())) + _BACKSTOP
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
+        self._pass = ConvertDocuments(self, context)
+        return self._pass.run(event)
 
 
 def _require_sensible(on_document_error: object, on_lost_reply: str, max_in_flight: int, max_transfers: int) -> None:

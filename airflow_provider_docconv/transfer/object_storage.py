@@ -128,6 +128,16 @@ def store_errors(what: str) -> Iterator[None]:
         raise DestinationUnwritable(f"{what} ({explain(error)})") from error
 
 
+def read_whole(path: ObjectStoragePath) -> bytes:
+    """
+    Read a small file.
+
+    :raises OSError: if it can't be read, :class:`FileNotFoundError` if it does not exist
+    """
+    # Not an open file of the driver's, which remembers how long the file was when it was listed.
+    return bytes(path.fs.cat_file(path.path))
+
+
 def write_whole(path: ObjectStoragePath, content: bytes) -> None:
     """Write a small file so that nobody ever reads half of it."""
     with writing(path) as file:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from pptx import Presentation
 
-from airflow_provider_docconv.batch import pipeline as conversion
+
 from airflow_provider_docconv.client import retries
 from airflow_provider_docconv.client.blocking import shared_client
+from airflow_provider_docconv.testing import no_delays
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
 from tests.support.batch_runs import Night
 from tests.support.places import Place
@@ -45,8 +46,9 @@ def deck(deck_bytes: bytes, tmp_path: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversion, "_FIRST_PAUSE", 0.01)
+def no_pauses() -> Iterator[None]:
+    with no_delays():
+        yield
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_the_services_of_all_vendors_convert(sandbox: Any, tmp_path: Path, monke
 def test_names_by_template(night: Night, service: Callable[..., StandIn]) -> None:
     service()
     night.put("a.pptx", "a.ppsx", "sub/a.pptx")
-    with pytest.raises(exceptions.NamesCollide, match=r"a\.ppsx and .*a\.pptx would both be stored as .*out/a\.pdf"):
+    with pytest.raises(exceptions.NamesCollide, match=r"a\.ppsx and .*a\.pptx would both be delivered as .*out/a\.pdf"):
         night.run()
     assert not night.results()
     night.run(destination=f"{night.uri}/out/{{folder}}{{stem}}-{{extension}}.{{format}}")

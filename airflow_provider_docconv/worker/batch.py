@@ -1,0 +1,152 @@
+"""Converts the documents of one task, in a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_provider_docconv.batch.batch import Batch
+from airflow_provider_docconv.batch.events import Watched, fitting
+from airflow_provider_docconv.batch.pipeline import End, Limits, Pipeline
+from airflow_provider_docconv.batch.sources import Naming, check_specs, read_specs
+from airflow_provider_docconv.exceptions import task_errors
+from airflow_provider_docconv.hooks.docconv import DocConvHook
+from airflow_provider_docconv.services.errors import DocConvError
+from airflow_provider_docconv.triggers.batch import BatchTrigger
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_docconv.operators.batch import ConvertDocumentsOperator
+
+# How long Airflow's own check waits behind the trigger, which ends by itself.
+_BACKSTOP = timedelta(minutes=5)
+
+
+class ConvertDocuments:
+    """
+    One pass of a ``ConvertDocumentsOperator`` in a worker.
+
+    :param operator: the operator
+    :param context: the task's context
+    """
+
+    def __init__(self, operator: ConvertDocumentsOperator, context: Context) -> None:
+        self._operator = operator
+        self._context = context
+        self._pipeline: Pipeline | None = None
+
+    def run(self, event: Mapping[str, Any] | None) -> dict[str, Any]:
+        """
+        Convert the documents, and return the summary.
+
+        :param event: what the trigger has seen, None if the task did not come from it
+        :raises TaskDeferred: to give the worker back
+        :raises DocumentsFailed: if more documents could not be converted than is tolerated
+        :raises DocConvError: if the batch can't go on, of the type that says what to do
+        """
+        with task_errors():
+            hook = DocConvHook.for_connection(self._operator.conn_id)
+            batch = self._batch(hook)
+            batch.load(resumed=event is not None)
+            return batch.log_plan() if self._operator.plan else self._convert(batch, hook, event)
+
+    def stop(self) -> None:
+        """Stop, so that the next run knows what is under way at the service; may be called from a signal handler."""
+        if self._pipeline:
+            self._pipeline.stop()
+
+    def _batch(self, hook: DocConvHook) -> Batch:
+        operator = self._operator
+        specs = read_specs(operator.source, operator.target_format, operator.options)
+        check_specs(specs, hook.service.create())
+        return Batch(
+            specs,
+            Naming(str(operator.destination)),
+            hook.service,
+            self._context,
+            operator.log,
+            full_refresh=operator.full_refresh,
+            start_again=operator.on_lost_reply == "start_again",
+        )
+
+    def _convert(self, batch: Batch, hook: DocConvHook, event: Mapping[str, Any] | None) -> dict[str, Any]:
+        operator = self._operator
+        # The deadline goes through the trigger, because Airflow's in-process runs drop everything else.
+        deadline = float(event["deadline"]) if event else time.time() + operator.timeout
+        stopped: DocConvError | None = None
+        if to_do := len(batch.to_do()):
+            operator.log.info("%s of %s documents are to be converted", f"{to_do:,}", f"{len(batch.documents):,}")
+            # Before anything is paid, this shows that the destination can be written.
+            batch.fold()
+            try:
+                self._run(batch, hook, deadline, event)
+            except DocConvError as error:
+                stopped = error
+            except TaskDeferred:
+                raise
+            except BaseException:
+                # A timeout of Airflow's: the next run has to know what is under way.
+                with suppress(DocConvError):
+                    batch.fold()
+                raise
+        batch.fold()
+        summary = batch.summary()
+        batch.write_report(summary)
+        batch.log_cost(summary)
+        batch.raise_for_outcome(summary, operator.on_document_error, stopped)
+        return summary
+
+    def _run(self, batch: Batch, hook: DocConvHook, deadline: float, event: Mapping[str, Any] | None) -> None:
+        limits = self._limits(deadline)
+        pipeline = self._pipeline = Pipeline(batch, hook, limits)
+        if event:
+            seen = Watched.deserialize(event)
+            batch.calls["status"] += seen.polls
+            if seen.error:
+                raise seen.error
+            for operation, ended in seen.ended:
+                pipeline.add_ended(operation, ended)
+        try:
+            end = asyncio.run(pipeline.run())
+        finally:
+            batch.calls += pipeline.calls
+        if end is End.WAITS:
+            self._defer(batch, pipeline, limits)
+
+    def _limits(self, deadline: float) -> Limits:
+        operator = self._operator
+        return Limits(
+            in_flight=operator.max_in_flight,
+            transfers=operator.max_transfers,
+            poke_interval=operator.poke_interval,
+            max_poke_interval=operator.max_poke_interval,
+            fault_tolerance=operator.fault_tolerance,
+            deadline=deadline,
+            grace=operator.grace if operator.deferrable else None,
+        )
+
+    def _defer(self, batch: Batch, pipeline: Pipeline, limits: Limits) -> None:
+        batch.fold()
+        operations = fitting(pipeline.in_flight)
+        # With documents that wait for their turn, half a window is worth a worker; else all are.
+        share = 2 if pipeline.has_waiting else 1
+        trigger = BatchTrigger(
+            conn_id=self._operator.conn_id,
+            operations=operations,
+            wake_after=-(-len(operations) // share),
+            deadline=limits.deadline,
+            poke_interval=limits.poke_interval,
+            max_poke_interval=limits.max_poke_interval,
+            typical=pipeline.pace.typical,
+            fault_tolerance=limits.fault_tolerance,
+        )
+        self._operator.log.info("Giving the worker back while %d operations are under way", len(pipeline.in_flight))
+        timeout = timedelta(seconds=max(0.0, limits.deadline - time.time())) + _BACKSTOP
+        self._operator.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
