@@ -14,8 +14,8 @@ import jinja2
 import msgspec
 import pendulum
 
-from airflow_provider_docconv.exceptions import deserialize
 from airflow_provider_docconv.batch.record import Progress
+from airflow_provider_docconv.exceptions import deserialize
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.batch.record import ConversionRequest, Entry, Run
