@@ -64,7 +64,7 @@ def start(service: StandIn, count: int) -> list[str]:
     client = Client(Settings("aspose_slides", "standin", "of-the-stand-in", service.url, verify=str(service.authority)))
 
     def one(_: int) -> str:
-        return client.run(client.service.start(document(), "pdf", {}))
+        return client.run(client.service.start(document(), "pdf", {})).operation_id
 
     with ThreadPoolExecutor(8) as threads:
         return list(threads.map(one, range(count)))
