@@ -29,7 +29,7 @@ def copy_all(documents: Documents, standin: StandIn, results: Path, transfers: i
     def copy(name: str) -> None:
         path = documents.folder / f"{name}.pptx"
         document = Document(path.name, lambda: path.open("rb"), path.stat().st_size)
-        operation_id = client.run(client.service.start(document, "pdf", {}))
+        operation_id = client.run(client.service.start(document, "pdf", {})).operation_id
         (file,) = client.run(client.service.results(operation_id))
         with client.open_result(file) as (_, chunks), (results / f"{name}.pdf").open("wb") as result:
             result.writelines(chunks)

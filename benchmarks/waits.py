@@ -148,7 +148,8 @@ def wait(
 async def _start(settings: Settings, count: int) -> list[str]:
     async with shared_async_client(settings) as client:
         flows = (client.service.start(_document(number), "pdf", {}) for number in range(count))
-        return await asyncio.gather(*(client.run(flow) for flow in flows))
+        started = await asyncio.gather(*(client.run(flow) for flow in flows))
+    return [each.operation_id for each in started]
 
 
 def _document(number: int) -> Document:

@@ -83,7 +83,7 @@ def test_options_that_are_no_mapping(options: Any, deck: str, tmp_path: Path) ->
 @pytest.mark.parametrize("operator", [*STARTS, MergePresentationsOperator])
 def test_a_misspelt_policy_is_found_when_the_dag_is_parsed(operator: type) -> None:
     values = {"sources": []} if operator is MergePresentationsOperator else {"source": "a", "target_format": "pdf"}
-    with pytest.raises(ValueError, match="on_lost_reply is 'fail' or 'start_again', not 'Fail'"):
+    with pytest.raises(ValueError, match="on_lost_reply must be 'fail' or 'start_again', not 'Fail'"):
         operator(task_id="t", conn_id="docs", on_lost_reply="Fail", **values)
 
 

@@ -70,7 +70,7 @@ URIS = [
 
 @pytest.mark.parametrize(("uri", "base_url"), URIS)
 def test_connections_as_uris(uri: str, base_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_DOCS", f"{uri}?timeout=30&verify=false" if uri.endswith("http") else uri)
+    monkeypatch.setenv("AIRFLOW_CONN_DOCS", f"{uri}?read_timeout=30&verify=false" if uri.endswith("http") else uri)
     settings = DocConvHook.for_connection("docs").get_conn().settings
     assert (settings.base_url, settings.client_id, settings.client_secret) == (base_url, "id", "secret")
     if uri.endswith("http"):
@@ -80,12 +80,15 @@ def test_connections_as_uris(uri: str, base_url: str, monkeypatch: pytest.Monkey
 EXTRAS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {"read_timeout": 120.0, "connect_timeout": 10.0, "verify": True, "storage_name": None, "auth_url": ""}),
     (
-        {"timeout": None, "verify": None, "storage_name": None, "auth_url": None},
+        {"read_timeout": None, "verify": None, "storage_name": None, "auth_url": None},
         {"read_timeout": 120.0, "auth_url": ""},
     ),
-    ({"timeout": "", "verify": "", "storage_name": ""}, {"read_timeout": 120.0, "verify": True, "storage_name": None}),
-    ({"timeout": "7", "connect_timeout": 2}, {"read_timeout": 7.0, "connect_timeout": 2.0}),
-    ({}, {"max_concurrent_calls": 20, "max_calls_per_second": 1000.0}),
+    (
+        {"read_timeout": "", "verify": "", "storage_name": ""},
+        {"read_timeout": 120.0, "verify": True, "storage_name": None},
+    ),
+    ({"read_timeout": "7", "connect_timeout": 2}, {"read_timeout": 7.0, "connect_timeout": 2.0}),
+    ({}, {"max_concurrent_calls": 20, "max_calls_per_second": None}),
     ({"max_concurrent_calls": None, "max_calls_per_second": ""}, {"max_concurrent_calls": 20}),
     ({"max_concurrent_calls": "7"}, {"max_concurrent_calls": 7}),
     ({"max_concurrent_calls": 7.0, "max_calls_per_second": "0.5"}, {"max_calls_per_second": 0.5}),
@@ -106,7 +109,7 @@ def test_extra(extra: dict[str, Any], values: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("value", ["soon", 0, -1, "inf", "nan", [], "1e999"])
-@pytest.mark.parametrize("key", ["timeout", "connect_timeout"])
+@pytest.mark.parametrize("key", ["read_timeout", "connect_timeout"])
 def test_a_timeout_that_is_none(key: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, "http://h", extra={key: value})
     ok, said = DocConvHook.for_connection("docs").test_connection()

@@ -5,20 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-from hypothesis import given
-from hypothesis import strategies as st
 
 from airflow_provider_docconv import exceptions
-from airflow_provider_docconv.batch.record import Decision
 from airflow_provider_docconv.operators.docconv import StartConversionOperator
 from airflow_provider_docconv.services.options import fingerprint
-from airflow_provider_docconv.task_state import StartRecord
 from docconv_sandbox import Sandbox
 from tests.support.documents import SCAN
 from tests.support.hostile import Answer, Hostile, Seen
@@ -27,10 +22,10 @@ from tests.support.tasks import SECRET, Store, connect, context
 MakeContext = Callable[..., Any]
 
 
-@pytest.fixture(params=["task state store", "ledger"])
+@pytest.fixture(params=["task state store", "files"])
 def try_of(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeContext:
     """Make the contexts of one task's tries, on Airflow 3.3 and before."""
-    monkeypatch.setenv("AIRFLOW__DOCCONV__LEDGER_PATH", f"file://{tmp_path}/ledger")
+    monkeypatch.setenv("AIRFLOW__DOCCONV__TASK_STATE_PATH", f"file://{tmp_path}/task_state")
     store = Store() if request.param == "task state store" else None
     return lambda **ti: context(store, **ti)
 
@@ -129,14 +124,14 @@ def test_a_password_is_no_part_of_what_is_written_down(
 def test_mapped_tasks_and_other_runs_have_records_of_their_own(
     deck: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AIRFLOW__DOCCONV__LEDGER_PATH", f"file://{tmp_path}/ledger")
+    monkeypatch.setenv("AIRFLOW__DOCCONV__TASK_STATE_PATH", f"file://{tmp_path}/task_state")
     with Hostile(answer=lambda _: Answer(f"op-{len(server.calls)}".encode(), 201)) as server:
         connect(monkeypatch, server.url)
         others = [{}, {"map_index": 1}, {"run_id": "../../x"}, {"task_id": "u"}, {"dag_id": "e"}]
         assert len({starting(deck).execute(context(**other)) for other in others}) == 5
     kept = [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".pptx"]
     assert len(kept) == 5
-    assert all(path.is_relative_to(tmp_path / "ledger") for path in kept)
+    assert all(path.is_relative_to(tmp_path / "task_state") for path in kept)
 
 
 def test_an_operation_that_expired_is_started_anew(
@@ -228,20 +223,39 @@ def test_a_refused_start_has_not_begun(
         assert starting(deck).execute(try_of()) == "op-1"
 
 
-OPERATIONS = st.none() | st.text(min_size=1, max_size=3)
-RECORDS = st.builds(StartRecord, st.sampled_from("ab"), st.integers(0, 2), OPERATIONS)
+#: What an earlier try has written down beside the same fingerprint, and what this try (``max_tries=2``) does.
+EARLIER: list[tuple[dict[str, Any], str]] = [
+    ({"max_tries": 2, "operation_id": "op-0"}, "resume"),
+    ({"max_tries": 2, "operation_id": None}, "reply lost"),
+    ({"max_tries": 5, "operation_id": "op-0"}, "start"),
+    ({"max_tries": 5, "operation_id": None}, "start"),
+    ({"max_tries": 2, "operation_id": "op-0", "fingerprint": "another"}, "start"),
+    ({"max_tries": 2, "operation_id": None, "fingerprint": "another"}, "start"),
+    ({}, "start"),
+]
 
 
-@given(st.none() | RECORDS, RECORDS)
-def test_decide(before: StartRecord | None, now: StartRecord) -> None:
-    now = replace(now, operation_id=None)
-    same = before is not None and replace(before, operation_id=None) == now
-    if not same:
-        assert now.decide(before) is Decision.START
-    elif before.operation_id is None:
-        assert now.decide(before) is Decision.REPLY_LOST
-    else:
-        assert now.decide(before) is Decision.REATTACH
+@pytest.mark.parametrize(("earlier", "outcome"), EARLIER)
+def test_what_a_try_does_about_an_earlier_one(
+    earlier: dict[str, Any], outcome: str, deck: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store()
+
+    def answer(seen: Seen) -> Answer:
+        return Answer(b"op-1", 201) if seen.method == "POST" else Answer({"status": "Started"})
+
+    with Hostile(answer=answer) as server:
+        connect(monkeypatch, server.url)
+        starting(deck).execute(context(store, max_tries=2))
+        store.set("docconv_start", {**store.get("docconv_start"), **earlier} if earlier else None)
+        sent = len(server.calls)
+        if outcome == "reply lost":
+            with pytest.raises(exceptions.StartReplyLost):
+                starting(deck).execute(context(store, max_tries=2))
+        else:
+            operation_id = starting(deck).execute(context(store, max_tries=2))
+            assert operation_id == {"resume": "op-0", "start": "op-1"}[outcome]
+        assert [call.method for call in server.calls[sent:]].count("POST") == (outcome == "start")
 
 
 def test_fingerprints_tell_conversions_apart() -> None:

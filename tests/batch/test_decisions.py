@@ -12,13 +12,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_docconv.batch.record import ConversionRequest, Decision, Entry, Progress, Run, decide, decide_on
+from airflow_provider_docconv.batch.record import ConversionRequest, Decision, Entry, Progress, Run, decide_on
 from airflow_provider_docconv.exceptions import ConversionFailed
 
 RUN = Run("this run", 2)
-LASTING = ("ConversionFailed", "DocumentRejected")
 ERRORS: tuple[dict[str, Any] | None, ...] = (
-    *({"type": kind} for kind in (*LASTING, "SourceNotFound", "ConversionCanceled", "unheard of")),
+    {"type": "ConversionFailed"},
+    {"type": "DocumentRejected"},
+    {"type": "SourceNotFound"},
+    {"type": "ConversionCanceled"},
+    {"type": "unheard of"},
     {},
     None,
 )
@@ -72,13 +75,31 @@ def test_there_is_a_decision_on_everything() -> None:
     assert found == set(Decision)
 
 
-@pytest.mark.parametrize("progress", Progress)
-@pytest.mark.parametrize("anew", [True, False])
-@pytest.mark.parametrize("wanted", ["the same", "another"])
-def test_what_is_new_or_wanted_anew_is_started(progress: Progress, anew: bool, wanted: str) -> None:
-    decision = decide(progress, "the same", wanted, anew=anew)
-    starts = anew or wanted != "the same" or progress is Progress.WAITING
-    assert (decision is Decision.START) is starts
+@pytest.mark.parametrize(
+    ("progress", "mark", "run", "full_refresh", "decision"),
+    [
+        # The same document, in this run and in another one.
+        ("waiting", "the same", "this run", False, Decision.START),
+        ("sent", "the same", "this run", False, Decision.REPLY_LOST),
+        ("sent", "the same", "last night's", False, Decision.REPLY_LOST),
+        ("started", "the same", "last night's", False, Decision.REATTACH),
+        ("delivered", "the same", "last night's", False, Decision.SKIP),
+        ("rejected", "the same", "last night's", False, Decision.REJECT),
+        # A document that has changed.
+        ("started", "another", "this run", False, Decision.START),
+        ("delivered", "another", "last night's", False, Decision.START),
+        # Everything anew: what earlier runs have done, but not what this one has.
+        ("sent", "the same", "last night's", True, Decision.START),
+        ("sent", "the same", "this run", True, Decision.REPLY_LOST),
+        ("started", "the same", "last night's", True, Decision.START),
+        ("started", "the same", "this run", True, Decision.REATTACH),
+        ("delivered", "the same", "this run", True, Decision.SKIP),
+    ],
+)
+def test_what_a_try_does(progress: str, mark: str, run: str, full_refresh: bool, decision: Decision) -> None:
+    error = {"type": "DocumentRejected"} if progress == "rejected" else None
+    entry = Entry("k", mark, Progress(progress), run, RUN.max_tries, operation_id="op-1", error=error)
+    assert decide_on(WANTED, entry, RUN, full_refresh=full_refresh) is decision
 
 
 @pytest.mark.parametrize("full_refresh", [True, False])
@@ -100,18 +121,11 @@ def test_what_never_began_is_started() -> None:
             assert decision is Decision.START
 
 
-def test_what_is_at_the_service_is_started_again_only_if_a_person_asks_in_another_run() -> None:
-    for entry, _, full_refresh, decision in decisions():
-        if entry.progress is Progress.STARTED and entry.fingerprint == WANTED.fingerprint:
-            asked = full_refresh and entry.run != RUN.id
-            assert decision is (Decision.START if asked else Decision.REATTACH)
-
-
-def test_a_lost_reply_is_never_passed_over_in_silence() -> None:
-    for entry, _, full_refresh, decision in decisions():
-        if entry.progress is Progress.SENT and entry.fingerprint == WANTED.fingerprint:
-            asked = full_refresh and entry.run != RUN.id
-            assert decision is (Decision.START if asked else Decision.REPLY_LOST)
+def test_what_is_at_the_service_is_never_started_twice_by_one_run() -> None:
+    for entry, _, _, decision in decisions():
+        at_the_service = entry.progress in (Progress.SENT, Progress.STARTED)
+        if at_the_service and entry.run == RUN.id and entry.fingerprint == WANTED.fingerprint:
+            assert decision in (Decision.REATTACH, Decision.REPLY_LOST)
 
 
 def test_what_this_run_delivered_is_never_converted_again() -> None:
@@ -120,10 +134,10 @@ def test_what_this_run_delivered_is_never_converted_again() -> None:
             assert decision is Decision.SKIP
 
 
-def test_what_another_run_delivered_is_skipped_while_its_store_tells_that_it_is_the_same() -> None:
-    for entry, wanted, full_refresh, decision in decisions():
-        if entry.progress is Progress.DELIVERED and entry.run != RUN.id and entry.fingerprint == WANTED.fingerprint:
-            assert (decision is Decision.SKIP) is (wanted.versioned and not full_refresh)
+def test_what_another_run_delivered_is_converted_again_where_the_store_tells_no_versions() -> None:
+    for entry, wanted, _, decision in decisions():
+        if entry.progress is Progress.DELIVERED and entry.run != RUN.id and not wanted.versioned:
+            assert decision is Decision.START
 
 
 def test_a_full_refresh_takes_nothing_over_from_another_run() -> None:
@@ -132,13 +146,27 @@ def test_a_full_refresh_takes_nothing_over_from_another_run() -> None:
             assert decision is Decision.START
 
 
-def test_a_rejection_holds_if_the_service_spoke_and_nobody_has_cleared_the_task() -> None:
-    for entry, _, full_refresh, decision in decisions():
-        if entry.progress is Progress.REJECTED and entry.fingerprint == WANTED.fingerprint:
-            cleared = entry.run == RUN.id and entry.max_tries != RUN.max_tries
-            asked = cleared or (full_refresh and entry.run != RUN.id)
-            lasting = (entry.error or {}).get("type") in LASTING
-            assert decision is (Decision.REJECT if lasting and not asked else Decision.START)
+@pytest.mark.parametrize(
+    ("error", "run", "max_tries", "full_refresh", "decision"),
+    [
+        ("ConversionFailed", "this run", 2, False, Decision.REJECT),
+        ("DocumentRejected", "last night's", 2, False, Decision.REJECT),
+        ("DocumentRejected", "last night's", 5, False, Decision.REJECT),
+        ("DocumentRejected", "this run", 2, True, Decision.REJECT),
+        # A person has cleared the task, or wants everything anew.
+        ("DocumentRejected", "this run", 5, False, Decision.START),
+        ("DocumentRejected", "last night's", 2, True, Decision.START),
+        # Errors that may be over by now.
+        ("SourceNotFound", "last night's", 2, False, Decision.START),
+        ("ConversionCanceled", "this run", 2, False, Decision.START),
+        ("unheard of", "this run", 2, False, Decision.START),
+    ],
+)
+def test_a_rejection_holds_if_the_service_spoke_and_nobody_has_cleared_the_task(
+    error: str, run: str, max_tries: int, full_refresh: bool, decision: Decision
+) -> None:
+    entry = Entry("k", "the same", Progress.REJECTED, run, max_tries, error={"type": error})
+    assert decide_on(WANTED, entry, RUN, full_refresh=full_refresh) is decision
 
 
 @given(ENTRIES)

@@ -93,6 +93,13 @@ def test_what_is_known_beforehand_counts_until_more_is_learned() -> None:
     assert taught(pace, *[10.0] * 8).after(0) == pytest.approx(9)
 
 
+def test_reported_progress_brings_the_next_poll_near_the_end_that_it_promises() -> None:
+    pace = Pace(1, 600)
+    assert 75 <= pace.after(100, done=0.5) <= 80
+    assert pace.after(100, done=0.99) == 1
+    assert 19 <= pace.after(10, done=0.01) <= 20
+
+
 def test_an_operation_is_polled_at_the_longest_interval_even_if_it_typically_takes_longer() -> None:
     assert Pace(1, 60, 3600).after(0) == 60
 

@@ -27,27 +27,26 @@ from aspose_ocr_cloud.models.ocr_settings_dj_vu2_pdf import OCRSettingsDjVu2PDF
 from aspose_ocr_cloud.models.result_type import ResultType
 from aspose_ocr_cloud.models.result_type_table import ResultTypeTable
 
-from airflow_provider_docconv.services.groupdocs import (
-    options as groupdocs_convert_options,
-)
-from airflow_provider_docconv.services.groupdocs import (
-    options as groupdocs_load_options,
-)
+from airflow_provider_docconv.services.groupdocs import options as groupdocs_options
 from airflow_provider_docconv.services.groupdocs.options import AnyConvertOptions, AnyLoadOptions, GroupDocsOptions
 from airflow_provider_docconv.services.ocr.options import RESULT_TYPES, OcrRect, OcrRegion, OcrSettings
-from airflow_provider_docconv.services.slides import options as slides_export_options
+from airflow_provider_docconv.services.slides import options as slides_options
 from airflow_provider_docconv.services.slides.options import EXPORT_OPTIONS, AnyExportOptions
 from airflow_provider_docconv.services.slides.service import AsposeSlides
 
 PLAIN = {"str": str, "int": int, "bool": bool, "float": float}
 
 
+# The options of a call as a whole, which the vendors' SDKs have as parameters.
+CALLS = {"SlidesOptions", "SlidesMergeOptions", "SlidesSplitOptions", "GroupDocsOptions"}
+
+
 def typed_dicts(module: ModuleType) -> dict[str, Any]:
-    """Give the types of options that a module defines."""
+    """Give the types of options that a module defines and that the vendor has a model for."""
     return {
         name: value
         for name, value in vars(module).items()
-        if is_typeddict(value) and value.__module__ == module.__name__
+        if is_typeddict(value) and value.__module__ == module.__name__ and name not in CALLS
     }
 
 
@@ -89,12 +88,8 @@ def described(hint: Any) -> Any:
 
 
 MODELS = [
-    *((kind, slides_model(name)) for name, kind in typed_dicts(slides_export_options).items()),
-    *(
-        (kind, getattr(groupdocs_conversion_cloud, name))
-        for module in (groupdocs_load_options, groupdocs_convert_options)
-        for name, kind in typed_dicts(module).items()
-    ),
+    *((kind, slides_model(name)) for name, kind in typed_dicts(slides_options).items()),
+    *((kind, getattr(groupdocs_conversion_cloud, name)) for name, kind in typed_dicts(groupdocs_options).items()),
 ]
 
 
@@ -114,7 +109,7 @@ def test_options_are_those_of_the_model(ours: Any, model: Any) -> None:
 
 def test_every_model_of_slides_options_is_there() -> None:
     theirs = {each.name for each in pkgutil.iter_modules(asposeslidescloud.models.__path__)}
-    ours = {slides_model(name).__module__.rpartition(".")[2] for name in typed_dicts(slides_export_options)}
+    ours = {slides_model(name).__module__.rpartition(".")[2] for name in typed_dicts(slides_options)}
     # Those of shapes are of another call.
     shapes = {"i_shape_export_options", "shape_image_export_options"}
     assert {name for name in theirs - shapes if "export_options" in name} <= ours
@@ -128,14 +123,8 @@ def test_the_discriminator_is_the_models(target: str, entry: tuple[str, Any]) ->
     assert slides_model(schema.__name__).type_determiners == {"format": kind}
 
 
-@pytest.mark.parametrize(
-    ("module", "union", "suffix"),
-    [
-        (groupdocs_load_options, AnyLoadOptions, "LoadOptions"),
-        (groupdocs_convert_options, AnyConvertOptions, "ConvertOptions"),
-    ],
-)
-def test_every_family_of_groupdocs_is_there(module: ModuleType, union: Any, suffix: str) -> None:
+@pytest.mark.parametrize(("union", "suffix"), [(AnyLoadOptions, "LoadOptions"), (AnyConvertOptions, "ConvertOptions")])
+def test_every_family_of_groupdocs_is_there(union: Any, suffix: str) -> None:
     ours = {member.__name__ for member in get_args(union)}
     nested = {hint for kind in get_args(union) for hint in get_type_hints(kind).values() if is_typeddict(hint)}
     for name, model in vars(groupdocs_conversion_cloud).items():
@@ -143,7 +132,7 @@ def test_every_family_of_groupdocs_is_there(module: ModuleType, union: Any, suff
             parent = model.__mro__[1]
             own = set(model.swagger_types) - set(getattr(parent, "swagger_types", ()))
             assert name in ours or not own, f"{name} has options of its own"
-    assert ours <= set(typed_dicts(module))
+    assert ours <= set(typed_dicts(groupdocs_options))
 
 
 def test_groupdocs_settings_are_the_models() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.errors import DocConvError
 from airflow_provider_docconv.services.http import Request, Token, read_token
-from airflow_provider_docconv.services.operations import Operation
+from airflow_provider_docconv.services.operations import Operation, Started
 from tests.support.flows import OPERATION, document, play, reply
 
 WORDS = ["Finished", "Failed", "Started", "Completed", "Error", "NotExist", "ConvertAndSave", "Convert", "http://[", ""]
@@ -86,7 +86,7 @@ def test_results_in_the_vendors_storage(item: dict[str, Any]) -> None:
 def test_start(name: str, value: Any, status: int) -> None:
     source = document(b"AT&TFORM", "scan.djvu")
     started = survives(SERVICES[name].create().start(source, "pdf", {}), reply(value, status))
-    assert started is None or (isinstance(started, str) and started)
+    assert started is None or (isinstance(started, Started) and started.operation_id)
 
 
 @given(value=values, status=statuses)

@@ -12,7 +12,7 @@ from airflow_provider_docconv.services.documents import PresentationToMerge, Rem
 from airflow_provider_docconv.services.errors import InvalidOptions, StartReplyLost
 from tests.support.flows import body_of, document, play, reply, requests_of
 
-SLIDES, GROUPDOCS, OCR = (SERVICES[name] for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr"))
+SLIDES, GROUPDOCS, OCR = (SERVICES[name].create for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr"))
 ONE, TWO = PresentationToMerge(document(b"one")), PresentationToMerge(document(b"two"))
 
 
@@ -21,8 +21,8 @@ def stored(path: str, storage: str | None = None) -> PresentationToMerge:
 
 
 def test_a_merge_sends_the_documents_in_order() -> None:
-    (request,), operation = play(SLIDES().start_merge([ONE, TWO], {}), reply(b"op-1", 201))
-    assert operation == "op-1"
+    (request,), started = play(SLIDES().start_merge([ONE, TWO], {}), reply(b"op-1", 201))
+    assert started == ("op-1", None)
     assert (request.method, request.path, dict(request.query)) == ("POST", "/v3.0/slides/async/merge", {})
     body = body_of(request)
     assert body.index(b'name="file1"; filename="file1"') < body.index(b"one") < body.index(b"two")

@@ -139,8 +139,8 @@ NEEDS_UPLOAD: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def test_groupdocs_uploads_where_options_need_it(options: dict[str, Any], settings: dict[str, Any]) -> None:
     source = document(b"DOCX", "my letter.docx", key="0123")
     uploaded = reply({"uploaded": ["my letter.docx"], "errors": []})
-    (upload, start), operation = play(GROUPDOCS.start(source, "PDF", options), uploaded, reply(OPERATION))
-    assert operation == OPERATION
+    (upload, start), started = play(GROUPDOCS.start(source, "PDF", options), uploaded, reply(OPERATION))
+    assert started == (OPERATION, RemoteDocument("docconv/0123/my letter.docx", options.get("storageName")))
     assert (upload.method, upload.path) == (
         "PUT",
         "/v2.0/conversion/storage/file/docconv%2F0123%2Fmy%20letter.docx",

@@ -132,8 +132,8 @@ def test_the_services_own_words_are_kept(service: str, value: dict[str, Any], sa
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_proxys_page_is_not_the_service_that_knows_no_operation(service: str) -> None:
-    page = b"<html><head><title>404 Not SourceFile</title></head></html>"
-    with pytest.raises(UnexpectedReply, match=r"an HTML page \(HTTP 404\), saying \"404 Not SourceFile\""):
+    page = b"<html><head><title>404 Not Found</title></head></html>"
+    with pytest.raises(UnexpectedReply, match=r"an HTML page \(HTTP 404\), saying \"404 Not Found\""):
         ask(service, reply(page, 404))
     with pytest.raises(ServiceUnavailable, match="HTTP 500"):
         ask(service, reply(page, 500))
@@ -155,7 +155,7 @@ def test_an_operation_survives_the_way_through_json() -> None:
 @pytest.mark.parametrize("text", ["{}", '"{}"', ' "{}"\r\n', '" {} "', "\n{} "])
 def test_quoted_and_bare_ids(text: str) -> None:
     for name in (OPERATION, "op#7/é"):
-        assert read_started(reply(text.format(name).encode(), 201), "X") == name
+        assert read_started(reply(text.format(name).encode(), 201), "X") == (name, None)
 
 
 @pytest.mark.parametrize(

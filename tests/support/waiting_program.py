@@ -1,13 +1,13 @@
 """
-A triggerer without Airflow's supervisor: waits for the operations of a file in a loop that is watched.
+A triggerer without Airflow's supervisor, which takes note of each call that would block its loop.
 
-``python waiting_program.py OPERATIONS FOUND [FAULT]``; FOUND gets what was found, as JSON.
+``python -m tests.support.waiting_program OPERATIONS FOUND [FAULT]`` waits for the operations of a file; FOUND gets what
+was found, as JSON.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import json
 import os
@@ -22,8 +22,6 @@ from typing import Any
 
 import airflow.jobs.triggerer_job_runner  # noqa: F401 - what a triggerer has loaded before its first trigger
 import requests  # the fault of that name must not be found by its import
-
-from benchmarks.lag import Turns, watched_loop
 
 # Of what CPython tells its audit hooks, that which waits for others.
 AUDITED = {"socket.getaddrinfo", "socket.gethostbyname", "subprocess.Popen", "fcntl.flock", "os.system"}
@@ -50,16 +48,9 @@ def watch_for_blocking_calls(found: Counter[str]) -> None:
     socket.SocketIO.readinto = counting("socket.readinto", socket.SocketIO.readinto)  # type: ignore[method-assign]  # There is no audit event for a read.
 
 
-def compute() -> None:
-    until = time.thread_time() + 0.03
-    while time.thread_time() < until:
-        pass
-
-
 FAULTS: dict[str, Callable[[], object]] = {
     "sleep": lambda: time.sleep(0.03),
     "requests": lambda: requests.get(os.environ["STANDIN"], verify=False, timeout=10),
-    "computation": compute,
 }
 
 
@@ -80,7 +71,7 @@ async def wait_for(operation_id: str, values: dict[str, Any], fault: Callable[[]
 
 
 async def wait_for_all(operations: list[str], fault: Callable[[], object] | None) -> Counter[str]:
-    values = {"deadline": time.time() + 300, "poke_interval": 2.0, "max_poke_interval": 4.0, "started": time.time()}
+    values = {"deadline": time.time() + 300, "poke_interval": 0.5, "max_poke_interval": 1.0, "started": time.time()}
     tasks = []
     for number, each in enumerate(operations):
         await asyncio.sleep(0)
@@ -89,13 +80,10 @@ async def wait_for_all(operations: list[str], fault: Callable[[], object] | None
 
 
 def main(operations: Path, found: Path, fault: str | None = None) -> None:
-    # A collection of all that Airflow has loaded takes 0.1 s and more, whoever makes the object that sets it off.
-    gc.disable()
-    turns, blocking = Turns(), Counter[str]()
+    blocking = Counter[str]()
     watch_for_blocking_calls(blocking)
-    with asyncio.Runner(loop_factory=lambda: watched_loop(turns)) as runner:
-        ended = runner.run(wait_for_all(json.loads(operations.read_text()), FAULTS[fault] if fault else None))
-    found.write_text(json.dumps({"ended": ended, "longest": max(turns.cpu), "blocking": blocking}))
+    ended = asyncio.run(wait_for_all(json.loads(operations.read_text()), FAULTS[fault] if fault else None))
+    found.write_text(json.dumps({"ended": ended, "blocking": blocking}))
 
 
 if __name__ == "__main__":

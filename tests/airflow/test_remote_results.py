@@ -120,8 +120,11 @@ def test_what_is_not_there_is_said(path: str, slides: DocConvHook, deck_bytes: b
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("s3://bucket/a.pdf", "no address in the storage of Aspose.Slides Cloud; give aspose-slides://storage/path"),
-        (f"{GROUPDOCS}/a.pdf", "no address in the storage of Aspose.Slides Cloud"),
+        (
+            "s3://bucket/a.pdf",
+            "not an address in the storage of Aspose.Slides Cloud; expected aspose-slides://storage/path",
+        ),
+        (f"{GROUPDOCS}/a.pdf", "not an address in the storage of Aspose.Slides Cloud"),
         (SLIDES, "does not say where it has saved a result"),
         (f"{SLIDES}/", "does not say where it has saved a result"),
     ],
@@ -177,7 +180,7 @@ def test_an_upload_is_deleted_where_the_result_was_saved_elsewhere(
     assert uploaded.startswith(f"{GROUPDOCS}/docconv/")
     folder = folder_of(uploaded)
     assert groupdocs.remote_exists(folder, "My Store")
-    where = {"remote_result": GROUPDOCS, "uploaded": uploaded, "cleanup": True}
+    where = {"remote_result": GROUPDOCS, "remote_source": uploaded, "cleanup": True}
     [file] = download(operation_id, f"file://{tmp_path}/got/", **where)
     assert file.name == "my deck.pdf"
     assert not groupdocs.remote_exists("converted/my deck.pdf", "My Store")
@@ -306,4 +309,4 @@ def test_a_dag_names_the_upload_by_the_start_tasks_output() -> None:
             remote_source=start.output["remote_source"],
         )
     assert fetch.upstream_task_ids == {"s"}
-    assert (fetch.uploaded.operator, fetch.uploaded.key) == (start, "uploaded")
+    assert (fetch.remote_source.operator, fetch.remote_source.key) == (start, "remote_source")
