@@ -31,6 +31,7 @@ from airflow_provider_docconv.services.errors import (
     StartReplyLost,
     TLSFailed,
     TruncatedResult,
+    UnexpectedError,
     UnexpectedReply,
 )
 
@@ -57,6 +58,7 @@ __all__ = [
     "StartReplyLost",
     "TLSFailed",
     "TruncatedResult",
+    "UnexpectedError",
     "UnexpectedReply",
     "deserialize",
     "serialize",
