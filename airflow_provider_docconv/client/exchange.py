@@ -27,6 +27,7 @@ from airflow_provider_docconv.services.errors import (
 )
 from airflow_provider_docconv.services.http import Flow, Reply, Request, Token, hide, read_token, refusal, token_request
 from airflow_provider_docconv.services.operations import ResultFile
+from airflow_provider_docconv.testing import delay
 
 T = TypeVar("T")
 USER_AGENT = f"airflow-provider-docconv/{__version__}"
@@ -189,7 +190,7 @@ def log_in(session: Session) -> Exchange[Token]:
         # The lock after refused logins asks for ten minutes; less than one is mere overload.
         if not pause or pause > LONGEST_DELAY:
             break
-        yield Sleep(pause)
+        yield Sleep(delay(pause))
     return read_token(reply if reply.ok else hide(reply, settings.client_secret), settings.label, now)
 
 
@@ -226,17 +227,17 @@ def _attempt(
         outcome: Reply | StreamedReply | Failure = yield send
         attempts += 1
         if isinstance(outcome, Failure):
-            yield Sleep(_delay_after_failure(outcome, send, session.settings.label, attempts))
+            yield Sleep(delay(_delay_after_failure(outcome, send, session.settings.label, attempts)))
             continue
         if outcome.status not in resend_after:
             return outcome
-        delay, pause = _delay_after_reply(outcome.status, outcome.headers, attempts)
+        seconds, pause = _delay_after_reply(outcome.status, outcome.headers, attempts)
         if pause:
             session.pause(pause)
-        if delay is None:
+        if seconds is None:
             return outcome
         if not pause:
-            yield Sleep(delay)
+            yield Sleep(delay(seconds))
 
 
 def _permission(session: Session) -> Exchange[None]:
@@ -247,10 +248,10 @@ def _permission(session: Session) -> Exchange[None]:
             yield Sleep(pause)
         if session.rate_limit is None:
             return
-        delay = yield Acquire(session.rate_limit)
-        if not delay:
+        seconds = yield Acquire(session.rate_limit)
+        if not seconds:
             return
-        yield Sleep(delay)
+        yield Sleep(seconds)
 
 
 # --- Whether a request is sent again ---
@@ -264,10 +265,10 @@ def _delay_after_reply(status: int, headers: Mapping[str, str], attempts: int) -
         nobody of the connection may send, 0 if the service did not ask for that
     """
     asked = retry_after(headers.get("retry-after"))
-    delay = _backoff(attempts) if asked is None else asked
+    seconds = _backoff(attempts) if asked is None else asked
     pauses = status == 429 or (status == 503 and asked is not None)
-    gives_up = attempts >= _ATTEMPTS or delay > LONGEST_DELAY
-    return None if gives_up else delay, min(delay, LONGEST_DELAY) if pauses else 0.0
+    gives_up = attempts >= _ATTEMPTS or seconds > LONGEST_DELAY
+    return None if gives_up else seconds, min(seconds, LONGEST_DELAY) if pauses else 0.0
 
 
 def _delay_after_failure(failure: Failure, send: Send, service: str, attempts: int) -> float:

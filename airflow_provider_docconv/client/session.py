@@ -16,6 +16,7 @@ from typing import TypeAlias
 from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.services.errors import AuthenticationFailed, DocConvError, scrub
 from airflow_provider_docconv.services.http import Token
+from airflow_provider_docconv.testing import delay
 
 #: A token, or why there is none.
 LoginOutcome: TypeAlias = Token | Exception
@@ -60,7 +61,7 @@ class Session:
     def pause(self, seconds: float) -> None:
         """Let nobody send for so many seconds: the service asks to be left alone."""
         with self._lock:
-            self._paused_until = max(self._paused_until, monotonic() + seconds)
+            self._paused_until = max(self._paused_until, monotonic() + delay(seconds))
 
     @property
     def pause_left(self) -> float:

@@ -18,7 +18,6 @@ from cryptography.x509.oid import NameOID
 
 from airflow_provider_docconv.client.asynchronous import shared_async_client
 from airflow_provider_docconv.client.blocking import Client
-from airflow_provider_docconv.client.trust import tls_context
 from airflow_provider_docconv.services.errors import TLSFailed
 from tests.support.clients import MakeCarrier, settings_for
 from tests.support.hostile import Answer, Hostile
@@ -129,13 +128,13 @@ def test_both_clients_trust_the_authorities_of_the_environment(
 
 def test_connections_share_the_context_of_a_file_until_it_is_replaced(authority: Path) -> None:
     one, other = (settings_for(f"https://{host}", verify=str(authority)) for host in ("one.test", "other.test"))
-    context = tls_context(one)
-    assert tls_context(other) is context
+    context = one.tls_context()
+    assert other.tls_context() is context
     os.utime(authority, ns=(0, 0))
-    assert tls_context(one) is not context
+    assert one.tls_context() is not context
 
 
-def test_each_who_waits_for_a_file_that_is_no_use_gets_an_error_of_its_own(tmp_path: Path) -> None:
+def test_each_caller_gets_an_error_of_its_own_about_an_unreadable_file(tmp_path: Path) -> None:
     settings = settings_for("https://one.test", verify=str(tmp_path / "missing.pem"))
 
     async def enter() -> object:
