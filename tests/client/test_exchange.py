@@ -54,7 +54,7 @@ NOT_DONE = {"429": Answer(b"", 429), "503": Answer(b"", 503)}
 
 
 def start(carrier: Carrier) -> str:
-    return carrier.run(carrier.service.start(document(b"AT&TFORM", "scan.djvu"), "pdf", {}))
+    return carrier.run(carrier.service.start(document(b"AT&TFORM", "scan.djvu"), "pdf", {})).operation_id
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -80,7 +80,7 @@ def test_a_start_that_was_not_done_is_sent_again_whole(carrier: MakeCarrier, fau
 @pytest.mark.parametrize("fault", [*LOST.values(), *NOT_DONE.values()], ids=[*LOST, *NOT_DONE])
 def test_a_question_is_asked_again(carrier: MakeCarrier, fault: Answer) -> None:
     with Hostile(fault, fault, RUNNING) as server:
-        assert carrier(server.url, read_timeout=0.3).status().word == "Started"
+        assert carrier(server.url, read_timeout=0.3).status().vendor_status == "Started"
         assert len(server.calls) == 3
 
 
@@ -107,7 +107,7 @@ def test_an_upload_and_a_cancel_may_be_repeated(carrier: MakeCarrier) -> None:
     with Hostile(Answer(fault="close"), uploaded, STARTED) as server:
         client = carrier(server.url, "groupdocs_conversion")
         flow = client.service.start(document(), "pdf", {"password": "x"})
-        assert client.run(flow) == "op-1"
+        assert client.run(flow).operation_id == "op-1"
         assert [call.method for call in server.calls] == ["PUT", "PUT", "POST"]
     with Hostile(Answer(fault="reset"), Answer(b"")) as server:
         client = carrier(server.url, "aspose_ocr")
@@ -302,7 +302,7 @@ def test_a_connection_without_a_limit_does_not_ask(session: Session) -> None:
     assert kinds(play(running, TOKEN)) == [LogIn, Send]
     with pytest.raises(StopIteration) as end:
         running.send(OK)
-    assert end.value.value.word == "Started"
+    assert end.value.value.vendor_status == "Started"
 
 
 def test_no_secret_is_shown_by_an_effect(session: Session) -> None:

@@ -26,7 +26,7 @@ def test_the_service_is_given_the_time_it_asks_for(
     carrier: MakeCarrier, delays: list[float], status: int, header: Callable[[], str], least: float, most: float
 ) -> None:
     with Hostile(Answer(b"", status, {"Retry-After": header()}), RUNNING) as server:
-        assert carrier(server.url).status().word == "Started"
+        assert carrier(server.url).status().vendor_status == "Started"
         assert len(server.calls) == 2
     assert len(delays) == (most > 0)
     assert least <= sum(delays) <= most
@@ -102,5 +102,5 @@ def test_a_locked_login_in_odd_words(carrier: MakeCarrier, header: str) -> None:
 def test_an_overloaded_login_is_tried_again(carrier: MakeCarrier, delays: list[float]) -> None:
     busy = Answer(b"", 429, {"Retry-After": "2"})
     with Hostile(RUNNING, logins=[busy, busy, token(3)]) as server:
-        assert carrier(server.url).status().word == "Started"
+        assert carrier(server.url).status().vendor_status == "Started"
     assert delays == [2, 2]

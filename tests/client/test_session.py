@@ -64,7 +64,7 @@ def wait_in_a_loop(settings: Settings, count: int) -> list[object]:
     async def ask() -> object:
         async with shared_async_client(settings) as client:
             try:
-                return (await client.run(client.service.status("op-1"))).word
+                return (await client.run(client.service.status("op-1"))).vendor_status
             except DocConvError as error:
                 return error
 
@@ -76,7 +76,7 @@ def wait_in_a_loop(settings: Settings, count: int) -> list[object]:
 
 def outcome_of(client: Client) -> object:
     try:
-        return client.run(client.service.status("op-1")).word
+        return client.run(client.service.status("op-1")).vendor_status
     except DocConvError as error:
         return error
 
@@ -145,7 +145,7 @@ def test_a_login_is_no_matter_of_who_asked_first() -> None:
         asyncio.run(cancel_if_running(settings))
         waiting = other.submit(client.run, client.service.status("op-1"))
         release.set()
-        assert waiting.result().word == "Started"
+        assert waiting.result().vendor_status == "Started"
     assert len(server.logins) == 1
 
 
@@ -215,7 +215,7 @@ def test_nothing_is_sent_during_a_pause(carrier: MakeCarrier, real_delays: None)
         client.status()
         end = time.monotonic() + 0.3
         session_of(client.settings).pause(0.3)
-        assert client.status().word == "Started"
+        assert client.status().vendor_status == "Started"
         assert time.monotonic() >= end
 
 

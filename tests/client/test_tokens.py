@@ -31,7 +31,7 @@ def only_from(number: int) -> Hostile:
 
 
 def start(carrier: Carrier, source: Document) -> str:
-    return carrier.run(carrier.service.start(source, "pdf", {}))
+    return carrier.run(carrier.service.start(source, "pdf", {})).operation_id
 
 
 def test_one_login_for_many_calls(carrier: MakeCarrier) -> None:
