@@ -150,7 +150,7 @@ class RateLimit:
         if self._limiter.hit(self._limit):
             return 0.0
         free_at = self._limiter.get_window_stats(self._limit).reset_time
-        return max(0.001, free_at - time.time())
+        return max(0.01, free_at - time.time())
 
 
 _sessions: dict[Settings, Session] = {}
