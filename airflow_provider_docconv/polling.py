@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FAULT_TOLERANCE = 900.0
 #: An operation this young, in seconds, has not expired: if a server of the service does not know it, another one may.
 YOUNG = 60.0
+SECOND_LOOK = 60.0
 # How far apart the instants are that polls share: this part of their interval, but no more than so many seconds.
 _APART, _MOST_APART = 0.05, 0.25
 # Each process has instants of its own, so that a service is not asked by all of them at once.

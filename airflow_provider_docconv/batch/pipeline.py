@@ -27,6 +27,7 @@ from airflow_provider_docconv.services.errors import (
     DocumentRejected,
     Handling,
     OperationNotFound,
+    RefusedByService,
     ResultRejected,
     StartReplyLost,
     TruncatedResult,
@@ -399,10 +400,10 @@ class Pipeline:
             return
         entry = batch.failed(document.entry, error, **self._run, state=DocumentState.REJECTED)
         document.entry = batch.record.stamp(entry)
-        if isinstance(error, ConversionFailed) or (isinstance(error, DocumentRejected) and self._accepted):
-            await self._make_lasting(document, entry)
-        elif isinstance(error, DocumentRejected):
+        if isinstance(error, RefusedByService) and not self._accepted:
             await self._doubt(document, entry, error)
+        elif isinstance(error, ConversionFailed | DocumentRejected):
+            await self._make_lasting(document, entry)
 
     async def _make_lasting(self, document: Document, entry: Entry) -> None:
         lasting = replace(entry, conditions=self._batch.conditions_of(document))
@@ -437,7 +438,7 @@ class Pipeline:
 
 def _alike(error: DocConvError, count: int) -> DocConvError:
     """Return the error that stops a batch whose documents are all refused in the same words."""
-    stopped = DocumentRejected(
+    stopped = RefusedByService(
         f"the first {count} documents were all refused, and none was accepted: {error.what}",
         service_message=error.service_message,
         remedy="check the connection, target_format and options; no refusal was recorded as lasting",

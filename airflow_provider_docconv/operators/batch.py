@@ -52,7 +52,7 @@ class ConvertDocumentsOperator(BaseOperator):
     :param on_document_error: what becomes of the task when documents could not be converted, after all others are
         done: ``"fail"``, ``"ignore"``, or the share of documents that is tolerated (``0.02``)
     :param on_lost_reply: what to do about a start that was sent and whose reply never came, so that the document may or
-        may not be being converted (and billed): ``"start_again"`` at the risk of paying twice, or ``"fail"``. The report
+        may not be running (and billed): ``"start_again"`` at the risk of paying twice, or ``"fail"``. The report
         names the document in both cases
     :param full_refresh: convert everything, whatever earlier runs have done
     :param plan: only log what would be converted and skipped, and send nothing

@@ -102,6 +102,12 @@ class DocumentRejected(DocConvError):
     default_remedy = "repair or replace the document"
 
 
+class RefusedByService(DocumentRejected):
+    """The service refused to start a conversion of the document."""
+
+    default_remedy = "correct the document, the target format or the options as it says"
+
+
 class ConversionFailed(DocConvError):
     """The operation ended, and the service says that it failed."""
 

@@ -14,8 +14,8 @@ from airflow_provider_docconv.services.errors import (
     AccessDenied,
     AuthenticationFailed,
     DocConvError,
-    DocumentRejected,
     OperationNotFound,
+    RefusedByService,
     ServiceUnavailable,
     UnexpectedReply,
     quote_words,
@@ -242,14 +242,14 @@ def refusal(reply: Reply, service: str, operation_id: str | None) -> DocConvErro
         )
     if status in (408, 429) or status >= 500:
         return ServiceUnavailable(f"{service} is not able to answer now (HTTP {status})", service_message=message)
-    return DocumentRejected(
-        f"{service} refused the request (HTTP {status})",
-        service_message=message,
-        operation_id=operation_id,
-        remedy="check that conn_id is the one that started it, and the connection's host"
-        if operation_id
-        else "correct the document, the target format or the options as it says",
-    )
+    if operation_id:
+        return UnexpectedReply(
+            f"{service} refused the request (HTTP {status})",
+            service_message=message,
+            operation_id=operation_id,
+            remedy="check that conn_id is the one that started it, and the connection's host",
+        )
+    return RefusedByService(f"{service} refused the request (HTTP {status})", service_message=message)
 
 
 TOKEN_PATH = "/connect/token"  # noqa: S105 - a path, not a secret
