@@ -11,11 +11,12 @@ import copy
 import random
 from collections.abc import Collection, Generator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from time import monotonic
 from typing import Any, TypeAlias, TypeVar
+
+import pendulum
 
 from airflow_provider_docconv import __version__
 from airflow_provider_docconv.client.session import LoginOutcome, RateLimit, Session
@@ -300,12 +301,10 @@ def retry_after(value: str | None) -> float | None:
     """Read a Retry-After header, which is a number of seconds or a date (RFC 9110 §10.2.3)."""
     if not value:
         return None
-    if value.strip().isdecimal():
-        return float(value)
+    if (seconds := value.strip()).isdecimal():
+        return float(seconds)
     try:
-        date = parsedate_to_datetime(value)
+        # A date without a zone is in UTC.
+        return max(0.0, (pendulum.instance(parsedate_to_datetime(value)) - pendulum.now("UTC")).total_seconds())
     except (ValueError, OverflowError):
         return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - datetime.now(UTC)).total_seconds())
