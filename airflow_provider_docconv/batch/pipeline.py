@@ -18,8 +18,7 @@ from msgspec.structs import replace
 from airflow_provider_docconv.batch.batch import Batch, Document
 from airflow_provider_docconv.batch.record import DocumentState, Entry
 from airflow_provider_docconv.client.asynchronous import AsyncClient, shared_async_client
-from airflow_provider_docconv.polling import YOUNG, Pace, Wait, require_succeeded
-from airflow_provider_docconv.polling import watch as apoll_until_ended
+from airflow_provider_docconv.polling import YOUNG, Pace, Wait, apoll_until_ended, require_succeeded
 from airflow_provider_docconv.services.errors import (
     DestinationUnwritable,
     DocConvError,
@@ -329,7 +328,7 @@ class Pipeline:
         )
         first = wait.until_next(time.time()) if fresh else 0.0
         try:
-            return await apoll_until_ended(client, operation_id, wait, first)
+            return await apoll_until_ended(client, wait, first)
         except DocConvError as error:
             now = time.time()
             if error.retryable and self._out_of_reach(now - tolerance, now):

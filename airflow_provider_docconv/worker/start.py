@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
 
 from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
@@ -25,7 +26,7 @@ from airflow_provider_docconv.services.options import (
     slide_numbers,
     without_passwords,
 )
-from airflow_provider_docconv.task_state import StartRecord, StartRecords, max_tries, task_state
+from airflow_provider_docconv.task_state import StartRecord, TaskState, max_tries, task_state
 from airflow_provider_docconv.transfer.addresses import read_address, write_remote
 from airflow_provider_docconv.transfer.source import open_source
 
@@ -60,14 +61,14 @@ class _Start(ABC, Generic[OperatorT, Opened]):
             hook = DocConvHook.for_connection(operator.conn_id)
             operator.service_url = hook.service_url
             opened = self.open(hook)
-            records, wanted = StartRecords(task_state(self._context)), self._record(opened)
-            earlier = self._earlier(hook, records.read(), wanted)
+            state, wanted = task_state(self._context), self._record(opened)
+            earlier = self._earlier(hook, StartRecord.read(state), wanted)
             if earlier is None:
-                records.write(wanted)
-                record = self._start(hook, opened, records, wanted)
+                wanted.write(state)
+                record = self._start(hook, opened, state, wanted)
             else:
-                record = replace(earlier, max_tries=wanted.max_tries)
-            records.write(record)
+                record = msgspec.structs.replace(earlier, max_tries=wanted.max_tries)
+            record.write(state)
             for key in ("source_sha256", "remote_source"):
                 if value := getattr(record, key):
                     self._context["ti"].xcom_push(key=key, value=value)
@@ -124,7 +125,7 @@ class _Start(ABC, Generic[OperatorT, Opened]):
         log.info("Resuming operation %s, which an earlier try started", operation_id)
         return before
 
-    def _start(self, hook: DocConvHook, opened: Opened, records: StartRecords, wanted: StartRecord) -> StartRecord:
+    def _start(self, hook: DocConvHook, opened: Opened, state: TaskState, wanted: StartRecord) -> StartRecord:
         try:
             started = self.send(hook, opened)
         except StartReplyLost as error:
@@ -132,12 +133,12 @@ class _Start(ABC, Generic[OperatorT, Opened]):
                 error.handling = Handling.RETRY
             raise
         except DocConvError:
-            records.clear()  # It surely has not begun.
+            StartRecord.delete(state)  # It surely has not begun.
             raise
         label = hook.service.label
         self.operator.log.info("%s started operation %s for %s", label, started.operation_id, self.subject())
         remote = started.remote_source
-        return replace(
+        return msgspec.structs.replace(
             wanted,
             operation_id=started.operation_id,
             source_sha256=getattr(opened, "sha256", None),

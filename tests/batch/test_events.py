@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from airflow_provider_docconv.batch.events import MOST, Watched, fitting
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_docconv.batch.events import MOST, Watched, fitting
 from airflow_provider_docconv.batch.record import Entry, Progress
 from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError, ServiceUnavailable
 from airflow_provider_docconv.services.errors import quote_words
