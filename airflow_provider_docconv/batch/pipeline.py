@@ -18,8 +18,7 @@ from msgspec.structs import replace
 from airflow_provider_docconv.batch.batch import Batch, Document
 from airflow_provider_docconv.batch.record import DocumentState, Entry
 from airflow_provider_docconv.client.asynchronous import AsyncClient, shared_async_client
-from airflow_provider_docconv.polling import SECOND_LOOK, Pace, Wait, require_succeeded
-from airflow_provider_docconv.polling import watch as apoll_until_ended
+from airflow_provider_docconv.polling import SECOND_LOOK, Pace, Wait, apoll_until_ended, require_succeeded
 from airflow_provider_docconv.services.errors import (
     ConversionFailed,
     DestinationUnwritable,
@@ -33,7 +32,7 @@ from airflow_provider_docconv.services.errors import (
     TruncatedResult,
     UnexpectedError,
 )
-from airflow_provider_docconv.services.operations import Operation
+from airflow_provider_docconv.services.operations import Operation, OperationState
 from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.transfer.addresses import read_remote
 from airflow_provider_docconv.transfer.delivery import Destination, deliver
@@ -149,14 +148,14 @@ class Pipeline:
         self._stopping = False
         self._client: AsyncClient | None = None
 
-    def add_ended(self, operation: Operation, ended: float) -> None:
+    def add_succeeded(self, operation_id: str, ended: float) -> None:
         """
-        Take an operation that has ended in the meantime, so that it is not polled again.
+        Take an operation that has succeeded in the meantime, so that it is not polled again.
 
-        :param operation: the operation
+        :param operation_id: the operation
         :param ended: when its end was noticed, in seconds since the epoch
         """
-        self._ended[operation.id] = operation, ended
+        self._ended[operation_id] = Operation(operation_id, OperationState.SUCCEEDED, ""), ended
 
     async def run(self) -> End:
         """
@@ -345,7 +344,7 @@ class Pipeline:
         )
         first = wait.until_next(time.time()) if fresh else 0.0
         try:
-            return await apoll_until_ended(client, operation_id, wait, first)
+            return await apoll_until_ended(client, wait, first)
         except DocConvError as error:
             now = time.time()
             if error.retryable and self._out_of_reach(now - tolerance, now):

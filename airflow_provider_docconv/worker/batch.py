@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_docconv.batch.batch import Batch
-from airflow_provider_docconv.batch.events import Watched, fitting
 from airflow_provider_docconv.batch.pipeline import End, Limits, Pipeline
 from airflow_provider_docconv.batch.sources import Naming, check_specs, read_specs
 from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.operators.batch import ConvertDocumentsOperator, fixed_folder
 from airflow_provider_docconv.services.errors import DocConvError
-from airflow_provider_docconv.triggers.batch import BatchTrigger
+from airflow_provider_docconv.triggers.batch import BatchEvent, BatchTrigger, fit_into_row
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -117,12 +116,12 @@ class ConvertDocuments:
         limits = self._limits(deadline)
         pipeline = self._pipeline = Pipeline(batch, hook, limits)
         if event:
-            seen = Watched.deserialize(event)
+            seen = BatchEvent.read(event)
             batch.calls["status"] += seen.polls
-            if seen.error:
-                raise seen.error
-            for operation, ended in seen.ended:
-                pipeline.add_ended(operation, ended)
+            if error := seen.stopped_by:
+                raise error
+            for operation_id, ended in seen.succeeded.items():
+                pipeline.add_succeeded(operation_id, ended)
         try:
             end = asyncio.run(pipeline.run())
         finally:
@@ -144,7 +143,7 @@ class ConvertDocuments:
 
     def _defer(self, batch: Batch, pipeline: Pipeline, limits: Limits) -> None:
         batch.fold()
-        operations = fitting(pipeline.in_flight)
+        operations = fit_into_row((str(each.operation_id), each.started or 0.0) for each in pipeline.in_flight)
         # With documents that wait for their turn, half a window is worth a worker; else all are.
         share = 2 if pipeline.has_waiting else 1
         trigger = BatchTrigger(

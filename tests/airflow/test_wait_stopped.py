@@ -14,7 +14,7 @@ from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from airflow_provider_docconv.triggers import docconv as triggers
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
 from tests.support.hostile import Answer, Hostile, Seen
-from tests.support.tasks import TaskInstance, connect
+from tests.support.tasks import connect, context
 
 RUNNING = Answer({"status": "Started", "taskStatus": "Processing"})
 
@@ -112,6 +112,6 @@ def test_a_worker_says_what_it_could_not_cancel(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(intervention, "_state", away)
     monkeypatch.setattr(ConversionSensor, "log", SimpleNamespace(warning=lambda text, *a: lines.append(text % a)))
     sensor = ConversionSensor(task_id="t", conn_id="docs", operation_id="op-1")
-    sensor._ti = TaskInstance()
+    sensor._in_worker(context())
     sensor.on_kill()
-    assert lines == ["Operation op-1 may go on, because it could not be cancelled: Airflow is away"]
+    assert lines == ["Could not cancel operation op-1, which may still run: Airflow is away"]

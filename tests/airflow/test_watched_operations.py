@@ -43,7 +43,7 @@ def test_it_fires_once_and_stays(
     monkeypatch.setattr(docconv, "_STORED", 0.01)
     service("--seconds", "0")
     hook = DocConvHook.for_connection("docs")
-    operation_id = hook.start(open_source(deck, hook.service), "pdf")
+    operation_id = hook.start(open_source(deck, hook.service), "pdf").operation_id
 
     [told] = asyncio.run(events(operation_id, store))
     assert (told["operation"]["id"], told["operation"]["state"]) == (operation_id, "succeeded")

@@ -24,6 +24,8 @@ from workbench.table import table
 
 #: How the sandbox's statistics call what the vendors would bill as a conversion.
 STARTS = {"slides.convert", "groupdocs.convert", "groupdocs.convert_and_save", "ocr.start"}
+#: How many slides the encrypted deck has.
+SLIDES = 30
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +82,9 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("inbox")
     deck = authoring.deck(6, "Quarterly figures")
     encrypted = io.BytesIO()
-    msoffcrypto.format.ooxml.OOXMLFile(io.BytesIO(deck)).encrypt(DOCUMENT_PASSWORD, encrypted)
+    # So many slides that it is not converted yet when a worker begins to wait for it, on a busy machine, too.
+    long = authoring.deck(SLIDES, "Yearly figures")
+    msoffcrypto.format.ooxml.OOXMLFile(io.BytesIO(long)).encrypt(DOCUMENT_PASSWORD, encrypted)
     contents = {
         "deck.pptx": deck,
         "letter.docx": authoring.letter("One paragraph.\n\nAnother one.", "A letter"),

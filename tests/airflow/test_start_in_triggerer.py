@@ -92,13 +92,13 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (START | {"operation_id": "{{ ti.xcom_pull ('start', map_indexes=None) }}"}, "without map_indexes"),
     (START | {"operation_id": "{{ ti.xcom_pull('a') }}{{ ti.xcom_pull('b', map_indexes=-1) }}"}, "without map_indexes"),
     (START | {"conn_id": "{{ ti.xcom_pull('connections') }}"}, "without map_indexes"),
-    (START | {"operation_id": ["op-1"]}, "needs its operation_id as a text"),
-    (START | {"operation_id": None}, "needs its operation_id as a text"),
+    (START | {"operation_id": ["op-1"]}, "operation_id must be a string"),
+    (START | {"operation_id": None}, "operation_id must be a string"),
     (START | {"pre_execute": nothing}, "pre_execute needs a worker"),
     (START | {"on_execute_callback": nothing}, "on_execute_callback needs a worker"),
     (END | {"post_execute": nothing}, "post_execute needs a worker"),
     (END | {"on_success_callback": nothing}, "on_success_callback needs a worker"),
-    (END | {"do_xcom_push": False}, "pushes the XCom"),
+    (END | {"do_xcom_push": False}, "do_xcom_push=False needs"),
     (END | {"outlets": ["an asset"]}, "outlets needs a worker"),
 ]
 
@@ -129,7 +129,10 @@ def test_a_mapped_sensor_is_refused_when_the_dag_is_parsed() -> None:
 
 @pytest.mark.parametrize(
     ("values", "words"),
-    [({"on_success_callback": nothing}, "on_success_callback needs a worker"), ({"do_xcom_push": False}, "pushes the")],
+    [
+        ({"on_success_callback": nothing}, "on_success_callback needs a worker"),
+        ({"do_xcom_push": False}, "do_xcom_push=False needs"),
+    ],
 )
 @pytest.mark.parametrize("default_args", [True, False])
 @pytest.mark.filterwarnings("ignore:Task 'wait' was never mapped")
@@ -149,4 +152,4 @@ def test_the_triggerer_is_for_what_is_deferred(values: dict[str, Any]) -> None:
 def test_all_times_are_numbers_or_timedeltas() -> None:
     times = ("poke_interval", "max_poke_interval", "timeout", "fault_tolerance", "grace")
     sensor = ConversionSensor(**VALUES, **dict.fromkeys(times, timedelta(minutes=1)), end_from_trigger=True)
-    assert (sensor.fault_tolerance, sensor.grace, sensor.longest_interval) == (60.0, 60.0, 60.0)
+    assert (sensor.fault_tolerance, sensor.grace, sensor.max_poke_interval) == (60.0, 60.0, 60.0)
