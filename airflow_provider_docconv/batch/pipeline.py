@@ -347,7 +347,7 @@ class Pipeline:
             return await apoll_until_ended(client, wait, first)
         except DocConvError as error:
             now = time.time()
-            if error.retryable and self._out_of_reach(now - tolerance, now):
+            if error.retryable and self._out_of_reach(now - tolerance, now) and self._others_are_left():
                 raise _Stopped(error) from None
             raise
 
@@ -371,7 +371,9 @@ class Pipeline:
         if error.handling is Handling.REJECT:
             return False
         if self._out_of_reach(failures.since, now):
-            raise _Stopped(error)
+            if self._others_are_left():
+                raise _Stopped(error)
+            return False
         return failures.count < _ATTEMPTS or self._last_success <= failures.since
 
     def _is_unknown_again(self, document: Document, failures: _Failures, now: float) -> bool:
@@ -426,6 +428,10 @@ class Pipeline:
     def _out_of_reach(self, failing_since: float, now: float) -> bool:
         """Tell whether nothing has succeeded for so long that going on is pointless."""
         return now - max(failing_since, self._last_success) >= self._limits.fault_tolerance
+
+    def _others_are_left(self) -> bool:
+        """Tell whether an error may concern others: of the last document, it is its own."""
+        return len(self._active) + len(self._queue) > 1
 
     def _only_waits(self) -> bool:
         """Tell whether the worker is of no use for a while: nothing moves, and operations are at the service."""
