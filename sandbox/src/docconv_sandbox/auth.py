@@ -25,10 +25,11 @@ class _Failures:
 
 
 class Auth:
-    """Checks credentials and tokens.
+    """
+    Checks credentials and tokens.
 
-    :param settings: has the credentials and the tokens' lifetime
-    :param clock: gives the seconds since the epoch
+    :param settings: has the credentials and the tokens' lifetime.
+    :param clock: gives the seconds since the epoch.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
