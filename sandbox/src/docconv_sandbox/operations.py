@@ -152,6 +152,8 @@ class Operation:
 
     def tidy(self) -> None:
         """Keep the results only: profiles, decrypted copies and the source have done their work."""
+        if not self.folder.exists():
+            return
         kept = set(map(Path, self.outcome.files)) if self.outcome and not self.stored else set()
         for entry in self.folder.iterdir():
             if entry.is_dir() and not entry.is_symlink():
@@ -245,7 +247,9 @@ class Operations:
         :param time_limit: seconds after which it is canceled, where the caller has a say.
         """
         folder = self._folder / uuid.uuid4().hex
-        folder.mkdir(parents=True)
+        # Without a converter there is seldom anything to put there.
+        if not self._settings.echoes:
+            folder.mkdir(parents=True)
         return Operation(
             service=service,
             method=method,
@@ -387,6 +391,7 @@ class Operations:
         """Give the outcome with files in it."""
         outcome = operation.outcome or Outcome(files=[], pages=0, engine="", source="")
         if operation.echo:
+            operation.folder.mkdir(parents=True, exist_ok=True)
             file = operation.folder / f"slide_1{operation.echo.suffix}"
             with file.open("wb") as written:
                 written.writelines(operation.echo.pieces())

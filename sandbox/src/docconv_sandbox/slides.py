@@ -60,6 +60,8 @@ class Slides(StoringService):
         base = f"{self.prefix}/async"
         storage = StorageApi("slides.storage", self.storages, self.settings.max_upload)
         return [
+            web.get(f"{base}/{{id}}", self.status),
+            web.get(f"{base}/{{id}}/result", self.result),
             *storage.file_routes(f"{base}/storage"),
             *storage.routes(f"{self.prefix}/storage"),
             web.post(f"{base}/convert/{{format}}", self.convert),
@@ -70,8 +72,6 @@ class Slides(StoringService):
             web.post(f"{base}/{{name}}/split/{{format}}", self.split),
             web.post(f"{base}/{{name}}/{{format}}", self.download_presentation),
             web.put(f"{base}/{{name}}/{{format}}", self.save_presentation),
-            web.get(f"{base}/{{id}}", self.status),
-            web.get(f"{base}/{{id}}/result", self.result),
         ]
 
     async def convert(self, request: web.Request) -> web.Response:

@@ -77,7 +77,9 @@ class Storage:
 
     def link(self, path: str, place: Path) -> Path:
         """Give a file a second name outside of the storage: whoever reads it there reads what it was at that time."""
-        place.hardlink_to(self.file(path))
+        source = self.file(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.hardlink_to(source)
         return place
 
     def copy_file(self, path: str, other: Storage, target: str) -> None:
