@@ -176,6 +176,11 @@ def _working(value: Callable[[Night], str]) -> Callable[[Night], str]:
     return lambda night: value(night) if night.changed else ""
 
 
+def _more(night: Night) -> str:
+    totals = night.account["totals"]
+    return f"{totals['created'] - totals['sources']}"
+
+
 def _polls(night: Night) -> str:
     polls = night.account["polls"]
     return f"{polls['median']:g} / {polls['p90']} / {polls['max']}"
@@ -202,12 +207,12 @@ _LINES: dict[str, Callable[[Night], str]] = {
     "triggerer's memory, before": lambda night: _memory(night.triggerer.before),
     "triggerer's memory, growth": lambda night: _memory(night.triggerer.peak - night.triggerer.before),
     "largest trigger row, bytes": lambda night: f"{night.triggerer.row:,}" if night.triggerer.row else "none",
-    "most operations at once": _working(lambda night: f"{night.account['operations']['peak_in_flight']:,}"),
+    "most operations at once": _working(lambda night: f"{night.account['totals']['peak_in_flight']:,}"),
     "calls to the service": lambda night: f"{sum(night.account['calls'].values()):,}",
-    "- logins": lambda night: f"{night.account['calls']['token']:,}",
+    "- logins": lambda night: f"{night.account['calls']['login']:,}",
     "- starts": lambda night: f"{night.account['calls']['start']:,}",
     "- results": lambda night: f"{night.account['calls']['result']:,}",
     "- status": lambda night: f"{night.account['calls']['status']:,}",
     "status per document, median / p90 / max": _working(_polls),
-    "operations more than documents": _working(lambda night: f"{night.account['operations']['duplicates']}"),
+    "operations more than documents": _working(_more),
 }
