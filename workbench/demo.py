@@ -100,7 +100,7 @@ def demo() -> int:
     say("Starting the sandbox and Airflow: API server, scheduler, Dag processor, triggerer …")
     with Sandbox(LOGS / "sandbox.log", "--seconds-per-page", PACE) as sandbox, Airflow(AIRFLOW_HOME, DAGS) as airflow:
         sandbox.wait_until_healthy()
-        sandbox.connect(airflow)
+        sandbox.connect_all(airflow)
         say(f"Airflow is up at {airflow.url} for as long as this runs")
         run = airflow.run(DAG, {"inbox": INBOX.as_uri(), "outbox": OUTBOX.as_uri()})
         say(f"Dag {DAG} is converting {len(chosen)} documents from {INBOX.relative_to(ROOT)}")

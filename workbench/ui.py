@@ -23,7 +23,7 @@ def main() -> None:
             Airflow(AIRFLOW_HOME, DAGS) as airflow,
         ):
             sandbox.wait_until_healthy()
-            sandbox.connect(airflow)
+            sandbox.connect_all(airflow)
             print(f"\n  Airflow:  {airflow.url}  (no login; everybody is an administrator)")
             print(f"  Sandbox:  {sandbox.url}  (client id and secret: sandbox)")
             if INBOX.exists():

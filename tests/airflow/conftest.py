@@ -15,7 +15,7 @@ from airflow_provider_docconv.triggers.docconv import ConversionTrigger
 from tests.support.batch_runs import Night
 from tests.support.places import Place
 from tests.support.tasks import TaskInstance, starting
-from workbench.standin import StandIn
+from workbench.sandbox import Sandbox
 from workbench.stores import S3
 
 
@@ -57,8 +57,8 @@ def any_night(request: pytest.FixtureRequest, tmp_path: Path) -> Night:
 
 
 @pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., StandIn]]:
-    """Start stand-ins, and point the connection to the newest."""
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sandbox]]:
+    """Start sandboxes, and point the connection to the newest."""
     with starting(tmp_path, monkeypatch) as start:
         yield start
 

@@ -12,7 +12,7 @@ from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.transfer.source import open_source
 from airflow_provider_docconv.triggers import docconv
 from tests.support.tasks import StateStore
-from workbench.standin import StandIn
+from workbench.sandbox import Sandbox
 
 
 async def events(operation_id: str, store: StateStore | None) -> list[Any]:
@@ -36,7 +36,7 @@ async def events(operation_id: str, store: StateStore | None) -> list[Any]:
 @pytest.mark.parametrize("store", [StateStore(), None], ids=["Airflow keeps what was told", "it can't before 3.3"])
 def test_it_fires_once_and_stays(
     store: StateStore | None,
-    service: Callable[..., StandIn],
+    service: Callable[..., Sandbox],
     deck: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

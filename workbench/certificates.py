@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,30 +18,21 @@ _SERVER = "server.pem"
 _LIFETIME = timedelta(days=3650)
 
 
-def authority(folder: Path) -> Path:
+def make(folder: Path) -> tuple[Path, Path]:
     """
-    Return the file of the authority, which is made if it is not there yet, with a certificate and its key beside it.
+    Return the file of the authority, and that of the certificate and its key. They are made if they are not there yet.
 
-    :param folder: where they lie; a stand-in that is started anew finds them again.
+    :param folder: where they lie; a server that is started anew finds them again.
     """
-    file = folder / _AUTHORITY
-    if not file.exists():
+    if not (folder / _AUTHORITY).exists():
         folder.mkdir(parents=True, exist_ok=True)
         _make(folder)
-    return file
-
-
-def server_context(folder: Path) -> ssl.SSLContext:
-    """Return what the server needs to serve HTTPS with the certificate in a folder."""
-    authority(folder)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(folder / _SERVER)
-    return context
+    return folder / _AUTHORITY, folder / _SERVER
 
 
 def _make(folder: Path) -> None:
     authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    issuer, subject = _name("The stand-in's authority"), _name("127.0.0.1")
+    issuer, subject = _name("An authority for tests"), _name("127.0.0.1")
     identifier = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
     signed = (
         _certificate(issuer, issuer, authority_key.public_key())
