@@ -10,7 +10,7 @@ from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.services.documents import Document
 from benchmarks.documents import Documents
-from workbench.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
+from dev.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
 
 
 def copy_all(documents: Documents, echo: Sandbox, results: Path, transfers: int) -> float:

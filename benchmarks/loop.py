@@ -10,7 +10,7 @@ from asposeslidescloud.apis.slides_async_api import SlidesAsyncApi  # type: igno
 from asposeslidescloud.configuration import Configuration  # type: ignore[import-untyped]  # it has no types
 
 from benchmarks.documents import Documents
-from workbench.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
+from dev.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
 
 # What the tutorials wait between two polls, in seconds.
 PAUSE = 2

@@ -11,12 +11,12 @@ from typing import Any
 from benchmarks.documents import Documents
 from benchmarks.runs import duration
 from benchmarks.servers import SIZE, celery_airflow, echoing
-from workbench.cluster import LOST_AFTER, CeleryAirflow
-from workbench.processes import wait_until
-from workbench.run import FINISHED, Run
-from workbench.sandbox import Sandbox
-from workbench.stores import S3
-from workbench.table import table
+from dev.cluster import LOST_AFTER, CeleryAirflow
+from dev.processes import wait_until
+from dev.run import FINISHED, Run
+from dev.sandbox import Sandbox
+from dev.stores import S3
+from dev.table import table
 
 DAG = "chunks"
 BUCKET = "lost-worker"

@@ -14,9 +14,9 @@ from benchmarks.runs import run_dag
 from benchmarks.servers import SIZE, echoing, local_airflow
 from benchmarks.stints import Stints
 from benchmarks.triggerer import TriggererWatch
-from workbench.cluster import LocalAirflow
-from workbench.sandbox import Sandbox
-from workbench.table import table
+from dev.cluster import LocalAirflow
+from dev.sandbox import Sandbox
+from dev.table import table
 
 COUNT, SECONDS = 10_000, 2
 SLOW_COUNT, SLOW_SECONDS = 500, 60

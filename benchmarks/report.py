@@ -11,7 +11,7 @@ from typing import BinaryIO
 from airflow_provider_docconv.batch.record import DocumentState
 from airflow_provider_docconv.batch.report import ReportLine, write_html, write_jsonl
 from airflow_provider_docconv.transfer.delivery import DeliveredFile
-from workbench.table import size, table
+from dev.table import size, table
 
 DOCUMENTS = 10_000
 RUNS = 7

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from workbench.cluster import CeleryAirflow, LocalAirflow, migrated
-from workbench.environment import ROOT
-from workbench.postgres import Postgres
-from workbench.redis import Redis
-from workbench.sandbox import Sandbox
+from dev.cluster import CeleryAirflow, LocalAirflow, migrated
+from dev.environment import ROOT
+from dev.postgres import Postgres
+from dev.redis import Redis
+from dev.sandbox import Sandbox
 
 #: The length of each document and of each result, in bytes.
 SIZE = 20_000

@@ -15,11 +15,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from dev.environment import ROOT, VENV, program_environment
+from dev.sandbox import Sandbox
+from dev.stores import S3
+from dev.table import table
 from docconv_sandbox.echo import Echo
-from workbench.environment import ROOT, VENV, program_environment
-from workbench.sandbox import Sandbox
-from workbench.stores import S3
-from workbench.table import table
 
 MIB = 1 << 20
 #: The lengths of the documents, each with how many turns it is carried; the median counts.

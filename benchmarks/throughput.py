@@ -11,8 +11,8 @@ from benchmarks.documents import Documents
 from benchmarks.loop import PAUSE, convert_in_turn
 from benchmarks.runs import run_dag
 from benchmarks.servers import SIZE, echoing, local_airflow
-from workbench.sandbox import Sandbox
-from workbench.table import table
+from dev.sandbox import Sandbox
+from dev.table import table
 
 COUNT, SECONDS = 100, 2
 _FEW = 3

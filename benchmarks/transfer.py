@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 import requests
 
-from workbench.sandbox import CLIENT_ID, CLIENT_SECRET, LOGIN
+from dev.sandbox import CLIENT_ID, CLIENT_SECRET, LOGIN
 
 #: Carries a document, or the result of the operation whose id is given, from or to an address.
 Carry: TypeAlias = Callable[[str, str], "str | None"]

@@ -21,9 +21,9 @@ from airflow_provider_docconv.services.documents import Document
 from benchmarks.lag import percentile
 from benchmarks.peers import PEERS
 from benchmarks.waiters import CONNECTION, OURS, Found, Order
-from workbench.environment import ROOT, program_environment
-from workbench.sandbox import CLIENT_ID, CLIENT_SECRET, LOGIN, Sandbox
-from workbench.table import table
+from dev.environment import ROOT, program_environment
+from dev.sandbox import CLIENT_ID, CLIENT_SECRET, LOGIN, Sandbox
+from dev.table import table
 
 INTERVAL = 5.0
 COUNT, MANY, FEW = 1_000, 10_000, 200

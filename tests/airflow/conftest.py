@@ -12,11 +12,11 @@ from pptx import Presentation
 from airflow_provider_docconv.client.blocking import shared_client
 from airflow_provider_docconv.testing import no_delays
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
+from dev.sandbox import Sandbox
+from dev.stores import S3
 from tests.support.batch_runs import Night
 from tests.support.places import Place
 from tests.support.tasks import TaskInstance, starting
-from workbench.sandbox import Sandbox
-from workbench.stores import S3
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,10 @@ from airflow_provider_docconv import polling as waiting
 from airflow_provider_docconv.batch import pipeline as conversion
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 from airflow_provider_docconv.services.catalog import SERVICES
+from dev.sandbox import Sandbox
 from tests.support.batch_runs import Night, calls
 from tests.support.hostile import Answer, Hostile, Seen, dead_url, token
 from tests.support.tasks import connect
-from workbench.sandbox import Sandbox
 
 
 def test_a_missing_document_fails_alone(night: Night, service: Callable[..., Sandbox]) -> None:

@@ -13,10 +13,10 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.batch.sources import chunk_documents
+from dev.sandbox import Sandbox
 from tests.support.batch_runs import Night, calls
 from tests.support.documents import SCAN
 from tests.support.tasks import SECRET, connect
-from workbench.sandbox import Sandbox
 
 NAMES = ("a.pptx", "b c.pptx", "sub/a.pptx", "sub/deep/#1 100%?.pptx", "sub/ü.pptx")
 RESULTS = {name.replace(".pptx", ".pdf") for name in NAMES}
@@ -75,7 +75,7 @@ def test_both_modes_end_alike(deferrable: bool, tmp_path: Path, service: Callabl
 
 
 def test_the_services_of_all_vendors_convert(sandbox: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from workbench import authoring
+    from dev import authoring
 
     contents = {
         "aspose_slides": ("deck.pptx", authoring.deck(2, "Two slides")),

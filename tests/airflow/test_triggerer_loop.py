@@ -19,9 +19,9 @@ import pytest
 
 from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.client.settings import Settings
+from dev.environment import ROOT, program_environment
+from dev.sandbox import CLIENT_ID, CLIENT_SECRET, LOGIN, Sandbox
 from tests.support.flows import document
-from workbench.environment import ROOT, program_environment
-from workbench.sandbox import CLIENT_ID, CLIENT_SECRET, LOGIN, Sandbox
 
 COUNT = 200
 

@@ -11,8 +11,8 @@ import pytest
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.transfer.source import open_source
 from airflow_provider_docconv.triggers import docconv
+from dev.sandbox import Sandbox
 from tests.support.tasks import StateStore
-from workbench.sandbox import Sandbox
 
 
 async def events(operation_id: str, store: StateStore | None) -> list[Any]:

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow_provider_docconv.batch.table import Table
 
 from airflow_provider_docconv.batch.batch import judge, say_cost
 from airflow_provider_docconv.batch.record import ConversionRequest, Entry, Progress
-from airflow_provider_docconv.batch.table import Table
 from airflow_provider_docconv.exceptions import (
     AuthenticationFailed,
     ConversionFailed,

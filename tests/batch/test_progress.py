@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from airflow_provider_docconv.batch.table import Table
 
 from airflow_provider_docconv.batch.pipeline import ProgressLog, duration
 from airflow_provider_docconv.batch.record import ConversionRequest, Entry
-from airflow_provider_docconv.batch.table import Table
 
 
 class Clock:

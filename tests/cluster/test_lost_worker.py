@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.lost_worker import lose_worker
-from workbench.cluster import CeleryAirflow
-from workbench.sandbox import Sandbox
+from dev.cluster import CeleryAirflow
+from dev.sandbox import Sandbox
 
 COUNT, CHUNK, RESULT = 120, 30, 20_000
 

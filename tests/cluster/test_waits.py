@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
+from dev.cluster import LocalAirflow, migrated
+from dev.debian import NotInstalled
+from dev.postgres import Postgres
+from dev.processes import wait_until
+from dev.run import FINISHED, Run
+from dev.sandbox import Sandbox
 from tests.support.wait_tables import EVENTS, SERVICES, WAYS, Cell, cells
-from workbench.cluster import LocalAirflow, migrated
-from workbench.debian import NotInstalled
-from workbench.postgres import Postgres
-from workbench.processes import wait_until
-from workbench.run import FINISHED, Run
-from workbench.sandbox import Sandbox
 
 CELLS = list(cells())
 RUNNING_CELLS = [cell for cell in CELLS if cell.promise != "no worker"]

@@ -12,15 +12,15 @@ import msoffcrypto.format.ooxml
 import pytest
 import requests
 
+from dev import authoring
+from dev.cluster import LocalAirflow, migrated
+from dev.debian import NotInstalled
+from dev.environment import DAGS, ROOT
+from dev.postgres import Postgres
+from dev.run import Run
+from dev.sandbox import CONNECTIONS, Sandbox
+from dev.table import table
 from tests.support.planted_secrets import CLIENT_SECRET, DOCUMENT_PASSWORD
-from workbench import authoring
-from workbench.cluster import LocalAirflow, migrated
-from workbench.debian import NotInstalled
-from workbench.environment import DAGS, ROOT
-from workbench.postgres import Postgres
-from workbench.run import Run
-from workbench.sandbox import CONNECTIONS, Sandbox
-from workbench.table import table
 
 #: How the sandbox's statistics call what the vendors would bill as a conversion.
 STARTS = {"slides.convert", "groupdocs.convert", "groupdocs.convert_and_save", "ocr.start"}

@@ -13,11 +13,11 @@ import pytest
 
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.transfer.source import open_source
-from workbench.airflow import Airflow
-from workbench.processes import wait_until
-from workbench.run import FINISHED, Run
-from workbench.sandbox import LOGIN, Sandbox
-from workbench.stores import S3
+from dev.airflow import Airflow
+from dev.processes import wait_until
+from dev.run import FINISHED, Run
+from dev.sandbox import LOGIN, Sandbox
+from dev.stores import S3
 
 POLL_INTERVAL = 1
 # The others' Airflow starts nothing by itself. And a dead triggerer is given up after half a minute by default.

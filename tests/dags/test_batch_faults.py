@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from dev.airflow import Airflow
+from dev.run import Run
+from dev.sandbox import Sandbox
 from docconv_sandbox import expected_result
-from workbench.airflow import Airflow
-from workbench.run import Run
-from workbench.sandbox import Sandbox
 
 COUNT = 12
 RESULT = 200_000

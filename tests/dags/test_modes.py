@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from workbench.run import Run
+from dev.run import Run
 
 
 def test_both_modes_end_in_the_same_xcoms(convert: Callable[..., Run]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from workbench.run import Run
+from dev.run import Run
 
 
 def test_a_worker_killed_after_the_start_goes_on_with_its_operation(

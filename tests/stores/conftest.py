@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from dev.sandbox import Sandbox
+from dev.stores import S3, AzureBlob, GoogleStorage
 from tests.support.buckets import (
     AzureContainer,
     Folder,
@@ -20,8 +22,6 @@ from tests.support.buckets import (
 )
 from tests.support.read_only_proxy import GOOGLE_DENIES, S3_DENIES, gate
 from tests.support.tasks import starting
-from workbench.sandbox import Sandbox
-from workbench.stores import S3, AzureBlob, GoogleStorage
 
 # A connection's filesystem is kept for the process: one server of each kind serves all tests.
 Maker = Callable[[str], Place]

@@ -18,10 +18,10 @@ from airflow_provider_docconv.operators.docconv import (
 )
 from airflow_provider_docconv.transfer.delivery import Destination
 from airflow_provider_docconv.transfer.object_storage import ObjectFile, to_path
+from dev.sandbox import Sandbox
 from docconv_sandbox import expected_result
 from tests.support.buckets import Place
 from tests.support.tasks import Store, context, wait
-from workbench.sandbox import Sandbox
 
 RESULT = 2048
 NAMES = ("a b", "naïve ☃ 日本", "a#b", "a#1", "what?b", "50%", "a%20b", "a+b", "a&b=c", "q[1]", "a;b,c", "a'b", "a@b:c")

@@ -11,9 +11,9 @@ from typing import Any
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
+from dev.sandbox import Sandbox
 from docconv_sandbox import expected_result
 from tests.support.tasks import Store, context, fire
-from workbench.sandbox import Sandbox
 
 RESULT = 2048
 

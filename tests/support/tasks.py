@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
-from workbench.sandbox import Sandbox
+from dev.sandbox import Sandbox
 
 CLIENT_ID = "my-client"
 SECRET = "the-client-secret-of-these-tests"
