@@ -92,9 +92,9 @@ class Session:
             login: Future[LoginOutcome] = Future()
             # So no waiter can cancel it for the others.
             login.set_running_or_notify_cancel()
+            threading.Thread(target=self._run_login, args=(log_in, login), name="docconv-login", daemon=True).start()
             self._login = login
-        threading.Thread(target=self._run_login, args=(log_in, login), name="docconv-login", daemon=True).start()
-        return login
+            return login
 
     def forget_login(self) -> None:
         """Let the next call log in, whatever token or refusal there is."""
@@ -108,10 +108,9 @@ class Session:
             if self._token:
                 listener(self._token.value)
 
-    def scrub(self, error: DocConvError) -> DocConvError:
-        """Take the connection's secrets out of an error, and return it."""
+    def scrub(self, error: DocConvError) -> None:
+        """Remove the connection's secrets from an error."""
         scrub(error, self.settings.client_secret, self._token.value if self._token else None)
-        return error
 
     def _run_login(self, log_in: Callable[[Session], Token], login: Future[LoginOutcome]) -> None:
         try:

@@ -152,7 +152,7 @@ def test_each_caller_gets_an_error_of_its_own_about_an_unreadable_file(tmp_path:
     assert len({id(error) for error in errors}) == 3
 
 
-def test_who_gives_up_while_the_context_is_made_takes_nobody_along(server: Hostile, authority: Path) -> None:
+def test_a_cancelled_caller_does_not_stop_the_others(server: Hostile, authority: Path) -> None:
     settings = settings_for(server.url, verify=str(authority))
 
     async def ask() -> str:
