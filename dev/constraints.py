@@ -8,7 +8,7 @@ import tomllib
 from dev.environment import ROOT, VENV, caches, program_environment
 
 AIRFLOW = "apache-airflow==3.3.2"
-PYTHONS = ["3.11", "3.12", "3.13"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
 
 def main() -> None:
