@@ -202,10 +202,18 @@ def task_was_ended_by_user(dag_id: str, run_id: str, task_id: str, map_index: in
     :param task_id: the task
     :param map_index: which of a mapped task's instances, -1 for a plain task
     """
-    return str(_state(dag_id, run_id, task_id, map_index)) in _ENDED
+    return str(state_in_airflow(dag_id, run_id, task_id, map_index)) in _ENDED
 
 
-def _state(dag_id: str, run_id: str, task_id: str, map_index: int) -> Any:
+def state_in_airflow(dag_id: str, run_id: str, task_id: str, map_index: int) -> Any:
+    """
+    Ask Airflow for the state of a task instance.
+
+    :param dag_id: the Dag
+    :param run_id: the run
+    :param task_id: the task
+    :param map_index: which of a mapped task's instances, -1 for a plain task
+    """
     if not AIRFLOW_V_3_0_PLUS:
         return _state_in_database(dag_id, run_id, task_id, map_index)
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # Airflow 2 has no such module.

@@ -31,8 +31,6 @@ log = logging.getLogger(__name__)
 Listing = Mapping[str, str]
 
 _LONGEST_PAUSE = 600.0
-# A listing that takes this many seconds hangs: the store raises no error that could be reported.
-_HANGS = 600.0
 # Some stores put the request's id and the time into their messages.
 _VARYING = re.compile(r"\S*\d\S*")
 
@@ -170,7 +168,9 @@ def _digest(listing: Listing) -> str:
     return hashlib.sha256(json.dumps(sorted(listing.items())).encode()).hexdigest()
 
 
-async def listings(folder: str, destination: str, poke_interval: float) -> AsyncIterator[Listing]:
+async def listings(
+    folder: str, destination: str, poke_interval: float, *, warn_after: float = 600.0
+) -> AsyncIterator[Listing]:
     """
     List a folder again and again.
 
@@ -180,6 +180,7 @@ async def listings(folder: str, destination: str, poke_interval: float) -> Async
     :param folder: the folder
     :param destination: the folder of the results, which is never searched
     :param poke_interval: seconds between two listings
+    :param warn_after: seconds after which a listing hangs: the store raises no error that could be reported
     """
     pause, logged = poke_interval, set[str]()
     # A store that hangs must not hold one of the loop's own threads, which resolve addresses for everyone.
@@ -189,7 +190,7 @@ async def listings(folder: str, destination: str, poke_interval: float) -> Async
     try:
         while True:
             try:
-                listing = await _warn_if_it_hangs(folder, look(folder, destination))
+                listing = await _warn_if_it_hangs(folder, look(folder, destination), warn_after)
             except Exception as error:  # The stores' drivers raise errors of their own types.
                 message = f"{folder}: could not list the documents ({explain(error)})"
                 pause = max(poke_interval, min(2 * pause, _LONGEST_PAUSE))
@@ -206,9 +207,9 @@ async def listings(folder: str, destination: str, poke_interval: float) -> Async
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-async def _warn_if_it_hangs(folder: str, look: Awaitable[Listing]) -> Listing:
+async def _warn_if_it_hangs(folder: str, look: Awaitable[Listing], seconds: float) -> Listing:
     message = "%s: the store has not answered for %g seconds; no arrivals are noticed until it does"
-    warning = asyncio.get_running_loop().call_later(_HANGS, log.warning, message, folder, _HANGS)
+    warning = asyncio.get_running_loop().call_later(seconds, log.warning, message, folder, seconds)
     try:
         return await look
     finally:

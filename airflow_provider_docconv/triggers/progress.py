@@ -51,7 +51,8 @@ class Progress:
 
     _OWN_PAUSE = 15.0
     _COMMON_PAUSE = 1.0
-    _common_next: ClassVar[float] = 0.0
+    #: When any trigger of this process may write again, by the monotonic clock.
+    common_next: ClassVar[float] = 0.0
 
     def __init__(self, task: TaskKey | None) -> None:
         self._task = task
@@ -65,10 +66,10 @@ class Progress:
         :param value: plain JSON values
         """
         now, shown = time.monotonic(), {key: item for key, item in value.items() if key != "polls"}
-        if self._task is None or shown == self._shown or now < max(self._next, Progress._common_next):
+        if self._task is None or shown == self._shown or now < max(self._next, Progress.common_next):
             return
         self._shown = shown
-        self._next, Progress._common_next = now + self._OWN_PAUSE, now + self._COMMON_PAUSE
+        self._next, Progress.common_next = now + self._OWN_PAUSE, now + self._COMMON_PAUSE
         try:
             await push(self._task, PROGRESS, value)
         except Exception as error:  # Whatever the XCom backend raises: the wait matters more.

@@ -216,7 +216,7 @@ def pushed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(xcoms, "push", push)
     monkeypatch.setattr(triggers, "push", push)
-    monkeypatch.setattr(xcoms.Progress, "_common_next", 0.0)
+    monkeypatch.setattr(xcoms.Progress, "common_next", 0.0)
     return found
 
 

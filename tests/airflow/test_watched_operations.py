@@ -38,9 +38,7 @@ def test_it_fires_once_and_stays(
     store: StateStore | None,
     service: Callable[..., Sandbox],
     deck: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(docconv, "_STORED", 0.01)
     service("--seconds", "0")
     hook = DocConvHook.for_connection("docs")
     operation_id = hook.start(open_source(deck, hook.service), "pdf").operation_id
