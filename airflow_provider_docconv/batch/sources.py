@@ -12,10 +12,10 @@ from urllib.parse import unquote
 
 from fsspec.utils import glob_translate  # type: ignore[import-untyped]  # It has no types.
 
-from airflow_provider_docconv.services.errors import DocumentRejected, InvalidOptions, SourceNotFound, explain
+from airflow_provider_docconv.services.errors import DocumentRejected, InvalidOptions, SourceNotFound
 from airflow_provider_docconv.services.filetypes import extension
 from airflow_provider_docconv.transfer.addresses import address_of, is_addressable, is_safe
-from airflow_provider_docconv.transfer.object_storage import LOCAL, to_path, version_of
+from airflow_provider_docconv.transfer.object_storage import LOCAL, store_error, to_path, version_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -128,7 +128,8 @@ def find(spec: SourceSpec, left_out: Sequence[str], vendor_scheme: str) -> Itera
     :param spec: the item
     :param left_out: folders that are not searched, such as those of the results
     :param vendor_scheme: the scheme of addresses in the vendor's own storage
-    :raises SourceNotFound: if a folder does not exist, or the store does not answer
+    :raises SourceNotFound: if a folder does not exist or can't be read
+    :raises StoreUnavailable: if the store can't be reached now
     """
     if spec.source.startswith(f"{vendor_scheme}://"):
         yield from _in_remote_storage(spec)
@@ -139,10 +140,10 @@ def find(spec: SourceSpec, left_out: Sequence[str], vendor_scheme: str) -> Itera
         else:
             found = _search(spec.source, left_out)
         yield from found
-    except Exception as error:  # The stores' drivers raise errors of their own kinds.
-        raise SourceNotFound(
-            f"the documents can't be listed ({explain(error)}), so nothing was sent", document=spec.source
-        ) from error
+    except Exception as error:  # Each driver raises its own types.
+        raised = store_error(error, "the documents can't be listed, so nothing was sent", SourceNotFound)
+        raised.document = spec.source
+        raise raised from error
 
 
 def _in_remote_storage(spec: SourceSpec) -> Iterator[SourceFile]:

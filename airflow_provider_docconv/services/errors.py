@@ -93,6 +93,13 @@ class SourceNotFound(DocConvError):
     default_remedy = "check the path, and that its connection may read it"
 
 
+class StoreUnavailable(DocConvError):
+    """A store can't be reached, is overloaded or has let credentials expire; nothing is wrong with the address."""
+
+    handling = Handling.RETRY
+    default_remedy = "the next try may succeed; if not, check the store and the connection in the address"
+
+
 class DocumentRejected(DocConvError):
     """The document can't be converted: it is empty, damaged, encrypted, misnamed or of an unknown kind."""
 

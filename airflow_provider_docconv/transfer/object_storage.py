@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
-from airflow_provider_docconv.services.errors import DestinationUnwritable, DocConvError, explain
+from airflow_provider_docconv.services.errors import DestinationUnwritable, DocConvError, StoreUnavailable, explain
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -100,34 +101,104 @@ def forget_store(uri: str) -> None:
 
 
 def open_for_reading(path: ObjectStoragePath) -> BinaryIO:
-    """
-    Open a file for reading.
+    """Open a file for reading; raises what its store's driver raises."""
+    # gcsfs's own cache reads up to 256 MiB ahead.
+    return cast("BinaryIO", path.open("rb", block_size=BLOCK, cache_type="readahead"))
 
-    :raises OSError: if it can't be read
-    """
-    try:
-        # gcsfs's own cache reads up to 256 MiB ahead.
-        return cast("BinaryIO", path.open("rb", block_size=BLOCK, cache_type="readahead"))
-    except OSError:
-        raise
-    except Exception as error:  # Each driver raises its own types.
-        raise OSError(explain(error)) from error
+
+# What a person must mend; all else may pass by itself. Of the drivers' own types only the names are known here.
+_LASTING = (
+    FileExistsError,
+    FileNotFoundError,
+    ImportError,
+    IsADirectoryError,
+    NotADirectoryError,
+    NotImplementedError,
+    PermissionError,
+    TypeError,
+    ValueError,
+)
+_LASTING_NAMES = frozenset(
+    {
+        "AirflowNotFoundException",
+        "ClientAuthenticationError",
+        "DefaultCredentialsError",
+        "NoCredentialsError",
+        "ParamValidationError",
+        "PartialCredentialsError",
+        "ProfileNotFound",
+        "SSLCertVerificationError",
+    }
+)
+_LASTING_ERRNO = frozenset(
+    {errno.EDQUOT, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOSPC, errno.ENOSYS, errno.EPERM, errno.EROFS}
+)
+# Statuses below 500 with which a store says: not now. With 401 it says that the credentials have expired.
+_PASSING_STATUSES = frozenset({401, 408, 425, 429})
+# S3's names for credentials and clocks that are out of date, which come with 400 and 403.
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestTimeTooSkewed", "TokenRefreshRequired"})
 
 
 @contextmanager
-def store_errors(what: str) -> Iterator[None]:
+def store_errors(what: str, lasting: type[DocConvError] = DestinationUnwritable) -> Iterator[None]:
     """
     Raise the errors of a store's driver as ours.
 
     :param what: what can't be done, as a clause
-    :raises DestinationUnwritable: with that clause and the driver's message
+    :param lasting: the type for what a person must mend
+    :raises StoreUnavailable: if the store may answer later, with that clause and the driver's message
+    :raises DocConvError: of the type ``lasting`` otherwise
     """
     try:
         yield
     except DocConvError:
         raise
     except Exception as error:  # Each driver raises its own types.
-        raise DestinationUnwritable(f"{what} ({explain(error)})") from error
+        raise store_error(error, what, lasting) from error
+
+
+def store_error(error: Exception, what: str, lasting: type[DocConvError]) -> DocConvError:
+    """
+    Return the error of a store's driver as one of ours; see :func:`store_errors`.
+
+    :param error: the driver's error
+    :param what: what can't be done, as a clause
+    :param lasting: the type for what a person must mend
+    """
+    kind = StoreUnavailable if _passes(error) else lasting
+    return kind(f"{what} ({explain(error)})")
+
+
+def _passes(error: BaseException) -> bool:
+    chain = list(_chain(error))
+    for each in chain:
+        response = getattr(each, "response", None)
+        if isinstance(response, Mapping):  # botocore's
+            if response.get("Error", {}).get("Code") in _EXPIRED:
+                return True
+            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        else:
+            # azure-core's and aiohttp's, gcsfs's, and requests'.
+            found = (getattr(each, name, None) for name in ("status_code", "status", "code"))
+            status = next((value for value in found if value), getattr(response, "status_code", None))
+        if str(status).isdecimal():
+            return int(str(status)) >= 500 or int(str(status)) in _PASSING_STATUSES
+    return not any(
+        isinstance(each, _LASTING)
+        or type(each).__name__ in _LASTING_NAMES
+        or (isinstance(each, OSError) and each.errno in _LASTING_ERRNO)
+        for each in chain
+    )
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Return an error and those that led to it, the outermost first."""
+    inner: BaseException | None = error
+    for _ in range(10):
+        if inner is None:
+            return
+        yield inner
+        inner = inner.__cause__ or (None if inner.__suppress_context__ else inner.__context__)
 
 
 def read_whole(path: ObjectStoragePath) -> bytes:
