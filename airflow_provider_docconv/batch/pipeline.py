@@ -291,16 +291,16 @@ class Pipeline:
             waiting = replace(before, state=DocumentState.WAITING, attempts=attempt.attempts)
             document.entry = batch.record.write(waiting)
             raise
-        document.entry = batch.record.write(
-            replace(
-                attempt,
-                state=DocumentState.STARTED,
-                lost_replies=before.lost_replies,
-                operation_id=started.operation_id,
-                source_sha256=getattr(source, "sha256", None),
-                started=time.time(),
-            )
+        # In memory first: if the record can't be written now, the operation is still not started twice.
+        document.entry = replace(
+            attempt,
+            state=DocumentState.STARTED,
+            lost_replies=before.lost_replies,
+            operation_id=started.operation_id,
+            source_sha256=getattr(source, "sha256", None),
+            started=time.time(),
         )
+        document.entry = batch.record.write(document.entry)
 
     def _deliver(self, document: Document) -> None:
         """Fetch and deliver the results, and record that; runs in a thread."""
