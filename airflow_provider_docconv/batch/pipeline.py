@@ -31,6 +31,7 @@ from airflow_provider_docconv.services.errors import (
     StartReplyLost,
     TruncatedResult,
     UnexpectedError,
+    explain,
 )
 from airflow_provider_docconv.services.operations import Operation, OperationState
 from airflow_provider_docconv.testing import delay
@@ -291,6 +292,10 @@ class Pipeline:
             waiting = replace(before, state=DocumentState.WAITING, attempts=attempt.attempts)
             document.entry = batch.record.write(waiting)
             raise
+        except Exception as error:  # It may or may not have been sent.
+            raise StartReplyLost(
+                f"the start ended with an unexpected {type(error).__name__} ({explain(error)})"
+            ) from error
         # In memory first: if the record can't be written now, the operation is still not started twice.
         document.entry = replace(
             attempt,
