@@ -34,8 +34,8 @@ FAULT_TOLERANCE = 900.0
 #: A service that does not know an operation is believed when it says so again after so many seconds: one of its servers
 #: may not know what another does, and what has expired is paid for again.
 SECOND_LOOK = 60.0
-# Polls are due at multiples of this, in seconds: a loop that wakes once for several needs less processor time for each.
-_GRID = 0.05
+#: Polls are due at multiples of this, in seconds: a loop that wakes once for several needs less time for each.
+GRID = 0.05
 # Each process has a grid of its own, so that a service is not asked by all of them at once.
 _PHASE = random.random()  # noqa: S311 - no secret
 
@@ -186,7 +186,7 @@ class Wait:
     def until_next(self, now: float) -> float:
         """Return the seconds until the next poll, which is not after the deadline."""
         due = now + self._pace.after(max(0.0, now - self._started), self._done)
-        due += (_PHASE - due) % _GRID if _GRID else 0.0
+        due += (_PHASE - due) % GRID if GRID else 0.0
         return max(0.0, min(due, self._deadline) - now)
 
     @property
