@@ -69,9 +69,9 @@ def describe(found: dict[str, list[Cost]]) -> str:
     ]
     return f"""## Grids
 
-{COUNT:,} waits, each polled every {INTERVAL:.0f} s over TLS. Medians of {ROUNDS} rounds of {2 * INTERVAL:.0f} s, for each
-in a process of its own. A turn of the loop is what it does between two looks at sockets and timers. The goals: no more
-CPU than the bare session, and turns of at most 3 ms at the 99th percentile. The grid in use is {GRID * 1e3:.0f} ms.
+{COUNT:,} waits, each polled every {INTERVAL:.0f} s over TLS. Medians of {ROUNDS} rounds of {2 * INTERVAL:.0f} s,
+each in a process of its own. A turn of the loop is what it does between two looks at sockets and timers. The goals: no
+more CPU than the bare session, and turns of at most 3 ms at the 99th percentile. The grid in use is {GRID * 1e3:.0f} ms.
 
 {table(heads, rows, right=heads[1:])}
 """
