@@ -17,9 +17,9 @@ from airflow_provider_docconv.polling import GRID
 from benchmarks import machine
 from benchmarks.waiters import OURS
 from benchmarks.waits import COUNT, INTERVAL, Cost, wait
-from workbench.environment import HOME, ROOT
-from workbench.processes import end_on_signals
-from workbench.table import table
+from dev.environment import HOME, ROOT
+from dev.processes import end_on_signals
+from dev.table import table
 
 BARE = "aiohttp, one bare session"
 GRIDS = (0.0, 0.025, 0.05, 0.1)
@@ -71,7 +71,8 @@ def describe(found: dict[str, list[Cost]]) -> str:
 
 {COUNT:,} waits, each polled every {INTERVAL:.0f} s over TLS. Medians of {ROUNDS} rounds of {2 * INTERVAL:.0f} s,
 each in a process of its own. A turn of the loop is what it does between two looks at sockets and timers. The goals: no
-more CPU than the bare session, and turns of at most 3 ms at the 99th percentile. The grid in use is {GRID * 1e3:.0f} ms.
+more CPU than the bare session, and turns of at most 3 ms at the 99th percentile.
+The grid in use is {GRID * 1e3:.0f} ms.
 
 {table(heads, rows, right=heads[1:])}
 """
