@@ -218,4 +218,4 @@ def test_each_try_had_its_time(cell: Cell, waits: dict[Cell, Wait]) -> None:
 def test_a_deadline_is_not_tried_again(cell: Cell, waits: dict[Cell, Wait]) -> None:
     run = waits[cell].run
     (error,) = run.errors(run.task("wait"))
-    assert "has not ended the conversion in time" in error
+    assert "did not finish the conversion in time" in error

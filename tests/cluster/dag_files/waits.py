@@ -27,8 +27,8 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 LIMITS: dict[str, dict[str, Any]] = {
     "": {},
-    "_deadline": {"timeout": 12},
-    "_execution_timeout": {"execution_timeout": timedelta(seconds=8)},
+    "_deadline": {"timeout": 20},
+    "_execution_timeout": {"execution_timeout": timedelta(seconds=15)},
 }
 
 
