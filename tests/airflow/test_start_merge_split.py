@@ -145,7 +145,7 @@ def test_a_retry_goes_on_with_the_merge_that_was_started(
 @pytest.mark.parametrize(
     ("sources", "kind", "words"),
     [
-        ([], InvalidOptions, "two documents or more"),
+        ([], InvalidOptions, "at least two documents"),
         (["file:///nowhere/a.pptx", "file:///nowhere/b.pptx"], SourceNotFound, "nowhere/a.pptx"),
         ([{"slides": [1]}], InvalidOptions, r"sources\[0\]\.source is None: expected a path or URI"),
         ([{"source": "file:///a", "slide": [1]}], InvalidOptions, r"no option 'sources\[0\]\.slide', only "),
