@@ -114,7 +114,7 @@ def test_results_in_the_vendors_storage_are_fetched_and_deleted(service: Sandbox
     hook.delete_remote("out/", "My Store")
     hook.delete_remote("out/", "My Store")
     assert not hook.remote_exists("out/slides", "My Store")
-    with pytest.raises(InvalidOptions, match="names nothing"):
+    with pytest.raises(InvalidOptions, match="is not a path"):
         hook.delete_remote("/", "My Store")
 
 
