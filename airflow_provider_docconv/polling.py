@@ -1,4 +1,4 @@
-"""Polls one operation until it has ended: when to poll, what a poll means, and the loop in both colours."""
+"""Polls one operation until it has ended: when to poll, what a poll means, and the blocking and asynchronous loops."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class Pace:
     When to poll: often enough to notice an end soon, and no more, because the vendors bill polls.
 
     The interval grows with the age of the operation. Where the service reports progress, the next poll is due shortly
-    before the operation is expected to end. Once a few operations have ended, the others are first polled when most of
-    the time has passed that the quick ones took.
+    before the operation is expected to end. Once a few operations have ended, the others are first polled after most of
+    the time that the quick ones took.
 
     :param shortest: the shortest interval, in seconds
     :param longest: the longest interval, in seconds
-    :param typical: seconds that a quick operation is known to take, 0 if nothing is known
+    :param typical: seconds that a quick operation is known to take, 0 if unknown
     """
 
     _GROWTH = 0.2
@@ -121,7 +121,7 @@ class Wait:
     :param service: the service's name, for messages
     :param deadline: when to stop, in seconds since the epoch
     :param pace: when to poll
-    :param started: when the operation began, in seconds since the epoch, as far as known
+    :param started: when the operation began, in seconds since the epoch, if known
     :param polls: how many polls were sent before, in another process
     :param fault_tolerance: seconds for which polls may fail
     """
@@ -196,7 +196,7 @@ class Wait:
 
     def report(self, operation: Operation, now: float) -> WaitReport:
         """
-        Sum the wait up.
+        Summarise the wait.
 
         :param operation: the operation, which has ended
         :param now: when its end was noticed, in seconds since the epoch

@@ -199,6 +199,6 @@ def test_a_batch_does_not_have_its_results_replace_each_other(
             destination=f"file://{tmp_path}/out/",
             options={option: "out/"},
         )
-        with pytest.raises(InvalidOptions, match=f"{option} would have the results of a batch replace each other"):
+        with pytest.raises(InvalidOptions, match=f"{option} would make the results of a batch replace each other"):
             batch.execute(context(Store()))
         assert not server.calls
