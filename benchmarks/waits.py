@@ -128,9 +128,7 @@ def wait(
     with Sandbox(home / "sandbox.log", "--engine", "echo", *service, tls=home / "tls") as echo:
         echo.wait_until_healthy()
         authority = str(echo.authority)
-        settings = Settings(
-            "aspose_slides", CLIENT_ID, CLIENT_SECRET, echo.url, verify=authority, max_calls_per_second=1e4
-        )
+        settings = Settings("aspose_slides", CLIENT_ID, CLIENT_SECRET, echo.url, verify=authority)
         operations = asyncio.run(_start(settings, count))
         token = _token(settings)
         before = echo.stats(details=False)
@@ -178,13 +176,12 @@ def _run(home: Path, order: Order, settings: Settings, checkout: Path) -> Found:
     written, found = home / "order.json", home / "found.json"
     # An older checkout knows of no grids.
     written.write_text(json.dumps({key: value for key, value in asdict(order).items() if value is not None}))
-    extra = {"verify": order.authority, "max_calls_per_second": settings.max_calls_per_second}
     connection = {"conn_type": settings.service_name, "host": order.url, **LOGIN}
     environment = {
         "PYTHONPATH": str(checkout),
         "AIRFLOW_HOME": str(home / "airflow"),
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
-        f"AIRFLOW_CONN_{CONNECTION.upper()}": json.dumps(connection | {"extra": extra}),
+        f"AIRFLOW_CONN_{CONNECTION.upper()}": json.dumps(connection | {"extra": {"verify": order.authority}}),
     }
     with (home / "waiters.log").open("w+") as log:
         command = [sys.executable, "-m", "benchmarks.waiters", str(written), str(found)]
@@ -233,8 +230,7 @@ with. How many waits a whole core could have is computed: {INTERVAL:.0f} s divid
 
 {table(heads, beside, right=heads[1:])}
 
-{MANY:,} waits of this provider at once, operations of 54 to 66 s, max_calls_per_second=10,000, measured for
-{costs.many.seconds:.0f} s. Polls that are never late would be {MANY / INTERVAL:,.0f} a second.
+{MANY:,} waits of this provider at once, operations of 54 to 66 s, measured for {costs.many.seconds:.0f} s. Polls that are never late would be {MANY / INTERVAL:,.0f} a second.
 
 {table(["", f"{MANY:,} waits"], many, right=[f"{MANY:,} waits"])}
 
