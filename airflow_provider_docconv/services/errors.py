@@ -232,9 +232,7 @@ class UnexpectedError(DocConvError):
     """An error of another kind, such as one that a hostile reply provokes in a library."""
 
     handling = Handling.RETRY
-    default_remedy = (
-        "the next try or run tries the document again; if it fails again, report it with this text"
-    )
+    default_remedy = "the next try or run tries the document again; if it fails again, report it with this text"
 
     @classmethod
     def of(cls, error: Exception) -> UnexpectedError:
