@@ -118,7 +118,8 @@ class Batch:
         same_run = known.header is not None and known.header.run == self.run.id
         if known.header and same_run:
             self.began, self.calls = known.header.began, Counter(known.header.calls)
-        if resumed and same_run:
+        # Fewer items than before the task deferred: somebody has changed the Dag meanwhile.
+        if resumed and same_run and all(each.spec < len(self.specs) for each in known.requests):
             self._resume(known)
             return
         for number, spec in enumerate(self.specs):
@@ -288,7 +289,8 @@ class Batch:
         """Return what to continue with."""
         decision = decide(request, known, self.run, full_refresh=self._full_refresh)
         if known and decision in (Decision.SKIP, Decision.REJECT):
-            return known
+            # As new as this listing: another task may list the document in the next run, and needs it until then.
+            return self.record.stamp(known)
         return self.record.stamp(self._continued(request, known, decision))
 
     def _continued(self, request: ConversionRequest, known: Entry | None, decision: Decision) -> Entry:

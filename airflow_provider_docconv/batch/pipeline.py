@@ -267,25 +267,33 @@ class Pipeline:
             waited=round(time.time() - batch.began, 3),
             error=None,
         )
-        document.entry = batch.record.write(attempt)
+        try:
+            document.entry = batch.record.write(attempt)
+        except DocConvError:
+            # Nothing was sent, and no later write may say that it was.
+            document.entry = batch.record.stamp(before)
+            raise
         try:
             started = self._hook.start(source, request.target_format, batch.specs[request.spec].options)
         except StartReplyLost:
             raise
         except DocConvError:
-            waiting = replace(before, state=DocumentState.WAITING, attempts=attempt.attempts)
-            document.entry = batch.record.write(waiting)
+            self._write(document, replace(before, state=DocumentState.WAITING, attempts=attempt.attempts))
             raise
-        document.entry = batch.record.write(
-            replace(
-                attempt,
-                state=DocumentState.STARTED,
-                lost_replies=before.lost_replies,
-                operation_id=started.operation_id,
-                source_sha256=getattr(source, "sha256", None),
-                started=time.time(),
-            )
+        taken = replace(
+            attempt,
+            state=DocumentState.STARTED,
+            lost_replies=before.lost_replies,
+            operation_id=started.operation_id,
+            source_sha256=getattr(source, "sha256", None),
+            started=time.time(),
         )
+        self._write(document, taken)
+
+    def _write(self, document: Document, entry: Entry) -> None:
+        # Known here before it is written: if that fails, the document is resumed, and not sent again.
+        document.entry = entry
+        document.entry = self._batch.record.write(entry)
 
     def _deliver(self, document: Document) -> None:
         """Fetch and deliver the results, and record that; runs in a thread."""
