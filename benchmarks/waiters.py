@@ -18,7 +18,7 @@ from typing import Any
 
 import airflow.jobs.triggerer_job_runner  # noqa: F401 - what a triggerer has loaded before its first trigger
 
-from airflow_provider_docconv.client.account import account_of
+from airflow_provider_docconv.client.session import session_of
 from airflow_provider_docconv.hooks.connections import read_settings
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
@@ -80,9 +80,9 @@ class Found:
 async def run(order: Order, turns: Turns) -> Found:
     """Wait for all operations, and measure for a while."""
     if order.pattern == OURS:
-        account = account_of(read_settings(DocConvHook.get_connection(CONNECTION)))
+        session = session_of(read_settings(DocConvHook.get_connection(CONNECTION)))
         return await measure(
-            order, turns, [_trigger(each, order) for each in order.operations], lambda: account.calls["status"]
+            order, turns, [_trigger(each, order) for each in order.operations], lambda: session.calls["status"]
         )
     polls: Counter[str] = Counter()
     headers = {"Authorization": f"Bearer {order.token}"}

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -26,20 +25,11 @@ for _name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_pro
 
 
 @pytest.fixture(autouse=True)
-def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep the count of refused logins, which all processes of a user share, from one test to another."""
-    folder = tmp_path_factory.mktemp("tmp")
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def own_accounts() -> None:
+def own_sessions() -> None:
     """Begin with no tokens, as a process does; a server may get the port of one that has ended."""
-    from airflow_provider_docconv.client.account import forget_accounts
+    from airflow_provider_docconv.client.session import forget_sessions
 
-    forget_accounts()
+    forget_sessions()
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 from airflow.sdk import BaseOperator
 
 from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.batch.record import DocumentState
 from airflow_provider_docconv.operators import docconv as operators
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from airflow_provider_docconv.services.operations import OperationState
@@ -53,13 +55,14 @@ def test_every_parameter_of_the_watcher_is_in_its_page() -> None:
 
 
 def test_every_error_is_in_its_page() -> None:
-    errors = {name for name in exceptions.__all__ if inspect.isclass(getattr(exceptions, name))} - {
-        "DocConvError",
-        "ResultDamaged",
-    }
+    errors = {name for name in exceptions.__all__ if inspect.isclass(getattr(exceptions, name))} - {"DocConvError"}
     rows = first_column((DOCS / "errors.md").read_text())
     assert sorted(rows) == sorted(errors)
 
 
-def test_the_glossary_has_every_state_of_an_operation() -> None:
-    assert first_column(section("glossary.md", "States of an operation")) == [state.value for state in OperationState]
+@pytest.mark.parametrize(
+    ("heading", "states"),
+    [("States of an operation", OperationState), ("States of a document in a batch", DocumentState)],
+)
+def test_the_glossary_has_every_state(heading: str, states: type[StrEnum]) -> None:
+    assert first_column(section("glossary.md", heading)) == [state.value for state in states]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
-from functools import lru_cache, partial
+from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -16,14 +15,22 @@ from weakref import WeakValueDictionary
 import aiohttp
 from yarl import URL
 
-from airflow_provider_docconv.client.account import account_of
-from airflow_provider_docconv.client.conversation import MAX_REPLY, converse
-from airflow_provider_docconv.client.promises import in_thread, kept
-from airflow_provider_docconv.client.retries import Failure, Fault
+from airflow_provider_docconv.client.blocking import fetch_token
+from airflow_provider_docconv.client.exchange import (
+    MAX_REPLY,
+    Acquire,
+    Effect,
+    Exchange,
+    Failure,
+    Fault,
+    LogIn,
+    Send,
+    Sleep,
+    exchange,
+)
+from airflow_provider_docconv.client.session import session_of
 from airflow_provider_docconv.client.settings import Settings
-from airflow_provider_docconv.client.steps import Await, Send, Sleep, Talk
-from airflow_provider_docconv.client.trust import tls_context
-from airflow_provider_docconv.services.errors import DocConvError, UnexpectedReply, explain, scrub
+from airflow_provider_docconv.services.errors import DocConvError, UnexpectedReply, explain
 from airflow_provider_docconv.services.http import Flow, Reply
 
 T = TypeVar("T")
@@ -31,9 +38,9 @@ T = TypeVar("T")
 
 class AsyncClient:
     """
-    Runs flows over one session and with the connection's one token; all tasks of an event loop share it.
+    Runs flows over one HTTP session and with the connection's one token; all tasks of an event loop share it.
 
-    It carries small requests only: documents and results pass through the worker, and so do logins through a thread.
+    It carries small requests only: documents and results pass through the worker.
 
     :param settings: the connection
     """
@@ -41,11 +48,10 @@ class AsyncClient:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.service = settings.service()
-        self._account = account_of(settings)
-        self._tls = in_thread(partial(tls_context, settings), "docconv-tls")
+        self._session = session_of(settings)
         self._proxy = _proxy(settings.base_url)
-        self._session: aiohttp.ClientSession | None = None
-        self._door = asyncio.Lock()
+        self._http: aiohttp.ClientSession | None = None
+        self._opening = asyncio.Lock()
         # Kept as long as this client, so that no other loop gets its id meanwhile.
         self._loop = asyncio.get_running_loop()
         #: How many share it now.
@@ -53,17 +59,15 @@ class AsyncClient:
 
     async def open(self) -> None:
         """
-        Open the session, if nobody has yet.
+        Open the HTTP session, unless it is open.
 
         :raises TLSFailed: if the file of trusted authorities can't be read
         """
         # One after the other, each in a turn of the loop of its own: a thousand may wait for it.
-        async with self._door:
-            try:
-                tls = await kept(self._tls)
-            except DocConvError as error:
-                raise copy.copy(error) from error  # Each who waited adds the operation of its own.
-            self._session = self._session or _new_session(self.settings, tls)
+        async with self._opening:
+            if self._http is None:
+                tls = await asyncio.to_thread(self.settings.tls_context)
+                self._http = _new_http_session(self.settings, tls)
 
     async def run(self, flow: Flow[T]) -> T:
         """
@@ -71,46 +75,48 @@ class AsyncClient:
 
         :raises DocConvError: if the flow or the transport fails
         """
-        return await self._drive(converse(flow, self._account))
+        return await self._drive(exchange(flow, self._session))
 
     async def close(self) -> None:
-        """Close the session."""
-        if self._session:
-            await self._session.close()
+        """Close the HTTP session."""
+        if self._http:
+            await self._http.close()
 
-    async def _drive(self, talk: Talk[T]) -> T:
+    async def _drive(self, exchange: Exchange[T]) -> T:
         outcome: Any = None
-        with closing(talk):
-            try:
-                while True:
-                    outcome = await self._do(talk.send(outcome))
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            except DocConvError as error:
-                scrub(error, *self._account.secrets)
-                raise
-
-    async def _do(self, step: Send | Sleep | Await) -> Any:
-        if isinstance(step, Sleep):
-            await asyncio.sleep(step.seconds)
-            return None
-        if isinstance(step, Await):
-            return await kept(step.promise)
         try:
-            return await self._send(step)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            return Failure(_fault(error), explain(error))
+            while True:
+                outcome = await self._perform(exchange.send(outcome))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        except DocConvError as error:
+            self._session.scrub(error)
+            raise
 
-    async def _send(self, step: Send) -> Reply:
-        assert self._session  # noqa: S101 - whoever lends the client has opened it
-        request = step.request
-        self._account.count(step.kind)
-        url = _url(step.url)
-        async with self._session.request(
+    async def _perform(self, effect: Effect) -> Any:
+        match effect:
+            case Send():
+                try:
+                    return await self._send(effect)
+                except (aiohttp.ClientError, TimeoutError) as error:
+                    return Failure(_fault(error), explain(error))
+            case Sleep(seconds):
+                await asyncio.sleep(seconds)
+            case Acquire(rate_limit):
+                return rate_limit.acquire()
+            case LogIn(refused):
+                return await asyncio.wrap_future(self._session.log_in(fetch_token, refused))
+        return None
+
+    async def _send(self, send: Send) -> Reply:
+        assert self._http  # noqa: S101 - who shares the client has opened it
+        request = send.request
+        self._session.count(send.kind)
+        async with self._http.request(
             request.method,
-            url.update_query(dict(request.query)) if request.query else url,
-            headers=step.headers,
+            _url(send.url, tuple(request.query.items())),
+            headers=send.headers,
             data=b"".join(request.body.chunks()) if request.body else None,
             allow_redirects=False,
             proxy=self._proxy,
@@ -131,7 +137,7 @@ _shared: WeakValueDictionary[tuple[int, Settings], AsyncClient] = WeakValueDicti
 @asynccontextmanager
 async def shared_async_client(settings: Settings) -> AsyncIterator[AsyncClient]:
     """
-    Share one client among all users of a connection in this event loop; the last one closes its session.
+    Share one client among all users of a connection in this event loop; the last one closes its HTTP session.
 
     :param settings: the connection
     :raises TLSFailed: if the file of trusted authorities can't be read
@@ -149,8 +155,9 @@ async def shared_async_client(settings: Settings) -> AsyncIterator[AsyncClient]:
             await client.close()
 
 
-def _new_session(settings: Settings, tls: ssl.SSLContext | bool) -> aiohttp.ClientSession:
+def _new_http_session(settings: Settings, tls: ssl.SSLContext | bool) -> aiohttp.ClientSession:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout, sock_read=settings.read_timeout)
+    # Calls beyond these wait for a free connection.
     connector = aiohttp.TCPConnector(ssl=tls, limit=settings.max_concurrent_calls)
     session = aiohttp.ClientSession(timeout=timeout, connector=connector)
     # Otherwise aiohttp repeats a PUT on its own when a reused connection breaks, and GroupDocs starts with a PUT. It
@@ -161,8 +168,9 @@ def _new_session(settings: Settings, tls: ssl.SSLContext | bool) -> aiohttp.Clie
 
 # All polls of a wait ask the same one, and it keeps what aiohttp works out about it: 5 microseconds a poll (measured).
 @lru_cache(maxsize=4096)
-def _url(text: str) -> URL:
-    return URL(text, encoded=True)
+def _url(address: str, query: tuple[tuple[str, str], ...]) -> URL:
+    url = URL(address, encoded=True)
+    return url.update_query(query) if query else url
 
 
 def _proxy(address: str) -> str | None:

@@ -1,14 +1,15 @@
-"""Counts and decodes a result while it streams; the same for the blocking and the asynchronous client."""
+"""A result while it streams: counted, decoded, and called by the name that the service gives it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from email.errors import MessageError
+from email.header import decode_header, make_header
+from email.message import Message
+from email.utils import collapse_rfc2231_value
 
-from airflow_provider_docconv.client.checksums import Checksum
-from airflow_provider_docconv.client.disposition import file_name
-from airflow_provider_docconv.client.resumption import Resumption
-from airflow_provider_docconv.services.errors import ResultDamaged, TruncatedResult
-from airflow_provider_docconv.services.operations import Plain, ResultFile
+from airflow_provider_docconv.services.errors import TruncatedResult
+from airflow_provider_docconv.services.operations import ResultFile
 
 
 class ResultStream:
@@ -29,44 +30,21 @@ class ResultStream:
         # With a content coding the length counts other bytes than those that arrive here.
         coded = headers.get("content-encoding", "identity").lower() not in ("", "identity")
         self._expected = int(length) if length.isascii() and length.isdigit() and not coded else None
-        self._checksum = Checksum({} if coded else headers)
-        # What is decoded can't be gone on with: the decoder has read the document's beginning.
-        self._resumption = Resumption(headers if isinstance(self._decoder, Plain) and not coded else {})
         #: What the service calls the file; hostile.
         self.name = file_name(headers.get("content-disposition", "")) or file.name
-        #: How often it broke off and was gone on with.
-        self.resumed = 0
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next piece of the body and return the document's bytes in it."""
         self._received += len(chunk)
-        self._checksum.feed(chunk)
         data = self._decoder.feed(chunk)
         self._given += len(data)
         return data
-
-    def resume_headers(self) -> Mapping[str, str] | None:
-        """Return the headers that ask for the rest of the body, None if there is no way to go on."""
-        return self._resumption.headers(self._received)
-
-    def resume(self, status: int, headers: Mapping[str, str]) -> None:
-        """
-        Go on with the body of another reply.
-
-        :param status: its status
-        :param headers: its headers, with lower-case names
-        :raises TruncatedResult: if it is not the rest of the same result
-        """
-        if not self._resumption.accepts(status, headers, self._received, self._expected):
-            raise self.truncated("it broke off, and the service did not go on where it ended")
-        self.resumed += 1
 
     def close(self) -> None:
         """
         Check that everything came.
 
         :raises TruncatedResult: if not
-        :raises ResultDamaged: if it is not what the service announced
         """
         if self._expected is not None and self._received != self._expected:
             raise self.truncated(f"{self._received} of {self._expected} bytes came")
@@ -75,14 +53,39 @@ class ResultStream:
             raise self.truncated(f"{self._given} of {self._file.size} bytes came")
         if not self._given:
             raise self.truncated("it is empty")
-        if not self._checksum.fits:
-            raise ResultDamaged(
-                f"the result from {self._service} is damaged: it does not fit the announced {self._checksum.name}",
-                operation_id=self._file.operation_id,
-            )
 
     def truncated(self, words: str) -> TruncatedResult:
         """Build the error for a result that broke off."""
         return TruncatedResult(
             f"the result from {self._service} is incomplete: {words}", operation_id=self._file.operation_id
         )
+
+
+def file_name(disposition: str) -> str | None:
+    """
+    Return the file name in a ``Content-Disposition`` header (RFC 6266), as servers really write it; hostile.
+
+    :param disposition: the header's value, as HTTP clients give it: each byte a character
+    :return: None if there is none that can be read
+    """
+    message = Message()
+    message["Content-Disposition"] = disposition
+    try:
+        parameters = message.get_params([], "content-disposition")
+        names = [value for key, value in parameters if key.lower() == "filename"]
+        # The extended form, a tuple, says how it is encoded; where there are both, it counts.
+        if extended := [name for name in names if isinstance(name, tuple)]:
+            return collapse_rfc2231_value(extended[0]) or None
+        return _decoded(names[0]) or None if names else None
+    except (ValueError, LookupError):
+        return None
+
+
+def _decoded(name: str) -> str:
+    """Read a plain name in the two encodings that no standard has for it: .NET's (RFC 2047), or bare UTF-8."""
+    try:
+        if name.startswith("=?"):
+            return str(make_header(decode_header(name)))
+        return name.encode("latin-1").decode()
+    except (ValueError, LookupError, MessageError):
+        return name

@@ -1,13 +1,18 @@
-"""Where a service is and how to log in to it."""
+"""The connection: where a service is, how to log in to it, whom to trust, and what to spare it."""
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - Python would import it at its first use, which may be in an event loop
+import os
+import ssl
 from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+import certifi
+
 from airflow_provider_docconv.services.catalog import SERVICES
-from airflow_provider_docconv.services.errors import InvalidOptions
+from airflow_provider_docconv.services.errors import InvalidOptions, TLSFailed
 from airflow_provider_docconv.services.http import TOKEN_PATH
 from airflow_provider_docconv.services.service import ConversionService
 
@@ -27,7 +32,7 @@ class Settings:
     :param read_timeout: seconds that the service may be silent
     :param verify: whether to verify TLS certificates, or the file of the authorities to trust
     :param max_concurrent_calls: how many calls a process may have under way at once
-    :param max_calls_per_second: how many it may send in a second, None for no limit
+    :param max_calls_per_second: how many it may send in any second; None sets no limit
     """
 
     service_name: str
@@ -64,6 +69,33 @@ class Settings:
     def token_url(self) -> str:
         """The URL of the token endpoint."""
         return _address(self.auth_url) if self.auth_url else self.base_url + TOKEN_PATH
+
+    def tls_context(self) -> ssl.SSLContext | bool:
+        """
+        Return the TLS context of the asynchronous client, or False for no checks.
+
+        Making one blocks: 16 ms for the authorities that certifi ships. Connections with the same file share it.
+
+        :raises TLSFailed: if the file of trusted authorities can't be read
+        """
+        if not self.verify:
+            return False
+        authorities = self.verify if isinstance(self.verify, str) else _trusted_authorities()
+        try:
+            return _tls_context(authorities, os.stat(authorities).st_mtime_ns)
+        except OSError as error:
+            raise TLSFailed(f"the file {authorities!r} of trusted authorities can't be read ({error})") from error
+
+
+# Made anew when the file has changed: authorities are replaced while a triggerer runs for months.
+@lru_cache(maxsize=16)
+def _tls_context(authorities: str, changed: int) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=authorities)
+
+
+def _trusted_authorities() -> str:
+    # As requests does, so that both clients trust the same authorities.
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
 
 
 # Every poll asks for it, and the check takes longer than what else is ours of a poll.

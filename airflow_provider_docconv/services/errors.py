@@ -182,10 +182,6 @@ class TruncatedResult(DocConvError):
     default_remedy = "nothing was kept; the next try of the task downloads it again"
 
 
-class ResultDamaged(TruncatedResult):
-    """A result came whole, but is not what the service announced: its checksum differs."""
-
-
 class ResultRejected(DocConvError):
     """A result is unsafe or not what was asked for, so it was not stored."""
 

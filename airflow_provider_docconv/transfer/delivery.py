@@ -175,7 +175,4 @@ def _fetch_once(
     hook: DocConvHook, file: ResultFile, destination: Destination, number: int | None, log: logging.Logger | Any
 ) -> list[DeliveredFile]:
     with hook.open_result(file) as (result, chunks):
-        stored = destination.store(chunks, result.name, number)
-    if result.resumed:
-        log.info("The result broke off %d times and was gone on with", result.resumed)
-    return stored
+        return destination.store(chunks, result.name, number)

@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 from pptx import Presentation
 
-
-from airflow_provider_docconv.client import retries
 from airflow_provider_docconv.client.blocking import shared_client
 from airflow_provider_docconv.testing import no_delays
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
@@ -19,12 +17,6 @@ from tests.support.places import Place
 from tests.support.tasks import TaskInstance, starting
 from workbench.standin import StandIn
 from workbench.stores import S3
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "_FIRST_DELAY", 0.0)
-    shared_client.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -46,9 +38,11 @@ def deck(deck_bytes: bytes, tmp_path: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def no_pauses() -> Iterator[None]:
-    with no_delays():
-        yield
+def delays() -> Iterator[list[float]]:
+    """Wait for nothing, and write down the delays that there would have been."""
+    shared_client.cache_clear()
+    with no_delays() as noted:
+        yield noted
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import hashlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -19,7 +18,6 @@ from airflow_provider_docconv.services.errors import (
     ConversionFailed,
     DocConvError,
     OperationNotFound,
-    ResultDamaged,
     ServiceUnavailable,
     TruncatedResult,
     UnexpectedReply,
@@ -48,10 +46,6 @@ def fetch(server: Hostile, service: str = "aspose_slides", **values: Any) -> tup
 def chunked(*pieces: bytes) -> Answer:
     body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
     return Answer(body, headers={"Transfer-Encoding": "chunked"}, length=-1)
-
-
-def digest(content: bytes, algorithm: str) -> str:
-    return base64.b64encode(hashlib.new(algorithm, content).digest()).decode()
 
 
 WHOLE = {
@@ -101,44 +95,6 @@ def test_a_truncated_result(service: str, answer: Answer, words: str) -> None:
     assert raised.value.retryable
     assert raised.value.operation_id == "op-1"
     assert "the next try of the task downloads it again" in str(raised.value)
-
-
-CHECKSUMS: list[tuple[str, str]] = [
-    ("Content-MD5", "{md5}"),
-    ("Digest", "SHA-256={sha256}"),
-    ("Digest", "unixsum=1, sha-512={sha512}"),
-    ("Repr-Digest", "sha-256=:{sha256}:"),
-    ("Content-Digest", "crc32c=:AAAAAA==:, sha-512=:{sha512}:, sha-256=:{sha256}:"),
-]
-
-
-@pytest.mark.parametrize(("header", "value"), CHECKSUMS)
-@pytest.mark.parametrize("announced", [CONTENT, CONTENT[:-1]], ids=["right", "wrong"])
-def test_the_checksum_that_the_service_sends(header: str, value: str, announced: bytes) -> None:
-    digests = {name: digest(announced, name) for name in ("md5", "sha256", "sha512")}
-    with Hostile(Answer(CONTENT, headers={header: value.format(**digests)})) as server:
-        if announced == CONTENT:
-            assert fetch(server)[1] == CONTENT
-        else:
-            with pytest.raises(ResultDamaged, match="does not fit the announced") as raised:
-                fetch(server)
-            assert raised.value.retryable
-
-
-@pytest.mark.parametrize(
-    ("header", "value"),
-    [("Content-MD5", "AAAA"), ("Digest", "sha-256=?"), ("Repr-Digest", ",=,sha-256"), ("Digest", "sha-1=AAAA")],
-)
-def test_a_checksum_that_is_none_is_not_believed(header: str, value: str) -> None:
-    with Hostile(Answer(CONTENT, headers={header: value})) as server:
-        assert fetch(server)[1] == CONTENT
-
-
-def test_a_checksum_of_compressed_bytes_is_not_compared_with_others() -> None:
-    packed = gzip.compress(CONTENT)
-    headers = {"Content-Encoding": "gzip", "Content-MD5": digest(packed, "md5")}
-    with Hostile(Answer(packed, headers=headers)) as server:
-        assert fetch(server)[1] == CONTENT
 
 
 def test_a_result_that_stops_coming() -> None:

@@ -18,7 +18,6 @@ from cryptography.x509.oid import NameOID
 
 from airflow_provider_docconv.client.asynchronous import shared_async_client
 from airflow_provider_docconv.client.blocking import Client
-from airflow_provider_docconv.client.trust import tls_context
 from airflow_provider_docconv.services.errors import TLSFailed
 from tests.support.clients import MakeCarrier, settings_for
 from tests.support.hostile import Answer, Hostile
@@ -91,7 +90,7 @@ def test_a_certificate_for_another_name_is_refused(carrier: MakeCarrier, server:
 @pytest.mark.parametrize("verify", ["file", False])
 def test_what_verify_allows(carrier: MakeCarrier, server: Hostile, authority: Path, verify: str | bool) -> None:
     client = carrier(server.url, verify=str(authority) if verify == "file" else verify)
-    assert client.status().word == "Started"
+    assert client.status().vendor_status == "Started"
 
 
 def test_the_environment_does_not_override_the_connection(
@@ -101,7 +100,7 @@ def test_the_environment_does_not_override_the_connection(
     other.mkdir()
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate(other)))
     client = Client(settings_for(server.url, verify=str(authority)))
-    assert client.run(client.service.status("op-1")).word == "Started"
+    assert client.run(client.service.status("op-1")).vendor_status == "Started"
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
@@ -124,18 +123,18 @@ def test_both_clients_trust_the_authorities_of_the_environment(
     carrier: MakeCarrier, server: Hostile, authority: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
-    assert carrier(server.url).status().word == "Started"
+    assert carrier(server.url).status().vendor_status == "Started"
 
 
 def test_connections_share_the_context_of_a_file_until_it_is_replaced(authority: Path) -> None:
     one, other = (settings_for(f"https://{host}", verify=str(authority)) for host in ("one.test", "other.test"))
-    context = tls_context(one)
-    assert tls_context(other) is context
+    context = one.tls_context()
+    assert other.tls_context() is context
     os.utime(authority, ns=(0, 0))
-    assert tls_context(one) is not context
+    assert one.tls_context() is not context
 
 
-def test_each_who_waits_for_a_file_that_is_no_use_gets_an_error_of_its_own(tmp_path: Path) -> None:
+def test_each_caller_gets_an_error_of_its_own_about_an_unreadable_file(tmp_path: Path) -> None:
     settings = settings_for("https://one.test", verify=str(tmp_path / "missing.pem"))
 
     async def enter() -> object:
@@ -158,7 +157,7 @@ def test_who_gives_up_while_the_context_is_made_takes_nobody_along(server: Hosti
 
     async def ask() -> str:
         async with shared_async_client(settings) as client:
-            return (await client.run(client.service.status("op-1"))).word
+            return (await client.run(client.service.status("op-1"))).vendor_status
 
     async def first_gives_up() -> str:
         first, second = asyncio.create_task(ask()), asyncio.create_task(ask())

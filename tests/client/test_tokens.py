@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_docconv.client.asynchronous import shared_async_client
 from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.services.documents import Document
-from airflow_provider_docconv.services.errors import AuthenticationFailed, UnexpectedReply
+from airflow_provider_docconv.services.errors import AuthenticationFailed, ServiceUnavailable, UnexpectedReply
 from airflow_provider_docconv.services.http import read_token
 from docconv_sandbox import Sandbox
 from tests.support.clients import Carrier, MakeCarrier, settings_for
@@ -31,7 +31,7 @@ def only_from(number: int) -> Hostile:
 
 
 def start(carrier: Carrier, source: Document) -> str:
-    return carrier.run(carrier.service.start(source, "pdf", {}))
+    return carrier.run(carrier.service.start(source, "pdf", {})).operation_id
 
 
 def test_one_login_for_many_calls(carrier: MakeCarrier) -> None:
@@ -121,6 +121,35 @@ def test_every_new_token_is_told() -> None:
     assert told == ["token-1", "token-2", "token-3"]
 
 
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_refusal_is_remembered(carrier: MakeCarrier, status: int) -> None:
+    with Hostile(RUNNING, logins=[Answer({"error": "invalid_client"}, status)]) as server:
+        client = carrier(server.url)
+        for _ in range(3):
+            with pytest.raises(AuthenticationFailed, match=r"refused the client id and secret .*invalid_client"):
+                client.status()
+        assert (len(server.logins), len(server.calls)) == (1, 0)
+
+
+def test_logging_in_on_purpose_asks_again_after_a_refusal() -> None:
+    with Hostile(RUNNING, logins=[Answer({"error": "invalid_client"}, 400), token(2)]) as server:
+        client = Client(settings_for(server.url))
+        with pytest.raises(AuthenticationFailed):
+            client.log_in()
+        client.log_in()
+        client.run(client.service.status("op-1"))
+        assert len(server.logins) == 2
+
+
+def test_a_login_that_is_out_of_order_is_no_refusal(carrier: MakeCarrier) -> None:
+    with Hostile(RUNNING, logins=[Answer(b"", 502)]) as server:
+        client = carrier(server.url)
+        for _ in range(2):
+            with pytest.raises(ServiceUnavailable):
+                client.status()
+        assert len(server.logins) == 8
+
+
 NO_TOKEN = [
     Answer({}),
     Answer([]),
@@ -162,11 +191,11 @@ def test_all_users_of_a_loop_share_one_client_and_its_end() -> None:
         settings = settings_for(server.url)
         clients = asyncio.run(many(settings))
         assert len({id(client) for client in clients}) == 1
-        assert clients[0]._session.closed
+        assert clients[0]._http.closed
         assert len(server.logins) == 2
         [another] = asyncio.run(many(settings))[:1]
         assert another is not clients[0]
-        assert another._session.closed
+        assert another._http.closed
 
 
 def test_a_user_who_fails_closes_the_session_too() -> None:
@@ -178,4 +207,4 @@ def test_a_user_who_fails_closes_the_session_too() -> None:
     kept: list[object] = []
     with pytest.raises(RuntimeError, match="on purpose"):
         asyncio.run(fail())
-    assert kept[0]._session.closed
+    assert kept[0]._http.closed

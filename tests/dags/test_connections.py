@@ -28,7 +28,7 @@ def test_the_form_asks_for_what_the_service_needs(forms: dict[str, dict[str, Any
     assert standard["password"]["title"] == "Client Secret"
     assert standard["host"]["placeholder"].startswith("https://api.")
     assert standard["port"]["hidden"] is True
-    assert {"auth_url", "timeout", "connect_timeout", "verify"} <= set(extra)
+    assert {"auth_url", "read_timeout", "connect_timeout", "verify"} <= set(extra)
     assert ("storage_name" in extra) == (conn_type != "aspose_ocr")
 
 

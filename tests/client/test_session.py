@@ -1,10 +1,12 @@
-"""One token and one budget for everybody who uses a connection in a process: threads, and coroutines in any loop."""
+"""One token, one limit and one pause for all users of a connection in a process, in threads and in event loops."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,13 +15,14 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_docconv.client import asynchronous, retries
+from airflow_provider_docconv.client import asynchronous
 from airflow_provider_docconv.client.asynchronous import shared_async_client
 from airflow_provider_docconv.client.blocking import Client
+from airflow_provider_docconv.client.session import RateLimit, session_of
 from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.services.errors import AuthenticationFailed, DocConvError, ServiceUnavailable
 from tests.support.clients import MakeCarrier, settings_for
-from tests.support.hostile import Answer, Hostile, Seen, date_in
+from tests.support.hostile import Answer, Hostile, Seen
 
 RUNNING = Answer({"status": "Started"})
 
@@ -61,7 +64,7 @@ def wait_in_a_loop(settings: Settings, count: int) -> list[object]:
     async def ask() -> object:
         async with shared_async_client(settings) as client:
             try:
-                return (await client.run(client.service.status("op-1"))).word
+                return (await client.run(client.service.status("op-1"))).vendor_status
             except DocConvError as error:
                 return error
 
@@ -73,7 +76,7 @@ def wait_in_a_loop(settings: Settings, count: int) -> list[object]:
 
 def outcome_of(client: Client) -> object:
     try:
-        return client.run(client.service.status("op-1")).word
+        return client.run(client.service.status("op-1")).vendor_status
     except DocConvError as error:
         return error
 
@@ -97,7 +100,6 @@ def test_two_hundred_waits_log_in_once(wait: Callable[[Settings], list[object]])
     with Crowded(RUNNING) as server:
         assert wait(settings_for(server.url)) == ["Started"] * 200
     assert (len(server.logins), len(server.calls)) == (1, 200)
-    assert server.peak <= 20
 
 
 def test_a_token_that_everybody_is_refused_with_is_renewed_once() -> None:
@@ -143,15 +145,16 @@ def test_a_login_is_no_matter_of_who_asked_first() -> None:
         asyncio.run(cancel_if_running(settings))
         waiting = other.submit(client.run, client.service.status("op-1"))
         release.set()
-        assert waiting.result().word == "Started"
+        assert waiting.result().vendor_status == "Started"
     assert len(server.logins) == 1
 
 
+@pytest.mark.parametrize("wait", [wait_in_threads, wait_in_a_loop])
 @pytest.mark.parametrize("at_once", [1, 3])
-def test_so_many_at_once(at_once: int) -> None:
+def test_no_more_calls_at_once(wait: Callable[[Settings, int], list[object]], at_once: int) -> None:
     with Crowded(RUNNING) as server:
-        wait_everywhere(settings_for(server.url, max_concurrent_calls=at_once), 60)
-    assert len(server.calls) == 60
+        assert wait(settings_for(server.url, max_concurrent_calls=at_once), 30) == ["Started"] * 30
+    assert len(server.calls) == 30
     assert server.peak == at_once
 
 
@@ -176,56 +179,85 @@ def test_many_waits_open_few_sockets() -> None:
     assert len(sockets) <= 5 + 1
 
 
-BUSY = [
-    (429, lambda: "20", 19, 20),
-    (503, lambda: "20", 19, 20),
-    (429, lambda: date_in(20), 1, 20),
-    (503, lambda: date_in(20), 1, 20),
-    (429, lambda: "3600", 59, 60),
+class Counted:
+    """A limit that lets every second question pass."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def acquire(self) -> float:
+        self.asked += 1
+        return 0.001 * (self.asked % 2)
+
+
+def test_both_clients_ask_the_limit_before_each_call_and_so_do_logins() -> None:
+    with Hostile(RUNNING) as server:
+        settings = settings_for(server.url, max_calls_per_second=1000)
+        limit = session_of(settings).rate_limit = Counted()
+        assert outcome_of(Client(settings)) == "Started"
+        assert wait_in_a_loop(settings, 3) == ["Started"] * 3
+        assert len(server.seen) == 5
+    assert limit.asked == 10
+
+
+def test_a_pause_that_one_client_is_told_to_make_holds_for_the_other(real_delays: None) -> None:
+    busy = Answer(b"", 429, {"Retry-After": "3600"})
+    with Hostile(busy, RUNNING) as server:
+        settings = settings_for(server.url)
+        [error] = wait_in_a_loop(settings, 1)
+    assert isinstance(error, ServiceUnavailable)
+    assert 50 <= session_of(settings).pause_left <= 60
+
+
+def test_nothing_is_sent_during_a_pause(carrier: MakeCarrier, real_delays: None) -> None:
+    with Hostile(RUNNING) as server:
+        client = carrier(server.url)
+        client.status()
+        end = time.monotonic() + 0.3
+        session_of(client.settings).pause(0.3)
+        assert client.status().vendor_status == "Started"
+        assert time.monotonic() >= end
+
+
+RATES = [
+    (1, 1, 1.0),
+    (2, 2, 1.0),
+    (2.5, 5, 2.0),
+    (0.5, 1, 2.0),
+    (1 / 3, 1, 3.0),
+    (0.001, 1, 1000.0),
+    (10_000, 10_000, 1.0),
 ]
 
 
-@pytest.mark.parametrize(("status", "header", "least", "most"), BUSY)
-def test_who_is_answered_that_it_is_too_much_makes_everybody_wait(
-    carrier: MakeCarrier,
-    naps: list[float],
-    monkeypatch: pytest.MonkeyPatch,
-    status: int,
-    header: Callable[[], str],
-    least: float,
-    most: float,
+@pytest.mark.parametrize(("per_second", "calls", "window"), RATES)
+def test_no_window_holds_more_calls_than_it_may(
+    per_second: float, calls: int, window: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retries, "_ATTEMPTS", 1)
-    with Hostile(Answer(b"", status, {"Retry-After": header()}), RUNNING) as server, Hostile(RUNNING) as elsewhere:
-        first = carrier(server.url)
-        others = [Client(first.settings), Client(settings_for(elsewhere.url))]
-        with pytest.raises(ServiceUnavailable):
-            first.status()
-        assert [outcome_of(each) for each in reversed(others)] == ["Started"] * 2
-    [nap] = naps
-    assert least <= nap <= most
+    now = [1_800_000_000.0]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    limit = RateLimit(per_second)
+    for _ in range(calls):
+        assert limit.acquire() == 0
+    assert limit.acquire() == pytest.approx(window)
+    now[0] += 0.6 * window
+    assert limit.acquire() == pytest.approx(0.4 * window)
+    now[0] += 0.5 * window
+    assert limit.acquire() == 0
 
 
-@pytest.mark.parametrize("answer", [Answer(b"", 503), Answer(b"", 502, {"Retry-After": "20"})], ids=["503", "502"])
-def test_a_mere_fault_makes_nobody_else_wait(
-    carrier: MakeCarrier, naps: list[float], monkeypatch: pytest.MonkeyPatch, answer: Answer
-) -> None:
-    monkeypatch.setattr(retries, "_ATTEMPTS", 1)
-    with Hostile(answer, RUNNING) as server:
-        first = carrier(server.url)
-        with pytest.raises(ServiceUnavailable):
-            first.status()
-        assert outcome_of(Client(first.settings)) == "Started"
-    assert naps == []
-
-
-def test_the_rate_is_kept_by_both_clients_together(naps: list[float]) -> None:
-    with Hostile(RUNNING) as server:
-        settings = settings_for(server.url, max_calls_per_second=0.5)
-        outcome_of(Client(settings))
-        wait_in_a_loop(settings, 1)
-    # The login comes first, and the third call is the loop's.
-    assert [round(nap) for nap in naps] == [2, 2]
+def test_only_a_connection_with_a_limit_loads_the_library() -> None:
+    program = """
+import sys
+from airflow_provider_docconv.client.session import session_of
+from airflow_provider_docconv.client.session import RateLimit, session_of
+from airflow_provider_docconv.client.settings import Settings
+session_of(Settings("aspose_slides", "id", "secret"))
+assert "limits" not in sys.modules
+session_of(Settings("aspose_slides", "id", "secret", max_calls_per_second=5))
+assert "limits" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_a_session_of_a_closed_loop_is_never_used_again() -> None:

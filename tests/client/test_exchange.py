@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,18 @@ import requests
 
 from airflow_provider_docconv.client.asynchronous import shared_async_client
 from airflow_provider_docconv.client.blocking import Client
-from airflow_provider_docconv.client.retries import Attempts, Failure, Fault
+from airflow_provider_docconv.client.exchange import (
+    Acquire,
+    Effect,
+    Exchange,
+    Failure,
+    Fault,
+    LogIn,
+    Send,
+    Sleep,
+    exchange,
+)
+from airflow_provider_docconv.client.session import Session
 from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.errors import (
     DocConvError,
@@ -21,13 +33,14 @@ from airflow_provider_docconv.services.errors import (
     SourceNotFound,
     StartReplyLost,
 )
-from tests.support.clients import Carrier, MakeCarrier, settings_for
-from tests.support.flows import document, requests_of
+from airflow_provider_docconv.services.http import Reply, Token
+from tests.support.clients import SECRET, Carrier, MakeCarrier, settings_for
+from tests.support.flows import document
 from tests.support.hostile import Answer, Hostile, dead_url
 
 STARTED = Answer(b"op-1", 201)
 RUNNING = Answer({"status": "Started", "taskStatus": "Processing"})
-# Nobody can tell whether the request was acted upon.
+# The service may or may not have acted upon the request.
 LOST = {
     "closed": Answer(fault="close"),
     "reset": Answer(fault="reset"),
@@ -41,7 +54,7 @@ NOT_DONE = {"429": Answer(b"", 429), "503": Answer(b"", 503)}
 
 
 def start(carrier: Carrier) -> str:
-    return carrier.run(carrier.service.start(document(b"AT&TFORM", "scan.djvu"), "pdf", {}))
+    return carrier.run(carrier.service.start(document(b"AT&TFORM", "scan.djvu"), "pdf", {})).operation_id
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -67,7 +80,7 @@ def test_a_start_that_was_not_done_is_sent_again_whole(carrier: MakeCarrier, fau
 @pytest.mark.parametrize("fault", [*LOST.values(), *NOT_DONE.values()], ids=[*LOST, *NOT_DONE])
 def test_a_question_is_asked_again(carrier: MakeCarrier, fault: Answer) -> None:
     with Hostile(fault, fault, RUNNING) as server:
-        assert carrier(server.url, read_timeout=0.3).status().word == "Started"
+        assert carrier(server.url, read_timeout=0.3).status().vendor_status == "Started"
         assert len(server.calls) == 3
 
 
@@ -94,7 +107,7 @@ def test_an_upload_and_a_cancel_may_be_repeated(carrier: MakeCarrier) -> None:
     with Hostile(Answer(fault="close"), uploaded, STARTED) as server:
         client = carrier(server.url, "groupdocs_conversion")
         flow = client.service.start(document(), "pdf", {"password": "x"})
-        assert client.run(flow) == "op-1"
+        assert client.run(flow).operation_id == "op-1"
         assert [call.method for call in server.calls] == ["PUT", "PUT", "POST"]
     with Hostile(Answer(fault="reset"), Answer(b"")) as server:
         client = carrier(server.url, "aspose_ocr")
@@ -108,14 +121,14 @@ def test_a_start_is_sent_again_after_a_refused_connection(
 ) -> None:
     url = dead_url()
     servers: list[Hostile] = []
-    backoff = Attempts._backoff
 
-    def come_up(self: Attempts) -> float:
+    def come_up(*_: float) -> float:
         if not servers:
             servers.append(Hostile(STARTED, port=int(url.rpartition(":")[2])).__enter__())
-        return backoff(self)
+        return 1.0
 
-    monkeypatch.setattr(Attempts, "_backoff", come_up)
+    # The delay before the second attempt is drawn at random.
+    monkeypatch.setattr(random, "uniform", come_up)
     with Hostile() as login:
         values = {"auth_url": f"{login.url}/connect/token"} if waiting == "start" else {}
         assert start(carrier(url, **values)) == "op-1"
@@ -186,7 +199,7 @@ def test_every_call_has_its_timeouts(call: str, monkeypatch: pytest.MonkeyPatch)
 def test_the_asynchronous_session_has_its_timeouts() -> None:
     async def timeouts() -> object:
         async with shared_async_client(settings_for("http://h", connect_timeout=3.0, read_timeout=7.0)) as client:
-            return client._session.timeout
+            return client._http.timeout
 
     found = asyncio.run(timeouts())
     assert (found.sock_connect, found.sock_read, found.total) == (3.0, 7.0, None)
@@ -200,18 +213,104 @@ def test_a_document_that_changes_while_it_is_sent_is_no_lost_reply(carrier: Make
         assert all(len(call.body) < int(call.headers["content-length"]) for call in server.calls)
 
 
-@pytest.mark.parametrize(("fault", "kind"), [(Fault.NOT_SENT, None), (Fault.LOST, StartReplyLost)])
-def test_what_decides_is_how_far_the_request_came(fault: Fault, kind: type[Exception] | None) -> None:
-    [request] = requests_of(SERVICES["aspose_slides"].create().start(document(), "pdf", {}))
-    attempts = Attempts(request, "X", "http://x", ())
-    if kind is None:
-        delays: list[Any] = [attempts.after_failure(Failure(fault, "words")) for _ in range(3)]
-        assert delays == sorted(delays)
-        with pytest.raises(ServiceUnavailable, match=r"X at http://x can't be reached \(words\)"):
-            attempts.after_failure(Failure(fault, "words"))
+TOKEN = Token("the-token", float("inf"))
+BUSY = Reply(429, {"retry-after": "20"}, b"")
+OK = Reply(200, {}, b'{"status": "Started"}')
+
+
+def status(session: Session) -> Exchange[Any]:
+    return exchange(session.settings.service().status("op-1"), session)
+
+
+def play(running: Exchange[Any], *outcomes: Any) -> list[Effect]:
+    """Send these outcomes to an exchange and return what it has yielded, the answer to the last one too."""
+    return [next(running), *(running.send(outcome) for outcome in outcomes)]
+
+
+def kinds(effects: list[Effect]) -> list[type[Effect]]:
+    return [type(effect) for effect in effects]
+
+
+@pytest.fixture
+def session() -> Session:
+    return Session(settings_for("http://x"))
+
+
+def test_a_start_that_was_not_sent_is_sent_again_and_again(session: Session, real_delays: None) -> None:
+    failure = Failure(Fault.NOT_SENT, "words")
+    running = exchange(session.settings.service().start(document(), "pdf", {}), session)
+    effects = play(running, TOKEN, failure, None, failure, None, failure, None)
+    assert kinds(effects) == [LogIn, Send, Sleep, Send, Sleep, Send, Sleep, Send]
+    delays = [effect.seconds for effect in effects if isinstance(effect, Sleep)]
+    assert delays == sorted(delays)
+    with pytest.raises(ServiceUnavailable, match=r"at http://x can't be reached \(words\)"):
+        running.send(failure)
+
+
+def test_a_start_whose_reply_was_lost_is_not_sent_again(session: Session) -> None:
+    running = exchange(session.settings.service().start(document(), "pdf", {}), session)
+    play(running, TOKEN)
+    with pytest.raises(StartReplyLost):
+        running.send(Failure(Fault.LOST, "words"))
+
+
+def test_delays_differ_so_that_tasks_do_not_come_back_together(session: Session, real_delays: None) -> None:
+    replies = (TOKEN, Reply(503, {}, b""))
+    assert len({play(status(session), *replies)[-1].seconds for _ in range(20)}) > 1
+
+
+@pytest.mark.parametrize(("busy", "least", "most"), [("20", 19, 20), ("3600", 59, 60)])
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_busy_service_makes_everybody_of_the_connection_wait(
+    session: Session, real_delays: None, code: int, busy: str, least: float, most: float
+) -> None:
+    running = status(session)
+    effects = play(running, TOKEN)
+    try:
+        effects.append(running.send(Reply(code, {"retry-after": busy}, b"")))
+    except ServiceUnavailable:
+        assert most == 60
     else:
-        with pytest.raises(kind):
-            attempts.after_failure(Failure(fault, "words"))
+        assert least <= effects[-1].seconds <= most
+    login, pause, second_look = play(status(session), TOKEN, None)
+    assert isinstance(login, LogIn)
+    assert least <= second_look.seconds <= pause.seconds <= most
+    assert kinds(play(status(Session(session.settings)), TOKEN)) == [LogIn, Send]
+
+
+def test_a_pause_is_not_shortened(session: Session, real_delays: None) -> None:
+    session.pause(30)
+    session.pause(10)
+    assert 29 <= session.pause_left <= 30
+
+
+@pytest.mark.parametrize("fault", [Reply(503, {}, b""), Reply(502, {"retry-after": "20"}, b"")], ids=["503", "502"])
+def test_a_mere_fault_makes_nobody_else_wait(session: Session, fault: Reply) -> None:
+    assert kinds(play(status(session), TOKEN, fault, None)) == [LogIn, Send, Sleep, Send]
+    assert kinds(play(status(session), TOKEN)) == [LogIn, Send]
+
+
+def test_a_limited_connection_asks_before_each_call(real_delays: None) -> None:
+    session = Session(settings_for("http://x", max_calls_per_second=2))
+    effects = play(status(session), TOKEN, 0.5, None, 0.0, BUSY, None)
+    assert kinds(effects) == [LogIn, Acquire, Sleep, Acquire, Send, Sleep, Sleep]
+    assert effects[2] == Sleep(0.5)
+
+
+def test_a_connection_without_a_limit_does_not_ask(session: Session) -> None:
+    running = status(session)
+    assert kinds(play(running, TOKEN)) == [LogIn, Send]
+    with pytest.raises(StopIteration) as end:
+        running.send(OK)
+    assert end.value.value.vendor_status == "Started"
+
+
+def test_no_secret_is_shown_by_an_effect(session: Session) -> None:
+    login, send = play(status(session), TOKEN)
+    assert "the-token" not in repr(send)
+    refused = status(session)
+    assert "the-token" not in repr(play(refused, TOKEN, Reply(401, {}, b""))[-1])
+    assert SECRET not in repr(login)
 
 
 NO_ADDRESS = [

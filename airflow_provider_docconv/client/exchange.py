@@ -1,0 +1,310 @@
+"""
+How a flow becomes HTTP: the token, its renewal after a 401, the retries and the pauses, written once for both clients.
+
+An exchange is a generator that yields the effects below and is sent their outcomes. The clients only perform them: they
+send and sleep, each in its colour. The idea is httpx's ``Auth.auth_flow``.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Collection, Generator, Mapping
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from time import monotonic
+from typing import Any, TypeAlias, TypeVar
+
+import pendulum
+
+from airflow_provider_docconv import __version__
+from airflow_provider_docconv.client.session import LoginOutcome, RateLimit, Session
+from airflow_provider_docconv.services.errors import (
+    OperationNotFound,
+    ServiceUnavailable,
+    StartReplyLost,
+    TLSFailed,
+)
+from airflow_provider_docconv.services.http import Flow, Reply, Request, Token, hide, read_token, refusal, token_request
+from airflow_provider_docconv.services.operations import ResultFile
+from airflow_provider_docconv.testing import delay
+
+T = TypeVar("T")
+USER_AGENT = f"airflow-provider-docconv/{__version__}"
+#: The longest reply that is read into memory, in bytes; results are streamed.
+MAX_REPLY = 8 << 20
+#: A service that asks for more seconds than these is not waited for.
+LONGEST_DELAY = 60.0
+_ATTEMPTS = 4
+_LOGINS = 3
+_FIRST_DELAY = 0.5
+# The service says that it did nothing.
+_NOT_DONE = frozenset({429, 503})
+_BROKEN = _NOT_DONE | {500, 502, 504}
+
+
+# --- What an exchange yields, and what it is sent ---
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send this request to this URL; the outcome is a Reply or a Failure."""
+
+    request: Request
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+
+    @property
+    def kind(self) -> str:
+        """What the call is for: ``start``, ``status``, ``result``, ``upload``, ``cancel`` or ``login``."""
+        if not self.request.repeatable:
+            return "start"
+        return {"GET": "status", "PUT": "upload", "DELETE": "cancel"}.get(self.request.method, "login")
+
+
+@dataclass(frozen=True, slots=True)
+class SendStreaming(Send):
+    """Send it, but leave the body of a successful reply to be streamed; the outcome may be a StreamedReply."""
+
+    @property
+    def kind(self) -> str:
+        """Always ``result``."""
+        return "result"
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Wait so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """Count one more call; the outcome is 0, or the seconds after which to ask again."""
+
+    rate_limit: RateLimit
+
+
+@dataclass(frozen=True, slots=True)
+class LogIn:
+    """Wait for the session's login, which may be under way already; the outcome is a Token or an Exception."""
+
+    refused: Token | None = field(repr=False)
+
+
+Effect: TypeAlias = Send | Sleep | Acquire | LogIn
+Exchange: TypeAlias = Generator[Effect, Any, T]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedReply:
+    """A successful reply whose body has not been read yet."""
+
+    status: int
+    headers: Mapping[str, str]
+    response: Any
+
+
+class Fault(Enum):
+    """How far a request came that got no reply."""
+
+    NOT_SENT = "not sent"
+    TLS = "certificate not verified"
+    LOST = "reply lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """
+    A request that got no reply.
+
+    :param fault: how far it came
+    :param words: how the transport describes it
+    """
+
+    fault: Fault
+    words: str
+
+
+# --- The exchanges ---
+
+
+def exchange(flow: Flow[T], session: Session) -> Exchange[T]:
+    """Run a flow and return what it returns."""
+    try:
+        request = next(flow)
+        while True:
+            reply = yield from _authorized(Send, request, session)
+            request = flow.send(reply)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+def open_result(file: ResultFile, session: Session) -> Exchange[StreamedReply]:
+    """
+    Ask for a result and return it opened.
+
+    :raises DocConvError: if the service refuses
+    """
+    # Documents are compressed as they are, and without a coding their length can be checked.
+    request = replace(file.request, headers={**file.request.headers, "Accept-Encoding": "identity"})
+    reply: StreamedReply | Reply = yield from _authorized(SendStreaming, request, session)
+    if isinstance(reply, StreamedReply):
+        return reply
+    error = refusal(reply, session.settings.label, file.operation_id)
+    if file.remote and isinstance(error, OperationNotFound):
+        error.what = f"{session.settings.label} has no file {file.remote.path!r} in its storage any more"
+    raise error
+
+
+def current_token(session: Session, refused: Token | None = None) -> Exchange[Token]:
+    """
+    Return the session's token, after a login if need be.
+
+    :param refused: a token that the service has refused
+    :raises DocConvError: if the login fails
+    """
+    if token := session.token(refused):
+        return token
+    outcome: LoginOutcome = yield LogIn(refused)
+    if isinstance(outcome, Token):
+        return outcome
+    raise copy.copy(outcome)  # Each who waited adds the document and the operation of its own.
+
+
+def log_in(session: Session) -> Exchange[Token]:
+    """
+    Ask the service for a token, and not again after a refusal or a lock.
+
+    :raises AuthenticationFailed: if the credentials are refused
+    :raises DocConvError: if the endpoint does not answer
+    """
+    settings = session.settings
+    now = monotonic()
+    request = token_request(settings.client_id, settings.client_secret)
+    for _ in range(_LOGINS):
+        reply = yield from _attempt(Send, request, settings.token_url, {}, session, _BROKEN - {429})
+        pause = retry_after(reply.headers.get("retry-after")) if reply.status == 429 else None
+        # The lock after refused logins asks for ten minutes; less than one is mere overload.
+        if not pause or pause > LONGEST_DELAY:
+            break
+        yield Sleep(delay(pause))
+    return read_token(reply if reply.ok else hide(reply, settings.client_secret), settings.label, now)
+
+
+def _authorized(how: type[Send], request: Request, session: Session) -> Exchange[Any]:
+    """Send a request with the token, and once more with a new one if it is refused."""
+    url = session.settings.base_url + request.path
+    resend_after = _BROKEN if request.repeatable else _NOT_DONE
+    refused: Token | None = None
+    while True:
+        token = yield from current_token(session, refused)
+        authorization = {"Authorization": f"Bearer {token.value}"}
+        reply = yield from _attempt(how, request, url, authorization, session, resend_after)
+        if reply.status != 401 or refused:
+            return hide(reply, token.value) if isinstance(reply, Reply) else reply
+        refused = token
+
+
+def _attempt(
+    how: type[Send],
+    request: Request,
+    url: str,
+    authorization: Mapping[str, str],
+    session: Session,
+    resend_after: Collection[int],
+) -> Exchange[Any]:
+    """Send a request until there is a reply that counts."""
+    headers = {"User-Agent": USER_AGENT, **request.headers, **authorization}
+    if request.body is not None:
+        headers["Content-Type"] = request.body.content_type
+    send = how(request, url, headers)
+    attempts = 0
+    while True:
+        yield from _permission(session)
+        outcome: Reply | StreamedReply | Failure = yield send
+        attempts += 1
+        if isinstance(outcome, Failure):
+            yield Sleep(delay(_delay_after_failure(outcome, send, session.settings.label, attempts)))
+            continue
+        if outcome.status not in resend_after:
+            return outcome
+        seconds, pause = _delay_after_reply(outcome.status, outcome.headers, attempts)
+        if pause:
+            session.pause(pause)
+        if seconds is None:
+            return outcome
+        if not pause:
+            yield Sleep(delay(seconds))
+
+
+def _permission(session: Session) -> Exchange[None]:
+    """Wait until a call may be sent: the service asked for no pause, and the connection's limit allows it."""
+    while True:
+        # Looked at again after each sleep: somebody else may have been told to pause meanwhile.
+        while pause := session.pause_left:
+            yield Sleep(pause)
+        if session.rate_limit is None:
+            return
+        seconds = yield Acquire(session.rate_limit)
+        if not seconds:
+            return
+        yield Sleep(seconds)
+
+
+# --- Whether a request is sent again ---
+
+
+def _delay_after_reply(status: int, headers: Mapping[str, str], attempts: int) -> tuple[float | None, float]:
+    """
+    Decide about a reply that says that the service can't answer now.
+
+    :return: the seconds until the request is sent again, None if this reply is the answer; and the seconds for which
+        nobody of the connection may send, 0 if the service did not ask for that
+    """
+    asked = retry_after(headers.get("retry-after"))
+    seconds = _backoff(attempts) if asked is None else asked
+    pauses = status == 429 or (status == 503 and asked is not None)
+    gives_up = attempts >= _ATTEMPTS or seconds > LONGEST_DELAY
+    return None if gives_up else seconds, min(seconds, LONGEST_DELAY) if pauses else 0.0
+
+
+def _delay_after_failure(failure: Failure, send: Send, service: str, attempts: int) -> float:
+    """
+    Return the seconds until a request that got no reply is sent again.
+
+    A start is sent again only if it surely did not arrive, other requests also when the reply was lost.
+
+    :raises TLSFailed: if the certificate can't be verified
+    :raises StartReplyLost: if the request is a start that may have arrived
+    :raises ServiceUnavailable: if enough attempts were made
+    """
+    host = send.url.removesuffix(send.request.path)
+    if failure.fault is Fault.TLS:
+        raise TLSFailed(f"the certificate of {service} at {host} was not verified ({failure.words})")
+    if failure.fault is Fault.LOST and not send.request.repeatable:
+        raise StartReplyLost(f"the reply of {service} to the start never came ({failure.words})")
+    if attempts >= _ATTEMPTS:
+        what = "can't be reached" if failure.fault is Fault.NOT_SENT else "does not answer"
+        raise ServiceUnavailable(f"{service} at {host} {what} ({failure.words})")
+    return _backoff(attempts)
+
+
+def _backoff(attempts: int) -> float:
+    return _FIRST_DELAY * 2.0 ** (attempts - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+
+
+def retry_after(value: str | None) -> float | None:
+    """Read a Retry-After header, which is a number of seconds or a date (RFC 9110 §10.2.3)."""
+    if not value:
+        return None
+    if (seconds := value.strip()).isdecimal():
+        return float(seconds)
+    try:
+        # A date without a zone is in UTC.
+        return max(0.0, (pendulum.instance(parsedate_to_datetime(value)) - pendulum.now("UTC")).total_seconds())
+    except (ValueError, OverflowError):
+        return None

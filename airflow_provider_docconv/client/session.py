@@ -1,0 +1,176 @@
+"""What all clients of a connection share in a process: the token, the pause, the limit of the rate and the counts."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+from fractions import Fraction
+from math import ceil
+from time import monotonic
+from typing import TypeAlias
+
+from airflow_provider_docconv.client.settings import Settings
+from airflow_provider_docconv.services.errors import AuthenticationFailed, DocConvError, scrub
+from airflow_provider_docconv.services.http import Token
+from airflow_provider_docconv.testing import delay
+
+#: A token, or why there is none.
+LoginOutcome: TypeAlias = Token | Exception
+
+# A refusal is not asked about again this soon, in seconds: each further one brings the vendor's lock closer.
+_REFUSAL_REMEMBERED = 60.0
+
+
+class Session:
+    """
+    What the clients of one connection share, in whatever thread or event loop they run.
+
+    :param settings: the connection
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        #: Counts calls against the connection's ``max_calls_per_second``; None if it sets no limit.
+        self.rate_limit = RateLimit(settings.max_calls_per_second) if settings.max_calls_per_second else None
+        # Event loops take this lock, so nothing slow happens under it.
+        self._lock = threading.Lock()
+        self._calls: Counter[str] = Counter()
+        self._paused_until = 0.0
+        self._token: Token | None = None
+        self._login: Future[LoginOutcome] | None = None
+        self._refused_until = 0.0
+        # Listeners take their time, so they have a lock of their own.
+        self._telling = threading.Lock()
+        self._listeners: set[Callable[[str], object]] = set()
+
+    def count(self, kind: str) -> None:
+        """Count a request."""
+        with self._lock:
+            self._calls[kind] += 1
+
+    @property
+    def calls(self) -> Counter[str]:
+        """How many requests were sent so far, by kind; the vendors bill them."""
+        with self._lock:
+            return self._calls.copy()
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody send for so many seconds: the service asks to be left alone."""
+        with self._lock:
+            self._paused_until = max(self._paused_until, monotonic() + delay(seconds))
+
+    @property
+    def pause_left(self) -> float:
+        """The seconds for which nobody may send, 0 if there is no pause."""
+        # Mostly there never was one, and every poll asks.
+        return max(0.0, self._paused_until - monotonic()) if self._paused_until else 0.0
+
+    def token(self, refused: Token | None = None) -> Token | None:
+        """
+        Return the token, or None if it takes a login.
+
+        :param refused: a token that the service has refused
+        """
+        token = self._token
+        return token if token and token is not refused and monotonic() < token.renew_at else None
+
+    def log_in(self, log_in: Callable[[Session], Token], refused: Token | None = None) -> Future[LoginOutcome]:
+        """
+        Return the login under way, or begin one. Right after a login this is its outcome, and so it is after a refusal.
+
+        It runs in a thread of its own: the caller may be interrupted or lose its event loop while others still wait.
+
+        :param log_in: asks the service for a token
+        :param refused: a token that the service has refused
+        """
+        with self._lock:
+            if self._login and (not self._login.done() or self.token(refused) or monotonic() < self._refused_until):
+                return self._login
+            login: Future[LoginOutcome] = Future()
+            # From now on no waiter can cancel it for the others.
+            login.set_running_or_notify_cancel()
+            self._login = login
+        threading.Thread(target=self._run_login, args=(log_in, login), name="docconv-login", daemon=True).start()
+        return login
+
+    def forget_login(self) -> None:
+        """Let the next call log in, whatever token or refusal there is."""
+        with self._lock:
+            self._token, self._refused_until = None, 0.0
+
+    def add_listener(self, listener: Callable[[str], object]) -> None:
+        """Tell a listener the current token, and every later one before anybody can use it."""
+        with self._telling:
+            self._listeners.add(listener)
+            if self._token:
+                listener(self._token.value)
+
+    def scrub(self, error: DocConvError) -> DocConvError:
+        """Take the connection's secrets out of an error, and return it."""
+        scrub(error, self.settings.client_secret, self._token.value if self._token else None)
+        return error
+
+    def _run_login(self, log_in: Callable[[Session], Token], login: Future[LoginOutcome]) -> None:
+        try:
+            token = log_in(self)
+            with self._telling:
+                for listener in self._listeners:
+                    listener(token.value)
+                self._token = token
+            login.set_result(token)
+        except Exception as error:  # It belongs to those who wait for the login.
+            if isinstance(error, AuthenticationFailed):
+                self._refused_until = monotonic() + _REFUSAL_REMEMBERED
+            login.set_result(error)
+
+
+class RateLimit:
+    """
+    Counts calls against a limit per second.
+
+    :param per_second: how many calls may be sent in any second; a fraction such as 0.5 is one in any two seconds
+    """
+
+    def __init__(self, per_second: float) -> None:
+        # Imported only where a connection sets a limit.
+        from limits import RateLimitItemPerSecond
+        from limits.storage import MemoryStorage
+        from limits.strategies import MovingWindowRateLimiter
+
+        rate = Fraction(per_second).limit_denominator(60) or Fraction(1, ceil(1 / per_second))
+        self._limit = RateLimitItemPerSecond(rate.numerator, rate.denominator)
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def acquire(self) -> float:
+        """Count a call and return 0, or return the seconds after which to try again."""
+        if self._limiter.hit(self._limit):
+            return 0.0
+        free_at = self._limiter.get_window_stats(self._limit).reset_time
+        return max(0.01, free_at - time.time())
+
+
+_sessions: dict[Settings, Session] = {}
+_lock = threading.Lock()
+
+
+def session_of(settings: Settings) -> Session:
+    """Return this process's one session of a connection."""
+    with _lock:
+        if settings not in _sessions:
+            _sessions[settings] = Session(settings)
+        return _sessions[settings]
+
+
+def forget_sessions() -> None:
+    """Start without tokens, pauses and counts, as a new process does."""
+    global _lock
+    # If the process was forked, another thread of the parent may have held the old one.
+    _lock = threading.Lock()
+    _sessions.clear()
+
+
+os.register_at_fork(after_in_child=forget_sessions)
