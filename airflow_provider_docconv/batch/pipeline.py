@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import pendulum
 from msgspec.structs import replace
 
 from airflow_provider_docconv.batch.batch import Batch, Document
 from airflow_provider_docconv.batch.record import DocumentState, Entry
+from airflow_provider_docconv.batch.report import duration
 from airflow_provider_docconv.client.asynchronous import AsyncClient, shared_async_client
 from airflow_provider_docconv.polling import YOUNG, Pace, Wait, require_succeeded
 from airflow_provider_docconv.polling import watch as apoll_until_ended
@@ -181,7 +181,7 @@ class Pipeline:
         return bool(self._queue)
 
     async def _run_workers(self) -> End:
-        progress = _ProgressLog(self._batch)
+        progress = ProgressLog(self._batch)
         folding: asyncio.Task[None] | None = None
         folded = time.monotonic()
         workers = [asyncio.create_task(self._work()) for _ in range(min(self._limits.in_flight, len(self._queue)))]
@@ -392,7 +392,7 @@ class Pipeline:
         return bool(self.in_flight)
 
 
-class _ProgressLog:
+class ProgressLog:
     """
     Logs the progress of a batch now and then.
 
@@ -423,8 +423,8 @@ class _ProgressLog:
         if bad := states[DocumentState.REJECTED] + states[DocumentState.FAILED]:
             text += f", {bad:,} of them not converted"
         if rate:
-            left = pendulum.duration(seconds=round((total - done) / rate)).in_words(locale="en")
-            text += f", {_rate(rate)}, about {left or '0 seconds'} left"
+            text += f", {_rate(rate)}"
+            text += f", about {duration((total - done) / rate)} left" if done < total else ""
         self._batch.log.info("%s", text)
 
     @staticmethod

@@ -122,7 +122,7 @@ def _without_surrogates(value: Any) -> Any:
             return value.encode(errors="backslashreplace").decode()
         case dict():
             return {key: _without_surrogates(inner) for key, inner in value.items()}
-        case list():
+        case list() | tuple():
             return [_without_surrogates(inner) for inner in value]
     return value
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_docconv.batch.events import MOST, Watched, fitting
-from airflow_provider_docconv.batch.record import Entry, Progress
+from airflow_provider_docconv.batch.record import DocumentState, Entry
 from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError, ServiceUnavailable
 from airflow_provider_docconv.services.errors import quote_words
 from airflow_provider_docconv.services.operations import Operation, OperationState
@@ -26,7 +26,7 @@ IDS = st.sampled_from(
 
 def entries(form: str, count: int, started: float = 1_764_000_000.123) -> list[Entry]:
     return [
-        Entry(f"k{number}", "f", Progress.STARTED, operation_id=form.format(number), started=started + number)
+        Entry(f"k{number}", "f", DocumentState.STARTED, operation_id=form.format(number), started=started + number)
         for number in range(count)
     ]
 
@@ -45,7 +45,7 @@ def test_as_many_operations_as_fit_are_chosen_in_their_order(form: str, count: i
 
 
 def test_an_operation_whose_start_is_unknown_is_watched() -> None:
-    assert fitting([Entry("k", "f", Progress.STARTED, operation_id="op-1")]) == {"op-1": 0.0}
+    assert fitting([Entry("k", "f", DocumentState.STARTED, operation_id="op-1")]) == {"op-1": 0.0}
 
 
 def test_a_window_of_usual_operations_is_watched_as_a_whole() -> None:

@@ -1,4 +1,4 @@
-"""The record of a batch: what write() has returned is durable, and neither a kill nor another task destroys any of it."""
+"""The record of a batch: what write() has returned is durable, and no kill and no other task destroys any of it."""
 
 from __future__ import annotations
 
@@ -43,14 +43,16 @@ SURROGATES = "caf\udce9 ☃\n"
 
 
 def request(name: str = "a", **values: Any) -> ConversionRequest:
-    return ConversionRequest(
-        f"s3://b/{name}.pptx", f"s3://b/pdf/{name}.pdf", "pdf", 0, "f" * 64, **{"versioned": True, "size": 7, **values}
+    asked = ConversionRequest(
+        f"s3://b/{name}.pptx", f"s3://b/pdf/{name}.pdf", "pdf", 0, "f" * 64, versioned=True, size=7
     )
+    return replace(asked, **values)
 
 
 def entry(name: str = "a", **values: Any) -> Entry:
-    started = {"state": DocumentState.STARTED, "operation_id": f"op-{name}", "run": "run-1", "max_tries": 2}
-    return Entry(request(name).key, "f" * 64, **{**started, **values})
+    return replace(
+        Entry(request(name).key, "f" * 64, DocumentState.STARTED, "run-1", 2, operation_id=f"op-{name}"), **values
+    )
 
 
 def documents(*entries: Entry | str) -> list[tuple[ConversionRequest, Entry]]:
@@ -195,7 +197,7 @@ def test_a_write_that_fails_is_seen_by_its_writer_and_loses_nothing(folder: Any,
     record = Record(folder, TASK)
     record.write(entry("a"))
     writes.fails = lambda: True
-    with pytest.raises(DestinationUnwritable, match="could not write the batch's record at .* does not answer"):
+    with pytest.raises(DestinationUnwritable, match=r"could not write the batch's record at .* does not answer"):
         record.write(entry("b"))
     with pytest.raises(DestinationUnwritable):
         record.write_later(entry("c"))

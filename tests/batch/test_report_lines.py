@@ -25,13 +25,14 @@ RESULTS = st.fixed_dictionaries({"uri": TEXTS, "size": st.integers(0, 2**63), "s
 LINES = st.builds(
     ReportLine,
     source=TEXTS,
-    state=st.sampled_from(STATES) | TEXTS,
+    state=st.sampled_from(STATES),
     target_format=TEXTS,
-    results=st.lists(RESULTS, max_size=3),
+    results=st.lists(RESULTS, max_size=3).map(tuple),
     operation_id=st.none() | TEXTS,
     attempts=st.integers(0, 5),
     lost_replies=st.integers(0, 2),
     size=st.none() | st.integers(0, 2**63),
+    source_sha256=st.none() | TEXTS,
     seconds_at_service=NUMBERS,
     seconds_waited=NUMBERS,
     error=st.none() | TEXTS,
@@ -56,7 +57,7 @@ def harmless(value: Any) -> Any:
     match value:
         case dict():
             return {key: harmless(inner) for key, inner in value.items()}
-        case list():
+        case list() | tuple():
             return [harmless(inner) for inner in value]
         case str():
             return value.encode(errors="backslashreplace").decode()
@@ -90,7 +91,10 @@ class Null(io.RawIOBase):
 def many(count: int) -> Iterator[ReportLine]:
     for number in range(count):
         yield replace(
-            PLAIN, source=f"s3://bucket/{number}-{'x' * 200}", state=STATES[number % 5], lost_replies=number % 2
+            PLAIN,
+            source=f"s3://bucket/{number}-{'x' * 200}",
+            state=STATES[number % len(STATES)],
+            lost_replies=number % 2,
         )
 
 

@@ -14,7 +14,7 @@ from airflow_provider_docconv.batch.sources import (
     chunk_documents,
     find,
     list_folder,
-    read_items,
+    read_specs,
 )
 from airflow_provider_docconv.exceptions import InvalidOptions, SourceNotFound
 from airflow_provider_docconv.services.catalog import ASPOSE_SLIDES
@@ -55,7 +55,7 @@ def test_a_folder_next_to_it_is_another_one(place: Place) -> None:
 
 
 def test_hidden_files_and_what_the_batch_keeps_are_left_out(place: Place) -> None:
-    place.put("a.pptx", ".b.pptx", ".git/c.pptx", "sub/.d.pptx", ".docconv/ledger/x.jsonl", "sub/.docconv/y", "e.")
+    place.put("a.pptx", ".b.pptx", ".git/c.pptx", "sub/.d.pptx", ".docconv/record/x.jsonl", "sub/.docconv/y", "e.")
     assert names(f"{place.uri}/") == ["a.pptx", "e."]
     assert set(names(f"{place.uri}/**/*")) <= {"a.pptx", "e."}
 
@@ -266,12 +266,12 @@ def test_documents_of_a_folder_in_the_vendors_storage_are_given_one_by_one() -> 
 @pytest.mark.parametrize("source", ["/", "", "/**/*.pptx", "/a b/*.pptx"])
 def test_chunks_give_the_same_documents_back(source: str, size: int, place: Place) -> None:
     place.put(*(f"a b/{number:02d} #[1].pptx" for number in range(30)), *(f"{number}.pptx" for number in range(5)))
-    place.put(".docconv/ledger/x.pptx", ".hidden.pptx", "a b/.hidden.pptx")
+    place.put(".docconv/record/x.pptx", ".hidden.pptx", "a b/.hidden.pptx")
     everything = found(f"{place.uri}{source}")
     chunks = chunk_documents(f"{place.uri}{source}", size)
     assert [len(chunk["documents"]) for chunk in chunks[:-1]] == [size] * (len(chunks) - 1)
     assert 0 < len(chunks[-1]["documents"]) <= size
-    items = read_items(chunks, "pdf", None)
+    items = read_specs(chunks, "pdf", None)
     to_path(place.uri).fs.invalidate_cache()
     assert [each for item in items for each in found(item.source, item.documents)] == everything
 

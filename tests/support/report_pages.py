@@ -9,9 +9,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from airflow_provider_docconv.batch.record import DocumentState
 from airflow_provider_docconv.batch.report import ReportLine, write_html
+from airflow_provider_docconv.transfer.delivery import DeliveredFile
 
-STATES = ("delivered", "skipped", "rejected", "failed", "unfinished")
+STATES = tuple(DocumentState)
 HOSTILE = (
     "<script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>' onmouseover='alert(1)",
@@ -28,9 +30,9 @@ HOSTILE = (
 )
 PLAIN = ReportLine(
     source="s3://bucket/decks/quarter.pptx",
-    state="delivered",
+    state=DocumentState.DELIVERED,
     target_format="pdf",
-    results=[{"uri": "s3://bucket/pdf/quarter.pdf", "size": 1234567, "sha256": "0123456789abcdef" * 4}],
+    results=({"uri": "s3://bucket/pdf/quarter.pdf", "size": 1234567, "sha256": "0123456789abcdef" * 4},),
     operation_id="operation-1",
     attempts=2,
     lost_replies=1,
@@ -105,15 +107,15 @@ def page(*lines: ReportLine, title: str = "Report", summary: dict[str, Any] | No
     return Page(file.getvalue())
 
 
-def filled(text: str, state: str) -> ReportLine:
+def filled(text: str, state: DocumentState) -> ReportLine:
     """Return a document whose every text is the given one."""
-    result = {"uri": text, "size": 1, "sha256": text}
+    result: DeliveredFile = {"uri": text, "size": 1, "sha256": text}
     return replace(
         PLAIN,
         source=text,
         state=state,
         target_format=text,
-        results=[result],
+        results=(result,),
         operation_id=text,
         error=text,
         error_type=text,
