@@ -1,11 +1,11 @@
 # Everything these commands make lies under .docconv; `make clean` removes it.
 PYTHON ?= python3
 VENV := .docconv/venv
-RUN := $(VENV)/bin/python -m workbench
-PINNED := pyproject.toml sandbox/pyproject.toml workbench/install.py $(wildcard constraints/*.txt)
+RUN := $(VENV)/bin/python -m dev
+PINNED := pyproject.toml sandbox/pyproject.toml dev/install.py $(wildcard constraints/*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui libreoffice test lint compat bench constraints clean
+.PHONY: help demo ui libreoffice check test lint compat bench constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -19,8 +19,11 @@ ui: $(VENV)/demo.ready ## Open the same Airflow in the browser, until Ctrl-C
 libreoffice: $(VENV)/demo.ready ## Add LibreOffice and DjVuLibre, which convert more kinds of documents
 	@$(RUN).libreoffice
 
+check: $(VENV)/test.ready ## Run the linters and the tests that need no servers, in a minute
+	@$(RUN).check check
+
 test: $(VENV)/test.ready ## Run every test and the linters
-	@$(RUN).check
+	@$(RUN).check test
 
 lint: $(VENV)/test.ready ## Run the linters only
 	@$(RUN).check lint
@@ -40,4 +43,4 @@ clean: ## Remove everything these commands have made
 $(VENV)/%.ready: $(PINNED)
 	@command -v $(PYTHON) >/dev/null || { echo "This needs Python 3.11 or later ($(PYTHON) not found)."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This needs Python 3.11 or later, not " + sys.version)'
-	@$(PYTHON) -m workbench.install $*
+	@$(PYTHON) -m dev.install $*

@@ -23,6 +23,7 @@ from airflow_provider_docconv.services.errors import (
     NamesCollide,
     OperationNotFound,
     RecordDamaged,
+    RefusedByService,
     ResultNotFound,
     ResultRejected,
     ServiceUnavailable,
@@ -30,6 +31,7 @@ from airflow_provider_docconv.services.errors import (
     StartReplyLost,
     TLSFailed,
     TruncatedResult,
+    UnexpectedError,
     UnexpectedReply,
 )
 
@@ -48,6 +50,7 @@ __all__ = [
     "NamesCollide",
     "OperationNotFound",
     "RecordDamaged",
+    "RefusedByService",
     "ResultNotFound",
     "ResultRejected",
     "ServiceUnavailable",
@@ -55,6 +58,7 @@ __all__ = [
     "StartReplyLost",
     "TLSFailed",
     "TruncatedResult",
+    "UnexpectedError",
     "UnexpectedReply",
     "deserialize",
     "serialize",

@@ -1,14 +1,16 @@
-"""Polls one operation until it has ended: when to poll, what each poll means, and the loop in both colours."""
+"""Polls one operation until it has ended: when to poll, what a poll means, and the loop in both colours."""
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from math import frexp, ldexp, remainder
 from statistics import quantiles
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
 
 from airflow_provider_docconv.services.errors import (
     ConversionCanceled,
@@ -18,46 +20,33 @@ from airflow_provider_docconv.services.errors import (
     OperationNotFound,
 )
 from airflow_provider_docconv.services.operations import Operation, OperationState
-from airflow_provider_docconv.wakeups import wakeups
+from airflow_provider_docconv.testing import delay
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.client.asynchronous import AsyncClient
     from airflow_provider_docconv.hooks.docconv import DocConvHook
 
+#: What a poll brought.
+Outcome: TypeAlias = Operation | DocConvError
+
 #: How long polls may fail before the wait does, in seconds: a failed poll is not a failed conversion.
 FAULT_TOLERANCE = 900.0
-#: An operation this young, in seconds, has not expired: if a server of the service does not know it, another one may.
-YOUNG = 60.0
-# How far apart the instants are that polls share: this part of their interval, but no more than so many seconds.
-_APART, _MOST_APART = 0.05, 0.25
-# Each process has instants of its own, so that a service is not asked by all of them at once.
+#: A service that does not know an operation is believed when it says so again after so many seconds: one of its servers
+#: may not know what another does, and what has expired is paid for again.
+SECOND_LOOK = 60.0
+# Polls are due at multiples of this, in seconds: a loop that wakes once for several needs less processor time for each.
+_GRID = 0.05
+# Each process has a grid of its own, so that a service is not asked by all of them at once.
 _PHASE = random.random()  # noqa: S311 - no secret
-
-
-def coalesced(due: float, interval: float) -> float:
-    """
-    Return the nearest instant that other polls of this process share.
-
-    A loop that wakes once for many polls needs less processor time for each. No poll is moved by more than a fortieth
-    of its interval or an eighth of a second, as often to an earlier time as to a later one.
-
-    :param due: when the poll is due, in seconds since the epoch
-    :param interval: the seconds since the one before
-    """
-    if interval <= 0:
-        return due
-    # A power of two, so that waits of different intervals share instants, too.
-    apart = ldexp(0.5, frexp(min(_APART * interval, _MOST_APART))[1])
-    return due - remainder(due - _PHASE, apart)
 
 
 class Pace:
     """
-    When to poll, so that few polls (which the vendors bill) lose little time.
+    When to poll: often enough to notice an end soon, and no more, because the vendors bill polls.
 
-    The interval grows with the age of the operation. Where the service reports progress, the next poll is near the end
-    that it promises. Once a few operations have ended, the others are left alone until most of what the quick ones took
-    has passed.
+    The interval grows with the age of the operation. Where the service reports progress, the next poll is due shortly
+    before the operation is expected to end. Once a few operations have ended, the others are first polled when most of
+    the time has passed that the quick ones took.
 
     :param shortest: the shortest interval, in seconds
     :param longest: the longest interval, in seconds
@@ -81,7 +70,7 @@ class Pace:
         Return the seconds until the next poll.
 
         :param age: seconds for which the operation has run
-        :param done: the share of the work that it has done, 0 if it does not say
+        :param done: the share of its work that is done, 0 if the service does not say
         """
         if age < self.typical:
             return min(max(self.typical - age, self._shortest), self._longest)
@@ -90,46 +79,50 @@ class Pace:
             # Never more than twice the age: a first step may be much quicker than the others.
             interval = min(self._TRUST * age * (1 - done) / done, 2 * age)
         interval = min(interval, self._longest)
-        # Operations that began together must not be polled together for ever.
+        # Operations that began together must not stay together.
         return max(interval * random.uniform(1 - self._JITTER, 1), self._shortest)  # noqa: S311 - no secret
 
     def learn(self, duration: float) -> None:
-        """Take note of how long an operation took until its end was noticed, in seconds."""
+        """Learn from an operation how long it took until its end was noticed, in seconds."""
         self._durations.append(duration)
         if len(self._durations) >= self._FEWEST:
-            # A little less than that: an estimate that is too long would never be found out.
+            # A little less, because an estimate that is too long would never be corrected.
             self.typical = 0.9 * quantiles(self._durations, n=10, method="inclusive")[0]
 
 
-class WaitReport(NamedTuple):
+class WaitReport(msgspec.Struct, frozen=True):
     """
-    What a wait came to.
+    How a wait ended.
 
-    :param state: where the operation ended
+    :param state: the operation's last state
     :param polls: how many polls were sent
-    :param seconds: from the beginning of the wait to the poll that brought the end
-    :param lost: seconds for which the operation had ended at most before that poll: those since the poll before
+    :param seconds: from the start of the wait to the poll that found the end
+    :param detection_delay: how long before that poll the operation may have ended, in seconds: the time since the poll
+        before it
     """
 
-    state: str
+    state: OperationState
     polls: int
     seconds: float
-    lost: float
+    detection_delay: float
 
     def __str__(self) -> str:
-        return f"{self.state} within {self.seconds:g} s; {self.polls} polls, noticed at most {self.lost:g} s late"
+        return (
+            f"{self.state} after {self.seconds:g} s and {self.polls} polls, "
+            f"noticed at most {self.detection_delay:g} s late"
+        )
 
 
 class Wait:
     """
-    What to do after each poll.
+    Decides after each poll of an operation what to do next.
 
     :param operation_id: the operation
     :param service: the service's name, for messages
-    :param deadline: when to give up, in seconds since the epoch
+    :param deadline: when to stop, in seconds since the epoch
     :param pace: when to poll
     :param started: when the operation began, in seconds since the epoch, as far as known
-    :param polls: how many polls were sent before, by whoever waited then
+    :param polls: how many polls were sent before, in another process
     :param fault_tolerance: seconds for which polls may fail
     """
 
@@ -144,204 +137,174 @@ class Wait:
         polls: int = 0,
         fault_tolerance: float = FAULT_TOLERANCE,
     ) -> None:
-        self._operation_id = operation_id
+        self.operation_id = operation_id
+        self.polls = polls
         self._service = service
         self._deadline = deadline
         self._pace = pace
         self._started = started
         self._fault_tolerance = fault_tolerance
-        #: How many polls were sent; whoever sends them counts them.
-        self.polls = polls
         self._failing_since: float | None = None
+        self._unknown_since: float | None = None
         self._done = 0.0
         self._shown = ""
         self._last_seen = started
 
-    def after_poll(self, outcome: Operation | DocConvError, now: float) -> Operation | float:
+    def after_poll(self, outcome: Outcome, now: float) -> Operation | float:
         """
         Return the operation if it has ended, else the seconds until the next poll.
 
         :param outcome: what the poll brought
         :param now: the time, in seconds since the epoch
-        :raises DeadlineExceeded: if it is too late to go on
+        :raises DeadlineExceeded: if the deadline has passed
         :raises DocConvError: if polling can't succeed, or has failed for too long
         """
+        self.polls += 1
         if isinstance(outcome, Operation):
             self._failing_since = None
             self._done = outcome.done
-            unknown_yet = outcome.state is OperationState.NOT_FOUND and 0 <= now - self._started < YOUNG
-            if outcome.state.is_terminal and not unknown_yet:
+            if outcome.state is not OperationState.NOT_FOUND:
+                self._unknown_since = None
+            elif self._unknown_since is None:
+                self._unknown_since = now
+            doubted = self._unknown_since is not None and now - self._unknown_since < delay(SECOND_LOOK)
+            if outcome.state.is_terminal and not doubted:
                 return outcome
             self._last_seen = now
         else:
             self._failing_since = now if self._failing_since is None else self._failing_since
             if not outcome.retryable or now - self._failing_since >= self._fault_tolerance:
-                outcome.operation_id = self._operation_id
+                outcome.operation_id = self.operation_id
                 raise outcome
         if now >= self._deadline:
             last = f"it was {outcome.progress}" if isinstance(outcome, Operation) else outcome.summary
             raise DeadlineExceeded(
-                f"{self._service} has not ended the conversion in time: {last}", operation_id=self._operation_id
+                f"{self._service} did not finish the conversion in time: {last}", operation_id=self.operation_id
             )
         return self.until_next(now)
 
     def until_next(self, now: float) -> float:
         """Return the seconds until the next poll, which is not after the deadline."""
-        interval = self._pace.after(max(0.0, now - self._started), self._done)
-        return max(0.0, min(coalesced(now + interval, interval), self._deadline) - now)
+        due = now + self._pace.after(max(0.0, now - self._started), self._done)
+        due += (_PHASE - due) % _GRID if _GRID else 0.0
+        return max(0.0, min(due, self._deadline) - now)
 
     @property
     def is_answered(self) -> bool:
-        """Whether the last poll was answered."""
+        """Whether the service answered the last poll."""
         return self.polls > 0 and self._failing_since is None
 
     def report(self, operation: Operation, now: float) -> WaitReport:
         """
-        Tell what the wait came to.
+        Sum the wait up.
 
         :param operation: the operation, which has ended
-        :param now: the time at which its end was noticed, in seconds since the epoch
+        :param now: when its end was noticed, in seconds since the epoch
         """
-        seconds, lost = now - self._started, now - self._last_seen
-        return WaitReport(operation.state.value, self.polls, round(seconds, 1), round(lost, 1))
+        return WaitReport(operation.state, self.polls, round(now - self._started, 1), round(now - self._last_seen, 1))
 
-    def standing(self, operation: Operation) -> dict[str, Any]:
-        """Tell how far an operation is, as the value of an XCom."""
+    def progress(self, operation: Operation) -> dict[str, Any]:
+        """Return how far a running operation is, as the value of an XCom."""
         found = {"state": operation.state.value, "step": operation.step, "steps": operation.steps}
         known = {key: value for key, value in found.items() if value is not None}
         return {**known, "percent": round(100 * operation.done), "polls": self.polls}
 
-    def news(self, outcome: Operation | DocConvError) -> str | None:
-        """Return a line for the log if the poll brought something new; an end has :meth:`last_line`."""
-        text = outcome.progress if isinstance(outcome, Operation) else f"not known for now: {outcome.summary}"
+    def changed_message(self, outcome: Outcome) -> str | None:
+        """Return a line for the log if a poll brought something new."""
+        text = outcome.progress if isinstance(outcome, Operation) else f"poll failed: {outcome.summary}"
         if text == self._shown:
             return None
         self._shown = text
         return self._line(text)
 
-    def last_line(self, report: WaitReport) -> str:
-        """Return a line for the log about an end."""
+    def final_message(self, report: WaitReport) -> str:
+        """Return a line for the log about the end."""
         return self._line(str(report))
 
     def _line(self, text: str) -> str:
-        return f"{self._service}, operation {self._operation_id}: {text}"
+        return f"{self._service}, operation {self.operation_id}: {text}"
 
 
-def require_succeeded(operation: Operation, service: str) -> None:
+def poll(hook: DocConvHook, wait: Wait) -> Outcome:
+    """Poll once, from a worker."""
+    try:
+        return hook.get_operation(wait.operation_id)
+    except DocConvError as error:
+        return error
+
+
+def poll_until_ended(
+    hook: DocConvHook, wait: Wait, first: float = 0.0, tell: Callable[[Outcome], None] | None = None
+) -> Operation:
     """
-    Check that an operation ended well.
+    Poll until an operation has ended, and return it.
 
-    :param operation: the operation, which has ended
-    :param service: the service's name, for messages
-    :raises ConversionFailed: if it failed
-    :raises ConversionCanceled: if it was cancelled
-    :raises OperationNotFound: if the service does not know it any more
+    :param hook: the service
+    :param wait: decides after each poll
+    :param first: seconds until the first poll
+    :param tell: called after each poll but the last
+    :raises DeadlineExceeded: if the deadline has passed
+    :raises DocConvError: if polling can't succeed, or has failed for too long
     """
-    if operation.state is OperationState.SUCCEEDED:
-        return
-    if operation.state is OperationState.CANCELED:
-        raise ConversionCanceled(
-            f"the conversion was cancelled at {service}", service_message=operation.message, operation_id=operation.id
-        )
-    if operation.state is OperationState.NOT_FOUND:
-        raise OperationNotFound(
-            f"{service} does not know the operation", service_message=operation.message, operation_id=operation.id
-        )
-    raise ConversionFailed(
-        f"{service} could not convert the document", service_message=operation.message, operation_id=operation.id
-    )
+    seconds = first
+    while True:
+        time.sleep(delay(seconds))
+        outcome = poll(hook, wait)
+        step = wait.after_poll(outcome, time.time())
+        if isinstance(step, Operation):
+            return step
+        if tell:
+            tell(outcome)
+        seconds = step
 
 
-async def watch(
-    client: AsyncClient,
-    operation_id: str,
-    wait: Wait,
-    first: float,
-    tell: Callable[[str | None, Operation | None], Awaitable[None]] | None = None,
+async def apoll(client: AsyncClient, wait: Wait) -> Outcome:
+    """Poll once, from an event loop."""
+    try:
+        return await client.run(client.service.status(wait.operation_id))
+    except DocConvError as error:
+        return error
+
+
+async def apoll_until_ended(
+    client: AsyncClient, wait: Wait, first: float = 0.0, tell: Callable[[Outcome], Awaitable[None]] | None = None
 ) -> Operation:
     """
     Poll until an operation has ended, and return it.
 
     :param client: the connection's client
-    :param operation_id: the operation
     :param wait: decides after each poll
     :param first: seconds until the first poll
-    :param tell: is told of each poll before the last: in words if it brought something new, and the operation if the
-        service answered
-    :raises DeadlineExceeded: if it is too late to go on
+    :param tell: called after each poll but the last
+    :raises DeadlineExceeded: if the deadline has passed
     :raises DocConvError: if polling can't succeed, or has failed for too long
     """
-    delay = first
+    seconds = first
     while True:
-        await wakeups().sleep(delay)
-        wait.polls += 1
-        outcome: Operation | DocConvError
-        try:
-            outcome = await client.run(client.service.status(operation_id))
-        except DocConvError as error:
-            outcome = error
+        await asyncio.sleep(delay(seconds))
+        outcome = await apoll(client, wait)
         step = wait.after_poll(outcome, time.time())
         if isinstance(step, Operation):
             return step
         if tell:
-            await tell(wait.news(outcome), outcome if isinstance(outcome, Operation) else None)
-        delay = step
+            await tell(outcome)
+        seconds = step
 
 
-# Each showing is a call to Airflow and a write to its database.
-_SHOW_PAUSE = 15.0
-
-
-class Poller:
+def require_succeeded(operation: Operation, service: str) -> None:
     """
-    One wait, held by a worker.
+    Check that an operation succeeded.
 
-    :param hook: the service
-    :param operation_id: the operation
-    :param wait: decides after each poll
-    :param log: gets a line when a poll brings something new
-    :param show: gets how far the operation is, now and then, and at the end what the wait came to; None if nobody does
+    :param operation: the operation, which has ended
+    :param service: the service's name, for messages
+    :raises ConversionFailed: if it failed
+    :raises ConversionCanceled: if it was cancelled
+    :raises OperationNotFound: if the service no longer knows it
     """
-
-    def __init__(
-        self, hook: DocConvHook, operation_id: str, wait: Wait, log: Any, show: Callable[[dict[str, Any]], None] | None
-    ) -> None:
-        self.wait = wait
-        self._hook = hook
-        self._operation_id = operation_id
-        self._log = log
-        self._show = show
-        self._next_show = 0.0
-
-    def poll(self) -> float | None:
-        """
-        Poll once, and return the seconds until the next poll, or None if the conversion succeeded.
-
-        :raises DeadlineExceeded: if it is too late to go on
-        :raises DocConvError: if the conversion did not succeed, or the wait can't go on
-        """
-        self.wait.polls += 1
-        outcome: Operation | DocConvError
-        try:
-            outcome = self._hook.get_operation(self._operation_id)
-        except DocConvError as error:
-            outcome = error
-        step = self.wait.after_poll(outcome, time.time())
-        if not isinstance(step, Operation):
-            if line := self.wait.news(outcome):
-                self._log.info("%s", line)
-                self._show_progress(outcome)
-            return step
-        if self._show:
-            report = self.wait.report(step, time.time())
-            self._log.info("%s", self.wait.last_line(report))
-            self._show(report._asdict())
-        require_succeeded(step, self._hook.service.label)
-        return None
-
-    def _show_progress(self, outcome: Operation | DocConvError) -> None:
-        now = time.monotonic()
-        if not self._show or not isinstance(outcome, Operation) or now < self._next_show:
-            return
-        self._next_show = now + _SHOW_PAUSE
-        self._show(self.wait.standing(outcome))
+    if operation.state is OperationState.SUCCEEDED:
+        return
+    kind, what = {
+        OperationState.CANCELED: (ConversionCanceled, f"{service} reports that the conversion was cancelled"),
+        OperationState.NOT_FOUND: (OperationNotFound, f"{service} does not know the operation"),
+    }.get(operation.state, (ConversionFailed, f"{service} could not convert the document"))
+    raise kind(what, service_message=operation.message, operation_id=operation.id)

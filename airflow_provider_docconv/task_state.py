@@ -1,4 +1,4 @@
-"""What outlives a try of a single task, and who ended it."""
+"""What outlives a try of a single task, and whether a person has ended it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,24 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 from urllib.parse import quote
+
+import msgspec
+from airflow.providers.common.compat.sdk import conf
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+from airflow_provider_docconv.services.errors import RecordDamaged
+from airflow_provider_docconv.transfer.object_storage import store_errors, write_whole
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
-
-# Two of them fit into the name of a file, with what else is in it.
+# A file name holds two of them and a little more.
 _LONGEST_NAME = 90
+# The states of a task that was marked, alone or with its run. A task that was cleared or has lost its worker is in none
+# of them: its next try resumes the same operation.
+_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
 class TaskState(Protocol):
@@ -29,23 +36,12 @@ class TaskState(Protocol):
         """Write a value of plain JSON, replacing an older one."""
 
     def delete(self, key: str) -> None:
-        """Forget a value."""
-
-
-def task_state(context: Context, folder: str | None = None) -> TaskState:
-    """
-    Return the place of a task: Airflow's task state store (3.3), and before that a folder of small files.
-
-    :param context: the task's context
-    :param folder: the folder for the files, as a URI; ``[docconv] task_state_path`` if it is None
-    """
-    store = context.get("task_state_store")
-    return _files(context, folder) if store is None else AirflowTaskState(store)
+        """Delete a value."""
 
 
 class AirflowTaskState:
     """
-    Values in Airflow's task state store.
+    Values in Airflow's task state store, which Airflow has since 3.3.
 
     :param store: the context's ``task_state_store``
     """
@@ -62,7 +58,7 @@ class AirflowTaskState:
         self._store.set(key, value)
 
     def delete(self, key: str) -> None:
-        """Forget a value."""
+        """Delete a value."""
         self._store.delete(key)
 
 
@@ -70,18 +66,17 @@ class FileTaskState:
     """
     Values in small files, one for each key.
 
-    :param folder: where they lie
+    :param folder: their folder
     """
 
     def __init__(self, folder: ObjectStoragePath) -> None:
         self._folder = folder
+        self._errors = f"cannot read or write the task's state in {folder}"
 
     def get(self, key: str) -> Any:
         """Return a value, or None if there is none."""
-        from airflow_provider_docconv.services.errors import RecordDamaged
-
         path = self._folder / f"{key}.json"
-        with self._errors():
+        with store_errors(self._errors):
             try:
                 content = path.read_bytes()
             except FileNotFoundError:
@@ -89,24 +84,41 @@ class FileTaskState:
         try:
             return json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise RecordDamaged(f"the task's record {path} can't be read ({str(error)[:100]})") from error
+            raise RecordDamaged(f"cannot read the task's state {path} ({str(error)[:100]})") from error
 
     def set(self, key: str, value: Any) -> None:
         """Write a value of plain JSON, replacing an older one."""
-        from airflow_provider_docconv.transfer.object_storage import write_whole
-
-        with self._errors():
+        with store_errors(self._errors):
             write_whole(self._folder / f"{key}.json", json.dumps(value).encode())
 
     def delete(self, key: str) -> None:
-        """Forget a value."""
-        with self._errors():
+        """Delete a value."""
+        with store_errors(self._errors):
             (self._folder / f"{key}.json").unlink(missing_ok=True)
 
-    def _errors(self) -> AbstractContextManager[None]:
-        from airflow_provider_docconv.transfer.object_storage import store_errors
 
-        return store_errors(f"the task's record in {self._folder} can't be read or written")
+def task_state(context: Context, folder: str | None = None) -> TaskState:
+    """
+    Return the state of a task: in Airflow's store, or before Airflow 3.3 in a folder of small files.
+
+    :param context: the task's context
+    :param folder: the folder for the files, as a URI; ``[docconv] task_state_path`` if it is None
+    """
+    if (store := context.get("task_state_store")) is not None:
+        return AirflowTaskState(store)
+    from airflow.providers.common.compat.sdk import ObjectStoragePath  # It loads fsspec, and triggers need no files.
+
+    home = os.environ.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow")
+    root = folder or conf.get("docconv", "task_state_path", fallback="") or f"file://{home}/docconv/task_state"
+    return FileTaskState(ObjectStoragePath(root) / "/".join(path_name(str(name)) for name in task_key(context["ti"])))
+
+
+def path_name(text: str) -> str:
+    """Turn a text into one name of a path: the same for the same text, never too long, never a way out of a folder."""
+    name = quote(text, safe="").replace(".", "%2E")
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:_LONGEST_NAME]}~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def task_key(ti: Any) -> tuple[str, str, str, int]:
@@ -119,32 +131,33 @@ def max_tries(context: Context) -> int:
     return int(getattr(context["ti"], "max_tries", 0) or 0)
 
 
-def _files(context: Context, folder: str | None) -> FileTaskState:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath, conf
+class _Record(msgspec.Struct, frozen=True):
+    """What a task wrote down for its next try."""
 
-    home = os.environ.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow")
-    root = folder or conf.get("docconv", "task_state_path", fallback="") or f"file://{home}/docconv/task_state"
-    return FileTaskState(ObjectStoragePath(root) / "/".join(path_name(str(name)) for name in task_key(context["ti"])))
+    _KEY: ClassVar[str]
+
+    @classmethod
+    def read(cls, state: TaskState) -> Self | None:
+        """Return the record, or None if there is none."""
+        value = state.get(cls._KEY)
+        try:
+            return msgspec.convert(value, cls) if isinstance(value, Mapping) else None
+        except msgspec.ValidationError:
+            return None
+
+    @classmethod
+    def delete(cls, state: TaskState) -> None:
+        """Delete the record."""
+        state.delete(cls._KEY)
+
+    def write(self, state: TaskState) -> None:
+        """Write the record, replacing an older one."""
+        state.set(self._KEY, msgspec.to_builtins(self))
 
 
-def path_name(text: str) -> str:
-    """Make one name of a path, the same for the same text, never a way out of the folder and never too long for it."""
-    name = quote(text, safe="").replace(".", "%2E")
-    return (
-        name
-        if len(name) <= _LONGEST_NAME
-        else f"{name[:_LONGEST_NAME]}~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
-    )
-
-
-_KEY = "docconv_start"
-_WAIT_KEY = "docconv_wait"
-
-
-@dataclass(frozen=True, slots=True)
-class StartRecord:
+class StartRecord(_Record, frozen=True):
     """
-    What a task wrote down about its start.
+    What a task started.
 
     :param fingerprint: of the document, the target format and the options
     :param max_tries: the task's, which a person's Clear raises and a retry does not
@@ -153,6 +166,8 @@ class StartRecord:
     :param remote_source: the address in the vendor's storage to which the document was sent, if it was sent there
     """
 
+    _KEY: ClassVar[str] = "docconv_start"
+
     fingerprint: str
     max_tries: int
     operation_id: str | None = None
@@ -160,89 +175,48 @@ class StartRecord:
     remote_source: str | None = None
 
 
-class StartRecords:
-    """
-    The record of a task.
-
-    :param state: where it lies
-    """
-
-    def __init__(self, state: TaskState) -> None:
-        self._state = state
-
-    def read(self) -> StartRecord | None:
-        """Return the record, if there is one."""
-        value = self._state.get(_KEY)
-        if not isinstance(value, Mapping):
-            return None
-        return StartRecord(
-            str(value.get("fingerprint")),
-            int(value.get("max_tries") or 0),
-            value.get("operation_id"),
-            value.get("source_sha256"),
-            value.get("remote_source"),
-        )
-
-    def write(self, record: StartRecord) -> None:
-        """Write the record, replacing an older one."""
-        self._state.set(_KEY, asdict(record))
-
-    def clear(self) -> None:
-        """Forget the record."""
-        self._state.delete(_KEY)
-
-
-class WaitRecords:
+class WaitRecord(_Record, frozen=True):
     """
     Since when a task has waited for an operation.
 
-    :param state: where that lies
     :param operation_id: the operation
     :param max_tries: the task's, which a person's Clear raises and a retry does not
+    :param began: when its first try began to wait, in seconds since the epoch
     """
 
-    def __init__(self, state: TaskState, operation_id: str, max_tries: int) -> None:
-        self._state = state
-        self._same = {"operation_id": operation_id, "max_tries": max_tries}
+    _KEY: ClassVar[str] = "docconv_wait"
 
-    def began(self) -> float | None:
-        """Return when the first try began to wait, in seconds since the epoch, or None if none has."""
-        value = self._state.get(_WAIT_KEY)
-        if not isinstance(value, Mapping) or any(value.get(key) != same for key, same in self._same.items()):
-            return None
-        began = value.get("began")
-        return float(began) if isinstance(began, int | float) else None
-
-    def begin(self, now: float) -> None:
-        """Write down that the wait begins."""
-        self._state.set(_WAIT_KEY, {**self._same, "began": now})
-
-
-# What a task is after it was marked, alone or with its run. One that was cleared or has lost its worker is none of
-# these: its next try goes on with the same operation.
-_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+    operation_id: str
+    max_tries: int
+    began: float
 
 
 def task_was_ended_by_user(dag_id: str, run_id: str, task_id: str, map_index: int) -> bool:
     """
-    Tell whether a task that was doing something has been ended meanwhile.
+    Return whether a person has ended a task that was at work.
 
-    It asks Airflow, which blocks: an event loop calls it in a thread.
+    It asks Airflow, which blocks: call it in a thread from an event loop.
 
     :param dag_id: the Dag
     :param run_id: the run
     :param task_id: the task
     :param map_index: which of a mapped task's instances, -1 for a plain task
     """
-    return str(_state(dag_id, run_id, task_id, map_index)) in _ENDED
+    return str(state_in_airflow(dag_id, run_id, task_id, map_index)) in _ENDED
 
 
-def _state(dag_id: str, run_id: str, task_id: str, map_index: int) -> Any:
-    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+def state_in_airflow(dag_id: str, run_id: str, task_id: str, map_index: int) -> Any:
+    """
+    Ask Airflow for the state of a task instance.
 
+    :param dag_id: the Dag
+    :param run_id: the run
+    :param task_id: the task
+    :param map_index: which of a mapped task's instances, -1 for a plain task
+    """
     if not AIRFLOW_V_3_0_PLUS:
         return _state_in_database(dag_id, run_id, task_id, map_index)
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # Airflow 2 has no such module.
 
     states = RuntimeTaskInstance.get_task_states(
         dag_id=dag_id, run_ids=[run_id], task_ids=[task_id], map_index=map_index

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import lost_worker, machine, nights, polling, report, streams, throughput, waits
-from workbench.debian import NotInstalled
-from workbench.environment import HOME, ROOT
-from workbench.processes import ProgramDied, end_on_signals
+from dev.debian import NotInstalled
+from dev.environment import HOME, ROOT
+from dev.processes import ProgramDied, end_on_signals
 
 OUTPUT = HOME / "bench.md"
 # The slow night is the last part of the nights: it would only be in the way of others.

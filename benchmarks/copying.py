@@ -10,19 +10,19 @@ from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.services.documents import Document
 from benchmarks.documents import Documents
-from workbench.standin import StandIn
+from dev.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
 
 
-def copy_all(documents: Documents, standin: StandIn, results: Path, transfers: int) -> float:
+def copy_all(documents: Documents, echo: Sandbox, results: Path, transfers: int) -> float:
     """
     Send every document and fetch its result at once, and return the seconds that it took.
 
     :param documents: the documents
-    :param standin: a service that needs no time
+    :param echo: a service that needs no time
     :param results: the folder of the results
     :param transfers: how many at once
     """
-    client = Client(Settings("aspose_slides", "standin", "standin", standin.url))
+    client = Client(Settings("aspose_slides", CLIENT_ID, CLIENT_SECRET, echo.url))
     client.log_in()
     results.mkdir()
 

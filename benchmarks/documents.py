@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.standin import expected_result
+from docconv_sandbox import expected_result
 
 # What the provider looks at before it sends a presentation.
 _HEAD = b"PK\x03\x04"

@@ -10,21 +10,21 @@ from asposeslidescloud.apis.slides_async_api import SlidesAsyncApi  # type: igno
 from asposeslidescloud.configuration import Configuration  # type: ignore[import-untyped]  # it has no types
 
 from benchmarks.documents import Documents
-from workbench.standin import StandIn
+from dev.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
 
 # What the tutorials wait between two polls, in seconds.
 PAUSE = 2
 
 
-def convert_in_turn(documents: Documents, standin: StandIn, results: Path) -> float:
+def convert_in_turn(documents: Documents, echo: Sandbox, results: Path) -> float:
     """
     Convert documents one after the other, and return the seconds that it took.
 
     :param documents: the documents
-    :param standin: the service
+    :param echo: the service
     :param results: the folder of the results
     """
-    api = SlidesAsyncApi(_configuration(standin, results.parent))
+    api = SlidesAsyncApi(_configuration(echo, results.parent))
     results.mkdir()
     began = time.monotonic()
     for name in documents.digests:
@@ -38,9 +38,9 @@ def convert_in_turn(documents: Documents, standin: StandIn, results: Path) -> fl
     return time.monotonic() - began
 
 
-def _configuration(standin: StandIn, folder: Path) -> Configuration:
+def _configuration(echo: Sandbox, folder: Path) -> Configuration:
     found = Configuration()
-    found.base_url = found.auth_base_url = standin.url
-    found.app_sid = found.app_key = "standin"
+    found.base_url = found.auth_base_url = echo.url
+    found.app_sid, found.app_key = CLIENT_ID, CLIENT_SECRET
     found.temp_folder_path = str(folder)
     return found

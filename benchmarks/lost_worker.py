@@ -10,18 +10,18 @@ from typing import Any
 
 from benchmarks.documents import Documents
 from benchmarks.runs import duration
-from benchmarks.servers import SIZE, celery_airflow, stand_in
-from workbench.cluster import LOST_AFTER, CeleryAirflow
-from workbench.processes import wait_until
-from workbench.run import FINISHED, Run
-from workbench.standin import StandIn
-from workbench.stores import S3
-from workbench.table import table
+from benchmarks.servers import SIZE, celery_airflow, echoing
+from dev.cluster import LOST_AFTER, CeleryAirflow
+from dev.processes import wait_until
+from dev.run import FINISHED, Run
+from dev.sandbox import Sandbox
+from dev.stores import S3
+from dev.table import table
 
 DAG = "chunks"
 BUCKET = "lost-worker"
 COUNT, CHUNK, SECONDS = 1_000, 125, 2
-_NOTHING = {"created": 0, "unexplained": 0}
+_NOTHING = {"created": 0, "duplicates": 0}
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Loss:
     :param delivered: how many are delivered at the end, exact to the byte
     :param started: operations that the service has created
     :param twice: documents with more than one operation
-    :param unexplained: operations more than one, although the service had answered the start before
+    :param after_reply: operations more than one, although the service had answered the start before
     :param named: documents that the reports name as possibly paid twice
     :param tries: the try in which each chunk ended
     :param seconds: from the start of the run to its end
@@ -51,7 +51,7 @@ class Loss:
     delivered: int
     started: int
     twice: frozenset[str]
-    unexplained: int
+    after_reply: int
     named: frozenset[str]
     tries: dict[int, int]
     seconds: float
@@ -72,17 +72,17 @@ class Loss:
 
 
 def lose_worker(
-    airflow: CeleryAirflow, standin: StandIn, bucket: Path, *, count: int, chunk: int, result_bytes: int
+    airflow: CeleryAirflow, echo: Sandbox, bucket: Path, *, count: int, chunk: int, result_bytes: int
 ) -> Loss:
     """
     Convert documents in chunks, kill a worker when a third is delivered, and wait for the end.
 
-    :param airflow: the Airflow with the Dag ``chunks``, two workers and the connections ``aws_default`` and ``standin``
-    :param standin: what the connection ``standin`` leads to
+    :param airflow: the Airflow with the Dag ``chunks``, two workers and the connections ``aws_default`` and ``echo``
+    :param echo: what the connection ``echo`` leads to
     :param bucket: the folder behind a bucket of ``aws_default`` that nobody has looked into yet
     :param count: how many documents
     :param chunk: how many of them in a chunk
-    :param result_bytes: the size of each of the stand-in's results
+    :param result_bytes: the size of each of the sandbox's results
     """
     documents = Documents.write(bucket / "in", count, SIZE)
     results = bucket / "pdf"
@@ -91,7 +91,7 @@ def lose_worker(
     at_kill = _kill_after(count // 3, airflow, run, results)
     # A lost worker is noticed by the silence of its tasks, which takes its time.
     state = run.wait(timeout=300 + count)
-    account = standin.stats()["sources"]
+    account = echo.stats()["sources"]
     told = {name: account.get(digest, _NOTHING) for name, digest in documents.digests.items()}
     return Loss(
         state=state,
@@ -102,7 +102,7 @@ def lose_worker(
         delivered=documents.delivered(results, result_bytes),
         started=sum(each["created"] for each in told.values()),
         twice=frozenset(name for name, each in told.items() if each["created"] > 1),
-        unexplained=sum(each["unexplained"] for each in told.values()),
+        after_reply=sum(each["duplicates"] for each in told.values()),
         named=frozenset(_named(results)),
         tries={task.map_index: task.try_number for task in run.tasks() if task.id == "convert"},
         seconds=duration(run),
@@ -136,10 +136,10 @@ def measure(home: Path, count: int = COUNT, chunk: int = CHUNK) -> Loss:
     :param count: how many documents
     :param chunk: how many of them in a chunk
     """
-    with celery_airflow(home) as airflow, S3(home / "s3", BUCKET) as s3, stand_in(home, SECONDS) as standin:
+    with celery_airflow(home) as airflow, S3(home / "s3", BUCKET) as s3, echoing(home, SECONDS) as echo:
         airflow.connect("aws_default", **s3.connection)
-        standin.connect(airflow, "standin")
-        return lose_worker(airflow, standin, s3.data / BUCKET, count=count, chunk=chunk, result_bytes=SIZE)
+        echo.connect(airflow, "echo")
+        return lose_worker(airflow, echo, s3.data / BUCKET, count=count, chunk=chunk, result_bytes=SIZE)
 
 
 def describe(loss: Loss) -> str:
@@ -150,7 +150,7 @@ def describe(loss: Loss) -> str:
         ["results, exact to the byte", f"{loss.delivered:,} of {loss.documents:,}"],
         ["operations started", f"{loss.started:,}"],
         ["operations more than documents", loss.duplicates],
-        ["- of these after a reply that the worker took to its grave", loss.unexplained],
+        ["- of these after a reply that the worker took to its grave", loss.after_reply],
         ["documents named in the reports as possibly paid twice", len(loss.named)],
         ["documents with two operations that no report names", len(loss.hidden)],
         ["chunks that ended in their try 1 / 2 / 3", " / ".join(str(loss.ended_in(number)) for number in (1, 2, 3))],

@@ -11,12 +11,12 @@ from typing import Any
 from benchmarks.copying import copy_all
 from benchmarks.documents import Documents
 from benchmarks.runs import run_dag
-from benchmarks.servers import SIZE, local_airflow, stand_in
+from benchmarks.servers import SIZE, echoing, local_airflow
 from benchmarks.stints import Stints
 from benchmarks.triggerer import TriggererWatch
-from workbench.cluster import LocalAirflow
-from workbench.standin import StandIn
-from workbench.table import table
+from dev.cluster import LocalAirflow
+from dev.sandbox import Sandbox
+from dev.table import table
 
 COUNT, SECONDS = 10_000, 2
 SLOW_COUNT, SLOW_SECONDS = 500, 60
@@ -92,26 +92,26 @@ class Nights:
     def warm_up(self) -> None:
         """Let Airflow do everything once, deferring included."""
         documents = Documents.write(self._home / "few", _FEW, SIZE)
-        with stand_in(self._home, _LONG_ENOUGH) as standin:
-            self.measure(documents, standin, _LONG_ENOUGH, 100)
+        with echoing(self._home, _LONG_ENOUGH) as echo:
+            self.measure(documents, echo, _LONG_ENOUGH, 100)
 
-    def measure(self, documents: Documents, standin: StandIn, service: float, in_flight: int) -> Night:
+    def measure(self, documents: Documents, echo: Sandbox, service: float, in_flight: int) -> Night:
         """
         Measure a night.
 
         :param documents: the documents
-        :param standin: the service
+        :param echo: the service
         :param service: how long that takes for each, in seconds
         :param in_flight: how many it may have at once
         """
-        standin.connect(self._airflow, "standin")
+        echo.connect(self._airflow, "echo")
         results = documents.folder.with_name(f"{documents.folder.name}-results-{in_flight}")
         stints = self._home / f"stints-{len(list(self._home.glob('stints-*')))}"
         copying = self._copying(documents)
-        before = standin.stats(sources=False)["calls"]
+        before = echo.stats(details=False)["calls"]
         with TriggererWatch(self._airflow) as triggerer:
             run = run_dag(self._airflow, "night", documents, results, stints=str(stints), in_flight=in_flight)
-        account = standin.stats(sources=False)
+        account = echo.stats(details=False)
         account["calls"] = {kind: number - before[kind] for kind, number in account["calls"].items()}
         delivered = documents.delivered(results, SIZE)
         costs = Stints.read(stints)
@@ -119,9 +119,9 @@ class Nights:
 
     def _copying(self, documents: Documents) -> float:
         if documents.folder not in self._copied:
-            with stand_in(self._home, 0) as standin:
+            with echoing(self._home, 0) as echo:
                 results = documents.folder.with_name(f"{documents.folder.name}-copies")
-                self._copied[documents.folder] = copy_all(documents, standin, results, TRANSFERS)
+                self._copied[documents.folder] = copy_all(documents, echo, results, TRANSFERS)
         return self._copied[documents.folder]
 
 
@@ -141,12 +141,12 @@ def measure(home: Path, count: int = COUNT, slow_count: int = SLOW_COUNT) -> lis
         nights = Nights(home, airflow)
         nights.warm_up()
         for in_flight in (1000, 100):
-            with stand_in(home, SECONDS) as standin:
-                found.append(nights.measure(many, standin, SECONDS, in_flight))
+            with echoing(home, SECONDS) as echo:
+                found.append(nights.measure(many, echo, SECONDS, in_flight))
                 if in_flight == 1000:
-                    found.append(nights.measure(many, standin, SECONDS, in_flight))
-        with stand_in(home, SLOW_SECONDS) as standin:
-            found.append(nights.measure(slow, standin, SLOW_SECONDS, 100))
+                    found.append(nights.measure(many, echo, SECONDS, in_flight))
+        with echoing(home, SLOW_SECONDS) as echo:
+            found.append(nights.measure(slow, echo, SLOW_SECONDS, 100))
     return found
 
 
@@ -176,6 +176,11 @@ def _working(value: Callable[[Night], str]) -> Callable[[Night], str]:
     return lambda night: value(night) if night.changed else ""
 
 
+def _more(night: Night) -> str:
+    totals = night.account["totals"]
+    return f"{totals['created'] - totals['sources']}"
+
+
 def _polls(night: Night) -> str:
     polls = night.account["polls"]
     return f"{polls['median']:g} / {polls['p90']} / {polls['max']}"
@@ -202,12 +207,12 @@ _LINES: dict[str, Callable[[Night], str]] = {
     "triggerer's memory, before": lambda night: _memory(night.triggerer.before),
     "triggerer's memory, growth": lambda night: _memory(night.triggerer.peak - night.triggerer.before),
     "largest trigger row, bytes": lambda night: f"{night.triggerer.row:,}" if night.triggerer.row else "none",
-    "most operations at once": _working(lambda night: f"{night.account['operations']['peak_in_flight']:,}"),
+    "most operations at once": _working(lambda night: f"{night.account['totals']['peak_in_flight']:,}"),
     "calls to the service": lambda night: f"{sum(night.account['calls'].values()):,}",
-    "- logins": lambda night: f"{night.account['calls']['token']:,}",
+    "- logins": lambda night: f"{night.account['calls']['login']:,}",
     "- starts": lambda night: f"{night.account['calls']['start']:,}",
     "- results": lambda night: f"{night.account['calls']['result']:,}",
     "- status": lambda night: f"{night.account['calls']['status']:,}",
     "status per document, median / p90 / max": _working(_polls),
-    "operations more than documents": _working(lambda night: f"{night.account['operations']['duplicates']}"),
+    "operations more than documents": _working(_more),
 }

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from airflow_provider_docconv.polling import Pace
-from workbench.table import table
+from dev.table import table
 
 COUNT = 2000
 SHORTEST, LONGEST = 2.0, 3600.0

@@ -8,14 +8,22 @@ import time
 from collections.abc import Callable
 from typing import BinaryIO
 
+from airflow_provider_docconv.batch.record import DocumentState
 from airflow_provider_docconv.batch.report import ReportLine, write_html, write_jsonl
-from workbench.table import size, table
+from airflow_provider_docconv.transfer.delivery import DeliveredFile
+from dev.table import size, table
 
 DOCUMENTS = 10_000
 RUNS = 7
 SUMMARY = {"began": "2026-11-24T02:00:00+00:00", "seconds": 1800.0, "calls": {"start": 9_500, "status": 14_000}}
 # Of 20 documents, one is rejected, one failed, one is unfinished and two are skipped.
-STATES = ("delivered",) * 15 + ("skipped", "skipped", "rejected", "failed", "unfinished")
+STATES = (
+    *[DocumentState.DELIVERED] * 15,
+    *[DocumentState.SKIPPED] * 2,
+    DocumentState.REJECTED,
+    DocumentState.FAILED,
+    DocumentState.STARTED,
+)
 
 
 def describe() -> str:
@@ -46,13 +54,14 @@ def _measure(name: str, write: Callable[[BinaryIO], None]) -> list[str]:
 def _line(number: int) -> ReportLine:
     state = STATES[number % len(STATES)]
     name = f"2026/quarter-{number % 4 + 1}/presentation-{number:05}"
-    is_delivered, has_error = state == "delivered", state in ("rejected", "failed")
-    result = {"uri": f"s3://documents/pdf/{name}.pdf", "size": 50_000 + number, "sha256": f"{number:064x}"}
+    is_delivered = state is DocumentState.DELIVERED
+    has_error = state in (DocumentState.REJECTED, DocumentState.FAILED)
+    result = DeliveredFile(uri=f"s3://documents/pdf/{name}.pdf", size=50_000 + number, sha256=f"{number:064x}")
     return ReportLine(
         source=f"s3://documents/inbox/{name}.pptx",
         state=state,
         target_format="pdf",
-        results=[result] if is_delivered else [],
+        results=(result,) if is_delivered else (),
         operation_id=f"operation-{number}",
         attempts=1 + number % 2,
         lost_replies=int(number % 100 == 0),

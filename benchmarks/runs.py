@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.documents import Documents
-from workbench.airflow import Airflow
-from workbench.run import Run
+from dev.airflow import Airflow
+from dev.run import Run
 
 _TIMEOUT = 3600
 

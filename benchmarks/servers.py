@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from workbench.cluster import CeleryAirflow, LocalAirflow, migrated
-from workbench.environment import ROOT
-from workbench.postgres import Postgres
-from workbench.redis import Redis
-from workbench.standin import StandIn
+from dev.cluster import CeleryAirflow, LocalAirflow, migrated
+from dev.environment import ROOT
+from dev.postgres import Postgres
+from dev.redis import Redis
+from dev.sandbox import Sandbox
 
 #: The length of each document and of each result, in bytes.
 SIZE = 20_000
@@ -48,13 +48,15 @@ def celery_airflow(home: Path) -> Iterator[CeleryAirflow]:
 
 
 @contextmanager
-def stand_in(home: Path, seconds: float) -> Iterator[StandIn]:
+def echoing(home: Path, seconds: float) -> Iterator[Sandbox]:
     """
     Run a service of unlimited capacity.
 
     :param home: a folder for its log
     :param seconds: how long an operation takes
     """
-    with StandIn(home / "standin.log", "--seconds", str(seconds), "--result-bytes", str(SIZE)) as standin:
-        standin.wait_until_healthy()
-        yield standin
+    with Sandbox(
+        home / "sandbox.log", "--engine", "echo", "--seconds", str(seconds), "--result-bytes", str(SIZE)
+    ) as echo:
+        echo.wait_until_healthy()
+        yield echo

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import random
 import statistics
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,11 +15,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmarks import large
-from workbench.environment import ROOT, VENV, program_environment
-from workbench.processes import Process, Processes, free_ports, wait_until
-from workbench.stores import S3
-from workbench.table import table
+from dev.environment import ROOT, VENV, program_environment
+from dev.sandbox import Sandbox
+from dev.stores import S3
+from dev.table import table
+from docconv_sandbox.echo import Echo
 
 MIB = 1 << 20
 #: The lengths of the documents, each with how many turns it is carried; the median counts.
@@ -28,6 +29,9 @@ SERVICES = ("aspose_slides", "groupdocs_conversion", "aspose_ocr")
 _TIMEOUT = 300
 # What the transfers carry before they are measured.
 _WARM = 20_000
+# What every service takes begins like this.
+_DJVU = b"AT&TFORM"
+_PIECE = 3 << 18
 
 
 @dataclass(frozen=True)
@@ -93,25 +97,35 @@ def _write_source(path: Path, size: int) -> str:
     """Write a document that every service takes, also as base64, and return its SHA-256."""
     digest = hashlib.sha256()
     with path.open("wb") as file, path.with_suffix(".base64").open("wb") as encoded:
-        for number, piece in enumerate(large.document(size)):
-            content = piece if number else large.DJVU + piece[len(large.DJVU) :]
+        for content in _document(size):
             file.write(content)
             encoded.write(base64.b64encode(content))
             digest.update(content)
     return digest.hexdigest()
 
 
+def _document(size: int) -> Iterator[bytes]:
+    # Pieces of a multiple of three bytes, so that their base64 is that of the whole.
+    filler = random.Random(1).randbytes(_PIECE)  # noqa: S311  # no secret
+    yield (_DJVU + filler[len(_DJVU) :])[:size]
+    for begin in range(_PIECE, size, _PIECE):
+        yield filler[: size - begin]
+
+
+def _result(source: str, size: int) -> str:
+    """Return the SHA-256 of the result of a source."""
+    digest = hashlib.sha256()
+    for piece in Echo(bytes.fromhex(source), size).pieces():
+        digest.update(piece)
+    return digest.hexdigest()
+
+
 @contextmanager
 def _servers(home: Path, s3: S3) -> Iterator[tuple[str, dict[str, str]]]:
-    (port,) = free_ports(1)
-    url = f"http://127.0.0.1:{port}"
-    command = [str(VENV / "bin" / "python"), "-m", "benchmarks.large", str(port)]
-    service = Process("The service", command, home / "large.log", program_environment(PYTHONPATH=str(ROOT)))
-    with Processes() as processes, s3:
-        processes.start(service)
-        wait_until(lambda: "Listening" in service.log.read_text(), "Starting the service", 30, [service], pause=0.05)
+    with s3, Sandbox(home / "sandbox.log", "--engine", "echo", "--result-bytes", "source") as sandbox:
+        sandbox.wait_until_healthy()
         yield (
-            url,
+            sandbox.url,
             program_environment(
                 PYTHONPATH=str(ROOT),
                 AIRFLOW_HOME=str(home / "airflow"),
@@ -124,7 +138,15 @@ def _servers(home: Path, s3: S3) -> Iterator[tuple[str, dict[str, str]]]:
 def _run(
     ways: Mapping[str, str], service: str, url: str, bucket: Path, environment: dict[str, str]
 ) -> list[dict[str, Any]]:
-    asked = {"ways": ways, "service": service, "url": url, "results": str(bucket), "warm": _WARM, "sizes": SIZES}
+    asked = {
+        "ways": ways,
+        "service": service,
+        "url": url,
+        "results": str(bucket),
+        "source": f"{bucket.as_uri()}/{{size}}.djvu",
+        "warm": _WARM,
+        "sizes": SIZES,
+    }
     command = [str(VENV / "bin" / "python"), "-m", "benchmarks.transfer", json.dumps(asked)]
     done = subprocess.run(  # noqa: S603 - a module of ours
         command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT, check=False
@@ -137,7 +159,7 @@ def _run(
 
 def _carried(service: str, store: str, line: dict[str, Any], sources: dict[int, str]) -> Carried:
     way, size, digests = line["way"], line["size"], line["digests"]
-    expected = sources[size] if way.endswith("upload") else large.digest(size)
+    expected = sources[size] if way.endswith("upload") else _result(sources[size], size)
     exact = digests == [expected] if digests else None
     return Carried(way, service, store, size, line["seconds"], line["processor"], line["peak"], exact)
 

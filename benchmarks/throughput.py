@@ -10,9 +10,9 @@ from pathlib import Path
 from benchmarks.documents import Documents
 from benchmarks.loop import PAUSE, convert_in_turn
 from benchmarks.runs import run_dag
-from benchmarks.servers import SIZE, local_airflow, stand_in
-from workbench.standin import StandIn
-from workbench.table import table
+from benchmarks.servers import SIZE, echoing, local_airflow
+from dev.sandbox import Sandbox
+from dev.table import table
 
 COUNT, SECONDS = 100, 2
 _FEW = 3
@@ -49,14 +49,14 @@ def measure(home: Path, count: int = COUNT) -> list[Way]:
     home.mkdir()
     documents, few = Documents.write(home / "documents", count, SIZE), Documents.write(home / "few", _FEW, SIZE)
     ways: list[Way] = []
-    with stand_in(home, SECONDS) as standin:
+    with echoing(home, SECONDS) as echo:
 
         def add(name: str, convert: Callable[[Path], float]) -> None:
-            ways.append(_way(name, convert, documents, home / f"results-{len(ways)}", standin))
+            ways.append(_way(name, convert, documents, home / f"results-{len(ways)}", echo))
 
-        add("(a) a loop over the vendor's SDK", partial(convert_in_turn, documents, standin))
+        add("(a) a loop over the vendor's SDK", partial(convert_in_turn, documents, echo))
         with local_airflow(home) as airflow:
-            standin.connect(airflow, "standin")
+            echo.connect(airflow, "echo")
             run_dag(airflow, "mapped", few, home / "warm-mapped")
             run_dag(airflow, "night", few, home / "warm-night", stints=str(home / "warm-stints"))
             add("(b) start, wait and download, mapped", partial(run_dag, airflow, "mapped", documents))
@@ -67,9 +67,9 @@ def measure(home: Path, count: int = COUNT) -> list[Way]:
     return ways
 
 
-def _way(name: str, convert: Callable[[Path], float], documents: Documents, results: Path, standin: StandIn) -> Way:
+def _way(name: str, convert: Callable[[Path], float], documents: Documents, results: Path, echo: Sandbox) -> Way:
     def calls() -> int:
-        return sum(standin.stats(sources=False)["calls"].values())
+        return sum(echo.stats(details=False)["calls"].values())
 
     before = calls()
     seconds = convert(results)

@@ -19,7 +19,10 @@ from typing import Any, TypeAlias
 
 import requests
 
-Carry: TypeAlias = Callable[[int, str], "str | None"]
+from dev.sandbox import CLIENT_ID, CLIENT_SECRET, LOGIN
+
+#: Carries a document, or the result of the operation whose id is given, from or to an address.
+Carry: TypeAlias = Callable[[str, str], "str | None"]
 _PLAIN_CHUNK = 1 << 20
 
 
@@ -30,7 +33,7 @@ def upload(service: str, url: str) -> Carry:
 
     hook = DocConvHook.for_connection(_connection(service, url))
 
-    def carry(size: int, uri: str) -> str | None:
+    def carry(operation_id: str, uri: str) -> str | None:
         source = open_source(uri, hook.service)
         hook.start(source, "pdf")
         return getattr(source, "sha256", None)
@@ -45,8 +48,8 @@ def download(service: str, url: str) -> Carry:
 
     hook = DocConvHook.for_connection(_connection(service, url))
 
-    def carry(size: int, uri: str) -> str | None:
-        files = hook.get_results(str(size))
+    def carry(operation_id: str, uri: str) -> str | None:
+        files = hook.get_results(operation_id)
         (stored,) = deliver(hook, files, Destination(uri, hook.service.label, None), logging.getLogger())
         return stored["sha256"]
 
@@ -55,9 +58,9 @@ def download(service: str, url: str) -> Carry:
 
 def plain_upload(service: str, url: str) -> Carry:
     """Copy the bytes that the service gets with nothing but requests and the store's own client."""
-    session = requests.Session()
+    session = _session(url)
 
-    def carry(size: int, uri: str) -> str | None:
+    def carry(operation_id: str, uri: str) -> str | None:
         store, path = _store(uri)
         with store.open(path, "rb") as file:
             session.post(f"{url}/v3.0/slides/async/convert/pdf", data=file, timeout=600).raise_for_status()
@@ -68,12 +71,16 @@ def plain_upload(service: str, url: str) -> Carry:
 
 def plain_download(service: str, url: str) -> Carry:
     """Copy the bytes that the service gives in the same way."""
-    session = requests.Session()
-    address = f"{url}/v5.0/ocr/DjVu2PDF?id={{}}" if service == "aspose_ocr" else f"{url}/v3.0/slides/async/{{}}/result"
+    session = _session(url)
+    address = {
+        "aspose_slides": f"{url}/v3.0/slides/async/{{}}/result",
+        "groupdocs_conversion": f"{url}/v2.0/conversion/async/result?id={{}}",
+        "aspose_ocr": f"{url}/v5.0/ocr/DjVu2PDF?id={{}}",
+    }[service]
 
-    def carry(size: int, uri: str) -> str | None:
+    def carry(operation_id: str, uri: str) -> str | None:
         store, path = _store(uri)
-        reply = session.get(address.format(size), stream=True, timeout=600)
+        reply = session.get(address.format(operation_id), stream=True, timeout=600)
         with reply, store.open(path, "wb") as file:
             shutil.copyfileobj(reply.raw, file, _PLAIN_CHUNK)
         return None
@@ -85,7 +92,7 @@ def sdk_upload(service: str, url: str) -> Carry:
     """Send local files over the vendor's SDK."""
     sdk = _sdk(service, url)
 
-    def carry(size: int, uri: str) -> str | None:
+    def carry(operation_id: str, uri: str) -> str | None:
         path = uri.removeprefix("file://")
         if service == "aspose_slides":
             sdk.start_convert(Path(path).read_bytes(), "pdf")
@@ -110,24 +117,45 @@ def sdk_download(service: str, url: str) -> Carry:
     """Fetch results into local files over the vendor's SDK."""
     sdk = _sdk(service, url)
 
-    def carry(size: int, uri: str) -> str | None:
+    def carry(operation_id: str, uri: str) -> str | None:
         path = uri.removeprefix("file://")
         if service == "aspose_slides":
-            shutil.move(sdk.get_operation_result(str(size)), path)
+            shutil.move(sdk.get_operation_result(operation_id), path)
         elif service == "groupdocs_conversion":
             import groupdocs_conversion_cloud as groupdocs
 
-            shutil.move(sdk.get_operation_result(groupdocs.GetOperationResultRequest(str(size))), path)
+            shutil.move(sdk.get_operation_result(groupdocs.GetOperationResultRequest(operation_id)), path)
         else:
-            found = sdk.get_dj_vu2_pdf(str(size))
+            found = sdk.get_dj_vu2_pdf(operation_id)
             Path(path).write_bytes(base64.b64decode(found.results[0].data))
         return None
 
     return carry
 
 
+def _session(url: str) -> requests.Session:
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {_token(url)}"
+    return session
+
+
+def _token(url: str) -> str:
+    form = {"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    reply = requests.post(f"{url}/connect/token", data=form, timeout=60)
+    return str(reply.json()["access_token"])
+
+
+def _start(service: str, url: str, source: str) -> str:
+    """Start what a result comes from, and return its operation's id."""
+    from airflow_provider_docconv.hooks.docconv import DocConvHook
+    from airflow_provider_docconv.transfer.source import open_source
+
+    hook = DocConvHook.for_connection(_connection(service, url))
+    return hook.start(open_source(source, hook.service), "pdf").operation_id
+
+
 def _connection(service: str, url: str) -> str:
-    value = {"conn_type": service, "login": "id", "password": "secret", "host": url}
+    value = {"conn_type": service, "host": url, **LOGIN}
     os.environ["AIRFLOW_CONN_LARGE"] = json.dumps(value)
     return "large"
 
@@ -153,13 +181,13 @@ def _sdk(service: str, url: str) -> Any:
 
         slides = Configuration()
         slides.base_url = slides.auth_base_url = url
-        slides.app_sid = slides.app_key = "id"
+        slides.app_sid, slides.app_key = CLIENT_ID, CLIENT_SECRET
         slides.temp_folder_path = os.environ["TMPDIR"]
         return SlidesAsyncApi(slides)
     if service == "groupdocs_conversion":
         import groupdocs_conversion_cloud as groupdocs
 
-        conversion = groupdocs.Configuration("id", "secret")
+        conversion = groupdocs.Configuration(CLIENT_ID, CLIENT_SECRET)
         conversion.api_base_url = url
         conversion.temp_folder_path = os.environ["TMPDIR"]
         return groupdocs.AsyncApi.from_config(conversion)
@@ -167,7 +195,7 @@ def _sdk(service: str, url: str) -> Any:
     from aspose_ocr_cloud.api_client import ApiClient
     from aspose_ocr_cloud.configuration import Configuration as OcrConfiguration
 
-    return DjVu2PDFApi(ApiClient(OcrConfiguration(host=url, access_token="token")))  # noqa: S106 - ours
+    return DjVu2PDFApi(ApiClient(OcrConfiguration(host=url, access_token=_token(url))))
 
 
 _WAYS = {each.__name__: each for each in (upload, download, plain_upload, plain_download, sdk_upload, sdk_download)}
@@ -193,10 +221,15 @@ class _Record:
 def main() -> None:
     """Carry what the JSON object on the command line says, the ways taking turns, and print what each took as JSON."""
     asked: dict[str, Any] = json.loads(sys.argv[1])
-    ways = {way: _WAYS[way](asked["service"], asked["url"]) for way in asked["ways"]}
+    service, url = asked["service"], asked["url"]
+    ways = {way: _WAYS[way](service, url) for way in asked["ways"]}
+    sizes = [asked["warm"], *(size for size, _ in asked["sizes"])]
+    ids = dict.fromkeys(sizes, "")
+    if any(way.endswith("download") for way in ways):
+        ids = {size: _start(service, url, asked["source"].format(size=size)) for size in sizes}
     for way, carry in ways.items():
         # So that everything is imported and connected.
-        carry(asked["warm"], asked["ways"][way].format(size=asked["warm"]))
+        carry(ids[asked["warm"]], asked["ways"][way].format(size=asked["warm"]))
     found: list[_Record] = []
     for size, turns in asked["sizes"]:
         records = [_Record(way, size) for way in ways]
@@ -205,12 +238,12 @@ def main() -> None:
             for record in records[:: -1 if turn % 2 else 1]:
                 for result in Path(asked["results"]).glob("*.pdf"):
                     result.unlink()
-                _take(record, ways[record.way], asked["ways"][record.way].format(size=size))
+                _take(record, ways[record.way], ids[size], asked["ways"][record.way].format(size=size))
         found += records
     print(json.dumps([{**asdict(record), "digests": sorted(record.digests)} for record in found]))
 
 
-def _take(record: _Record, carry: Carry, uri: str) -> None:
+def _take(record: _Record, carry: Carry, operation_id: str, uri: str) -> None:
     # What others have freed is given back, so that it isn't used unseen; what they still hold is not counted.
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
@@ -218,7 +251,7 @@ def _take(record: _Record, carry: Carry, uri: str) -> None:
     # Sets the kernel's high-water mark back to what is in use now.
     Path("/proc/self/clear_refs").write_text("5")
     began, busy = time.perf_counter(), time.process_time()
-    digest = carry(record.size, uri)
+    digest = carry(operation_id, uri)
     record.processor.append(time.process_time() - busy)
     record.seconds.append(time.perf_counter() - began)
     record.peak = max(record.peak, _memory("VmHWM") - idle)

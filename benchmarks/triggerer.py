@@ -9,7 +9,7 @@ from typing import Self
 import psutil
 from sqlalchemy import create_engine, text
 
-from workbench.cluster import LocalAirflow
+from dev.cluster import LocalAirflow
 
 _PAUSE = 0.5
 _LARGEST = text("SELECT max(octet_length(kwargs)) FROM trigger WHERE classpath LIKE '%BatchTrigger'")

@@ -21,13 +21,12 @@ from airflow_provider_docconv.services.documents import Document
 from benchmarks.lag import percentile
 from benchmarks.peers import PEERS
 from benchmarks.waiters import CONNECTION, OURS, Found, Order
-from workbench.environment import ROOT, program_environment
-from workbench.standin import StandIn
-from workbench.table import table
+from dev.environment import ROOT, program_environment
+from dev.sandbox import CLIENT_ID, CLIENT_SECRET, LOGIN, Sandbox
+from dev.table import table
 
 INTERVAL = 5.0
 COUNT, MANY, FEW = 1_000, 10_000, 200
-_SECRET = "of-the-stand-in"  # noqa: S105 - any will do
 
 
 @dataclass(frozen=True)
@@ -120,25 +119,25 @@ def wait(
     :param seconds: how long to measure
     """
     home.mkdir()
-    with StandIn(home / "standin.log", *service, tls=home / "tls") as standin:
-        standin.wait_until_healthy()
-        authority = str(standin.authority)
+    with Sandbox(home / "sandbox.log", "--engine", "echo", *service, tls=home / "tls") as echo:
+        echo.wait_until_healthy()
+        authority = str(echo.authority)
         settings = Settings(
-            "aspose_slides", "standin", _SECRET, standin.url, verify=authority, max_calls_per_second=1e4
+            "aspose_slides", CLIENT_ID, CLIENT_SECRET, echo.url, verify=authority, max_calls_per_second=1e4
         )
         operations = asyncio.run(_start(settings, count))
         token = _token(settings)
-        before = standin.stats(sources=False)
-        order = Order(pattern, standin.url, authority, token, operations, interval, longest, begin, seconds)
+        before = echo.stats(details=False)
+        order = Order(pattern, echo.url, authority, token, operations, interval, longest, begin, seconds)
         found = _run(home, order, settings)
-        after = standin.stats()
+        after = echo.stats()
     of_each = after["sources"].values()
     return Cost(
         name=pattern,
         count=count,
         seconds=seconds,
         found=found,
-        logins=after["calls"]["token"] - before["calls"]["token"],
+        logins=after["calls"]["login"] - before["calls"]["login"],
         sockets=after["connections"]["opened"] - before["connections"]["opened"],
         polls=statistics.median(each["polls"] for each in of_each),
         delays=[delay for each in of_each for delay in each["noticed_after"]],
@@ -159,7 +158,11 @@ def _document(number: int) -> Document:
 
 
 def _token(settings: Settings) -> str:
-    form = {"grant_type": "client_credentials", "client_id": "standin", "client_secret": _SECRET}
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": settings.client_id,
+        "client_secret": settings.client_secret,
+    }
     answer = requests.post(settings.token_url, data=form, verify=settings.verify, timeout=60)
     return str(answer.json()["access_token"])
 
@@ -168,7 +171,7 @@ def _run(home: Path, order: Order, settings: Settings) -> Found:
     written, found = home / "order.json", home / "found.json"
     written.write_text(json.dumps(asdict(order)))
     extra = {"verify": order.authority, "max_calls_per_second": settings.max_calls_per_second}
-    connection = {"conn_type": settings.service_name, "host": order.url, "login": "standin", "password": _SECRET}
+    connection = {"conn_type": settings.service_name, "host": order.url, **LOGIN}
     environment = {
         "PYTHONPATH": str(ROOT),
         "AIRFLOW_HOME": str(home / "airflow"),
@@ -211,7 +214,7 @@ def describe(costs: Costs) -> str:
     few = ["", "polls of an operation, median", "end noticed after, median, s", "mean, s"]
     return f"""## Waits
 
-{COUNT:,} operations of 25 to 35 s, polled every {INTERVAL:.0f} s over TLS at a stand-in for the service. Their waits
+{COUNT:,} operations of 25 to 35 s, polled every {INTERVAL:.0f} s over TLS at the sandbox. Their waits
 begin spread over one such interval, for each pattern in a process of its own that has loaded what a triggerer has, at
 log level ERROR. The processor time (of all threads), the polls and the turns of the loop are those of
 {costs.ours.seconds:.0f} s in which all of them wait. A turn of the loop is what it does between two looks at sockets

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import logging
 import re
 import time
@@ -34,14 +37,17 @@ from airflow_provider_docconv.services.errors import (
     Handling,
     NamesCollide,
     StartReplyLost,
+    scrub,
 )
-from airflow_provider_docconv.services.options import fingerprint, without_passwords
+from airflow_provider_docconv.services.options import fingerprint, secrets_in, without_passwords
 from airflow_provider_docconv.task_state import max_tries, path_name, task_key
+from airflow_provider_docconv.transfer.addresses import folded
 from airflow_provider_docconv.transfer.object_storage import store_errors, to_path, writing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_docconv.client.settings import Settings
     from airflow_provider_docconv.services.catalog import ServiceInfo
 
 _LONGEST_NAME = 200
@@ -68,7 +74,10 @@ class Batch:
 
     :param specs: the items of the operator's source
     :param naming: names the results
+    :param record_folder: the folder of the record, the same in every run
+    :param destination_as_written: the destination before its templates were rendered, the same in every run
     :param service: the service
+    :param settings: the connection
     :param context: the task's context
     :param log: the task's log
     :param full_refresh: whether to repeat everything that earlier runs have done
@@ -79,14 +88,16 @@ class Batch:
         self,
         specs: Sequence[SourceSpec],
         naming: Naming,
+        *,
+        record_folder: str,
+        destination_as_written: str,
         service: ServiceInfo,
+        settings: Settings,
         context: Context,
         log: logging.Logger | Any,
-        *,
         full_refresh: bool,
         start_again: bool,
     ) -> None:
-        self.specs = specs
         self.log = log
         self.start_again = start_again
         self.run = Run(task_key(context["ti"])[1], max_tries(context))
@@ -94,16 +105,23 @@ class Batch:
         self.calls: Counter[str] = Counter()
         #: The documents by key, in the order of their listing.
         self.documents: dict[str, Document] = {}
+        self._specs = {_digest(spec): spec for spec in specs}
+        self._conditions = {digest: _conditions(settings, spec) for digest, spec in self._specs.items()}
+        self._secrets = [secret for spec in specs for secret in secrets_in(spec.options)]
         self._naming = naming
+        self._destination_as_written = destination_as_written
         self._service = service
         self._full_refresh = full_refresh
         dag_id, run_id, task_id, map_index = task_key(context["ti"])
-        own, task = naming.folder + OWN_FOLDER, f"{path_name(dag_id)}.{path_name(task_id)}"
+        own = f"{record_folder.rstrip('/')}/{OWN_FOLDER}"
+        task = f"{path_name(dag_id)}.{path_name(task_id)}"
         task += "" if map_index < 0 else f".{map_index}"
         self.title = f"{dag_id}, {task_id}" + ("" if map_index < 0 else f" [{map_index}]")
         # Readable, and without a percent sign, which browsers would take for an escape.
         self.report = f"{own}/reports/{_plain(task)}/{_plain(run_id)}"
         self.record = Record(to_path(f"{own}/record"), task)
+        # Never searched: the results of this run and of earlier ones are not documents.
+        self._left_out = (naming.folder, f"{record_folder.rstrip('/')}/")
 
     def load(self, *, resumed: bool) -> None:
         """
@@ -111,20 +129,20 @@ class Batch:
 
         :param resumed: whether this run has listed them before it deferred, so that its own list is at hand
         :raises SourceNotFound: if they can't be listed
-        :raises NamesCollide: if two would be delivered under one name
         :raises RecordDamaged: if what earlier runs did can't be read
         """
         known = self.record.read()
         same_run = known.header is not None and known.header.run == self.run.id
         if known.header and same_run:
             self.began, self.calls = known.header.began, Counter(known.header.calls)
-        # Fewer items than before the task deferred: somebody has changed the Dag meanwhile.
-        if resumed and same_run and all(each.spec < len(self.specs) for each in known.requests):
+        # The list of sources may have changed while the task was deferred.
+        if resumed and same_run and all(request.spec in self._specs for request in known.requests):
             self._resume(known)
             return
-        for number, spec in enumerate(self.specs):
-            for found in find(spec, self._naming.folder, self._service.scheme):
-                self._add(number, spec, found, known)
+        for digest, spec in self._specs.items():
+            for found in find(spec, self._left_out, self._service.scheme):
+                self._add(digest, spec, found, known)
+        self._reject_collisions()
 
     def fold(self) -> None:
         """
@@ -134,6 +152,24 @@ class Batch:
         """
         header = Header(self.run.id, self.began, dict(self.calls))
         self.record.fold(header, ((each.request, each.entry) for each in list(self.documents.values())))
+
+    def spec_of(self, document: Document) -> SourceSpec:
+        """Return the item of the operator's source that a document comes from."""
+        return self._specs[document.request.spec]
+
+    def failed(self, entry: Entry, error: DocConvError, **changes: Any) -> Entry:
+        """
+        Return an entry with an error, from which the documents' passwords are removed, and with other changes.
+
+        :param entry: the entry
+        :param error: the error, whose words may come from the service
+        """
+        scrub(error, *self._secrets)
+        return entry.failed(error, **changes)
+
+    def conditions_of(self, document: Document) -> str:
+        """Return what a refusal of a document depends on beside the document, as in :class:`Entry`."""
+        return self._conditions[document.request.spec]
 
     def states(self) -> Counter[DocumentState]:
         """Count the documents by state."""
@@ -186,12 +222,13 @@ class Batch:
                 write_html(file, self.title, summary, self.report_lines)
 
     def log_plan(self) -> dict[str, Any]:
-        """Log what would become of each document, and return how many of each there are."""
+        """Log what would become of each document and where the record is, and return how many of each there are."""
         plan = dict.fromkeys(_PLAN.values(), 0)
         for each in self.documents.values():
             word = _PLAN[each.entry.state_in(self.run)]
             plan[word] += 1
             self.log.info("%s %s -> %s", word, each.request.source, each.request.destination)
+        self.log.info("The record of this batch is %s", self.record.folder)
         self.log.info("Nothing was sent: %s", ", ".join(f"{word} {count:,}" for word, count in plan.items()))
         return {"documents": len(self.documents), "plan": plan}
 
@@ -256,38 +293,58 @@ class Batch:
             entry = known.own.get(request.key) or Entry(request.key, request.fingerprint)
             self.documents[request.key] = Document(request, entry)
 
-    def _add(self, number: int, spec: SourceSpec, found: SourceFile, known: Known) -> None:
+    def _add(self, digest: str, spec: SourceSpec, found: SourceFile, known: Known) -> None:
         rejection = None
         try:
             destination = self._naming.uri(found.relative, spec.target_format)
         except DocumentRejected as error:
             destination, rejection = "", error
-        what = fingerprint(
+        request = ConversionRequest(
+            key=fingerprint(found.uri, spec.target_format, self._destination_as_written)[:20],
             source=found.uri,
-            size=found.size,
-            version=found.version,
+            destination=destination,
             target_format=spec.target_format,
-            service=self._service.name,
-            options=without_passwords(spec.options),
+            spec=digest,
+            fingerprint=fingerprint(
+                source=found.uri,
+                size=found.size,
+                version=found.version,
+                target_format=spec.target_format,
+                service=self._service.name,
+                options=without_passwords(spec.options),
+            ),
+            versioned=bool(found.version),
+            size=found.size,
         )
-        versioned = bool(found.version)
-        request = ConversionRequest(found.uri, destination, spec.target_format, number, what, versioned, found.size)
-        key = request.key
-        if other := self.documents.get(key):
-            if replace(other.request, spec=number) != request:
-                raise NamesCollide(
-                    f"{other.request.source} and {request.source} would both be delivered as "
-                    f"{request.destination or 'nothing'}"
-                )
-            return
-        entry = self._decided(request, known.entries.get(key))
-        if rejection:
-            entry = self.record.stamp(entry.failed(rejection, state=DocumentState.REJECTED))
-        self.documents[key] = Document(request, entry)
+        # The same document may be named more than once.
+        if request.key not in self.documents:
+            document = Document(request, self._decided(request, known.entries.get(request.key)))
+            self.documents[request.key] = document
+            if rejection:
+                self._reject(document, rejection)
+
+    def _reject_collisions(self) -> None:
+        """Refuse documents whose results would replace each other, and no others."""
+        by_name: dict[str, list[Document]] = {}
+        for each in self.documents.values():
+            if each.request.destination:
+                # Some file systems don't tell names apart that differ in letter case or in how an accent is written.
+                by_name.setdefault(folded(each.request.destination), []).append(each)
+        for documents in by_name.values():
+            for each in documents if len(documents) > 1 else ():
+                if each.entry.state_in(self.run) is not DocumentState.SKIPPED:
+                    others = ", ".join(other.request.source for other in documents[:4] if other is not each)
+                    what = f"its result would have the same name as that of {others}: {each.request.destination}"
+                    self._reject(each, NamesCollide(what))
+
+    def _reject(self, document: Document, error: DocConvError) -> None:
+        error.document = document.request.source
+        document.entry = self.record.stamp(self.failed(document.entry, error, state=DocumentState.REJECTED))
 
     def _decided(self, request: ConversionRequest, known: Entry | None) -> Entry:
         """Return what to continue with."""
-        decision = decide(request, known, self.run, full_refresh=self._full_refresh)
+        conditions = self._conditions[request.spec]
+        decision = decide(request, known, self.run, conditions=conditions, full_refresh=self._full_refresh)
         if known and decision in (Decision.SKIP, Decision.REJECT):
             # As new as this listing: another task may list the document in the next run, and needs it until then.
             return self.record.stamp(known)
@@ -306,7 +363,7 @@ class Batch:
             if again:
                 return replace(fresh, lost_replies=known.lost_replies)
             lost = StartReplyLost("an earlier try sent the start and ended before the reply came")
-            return replace(known, error=None).failed(lost)
+            return self.failed(replace(known, error=None), lost)
         return fresh
 
     def _in_state(self, *states: DocumentState) -> Iterator[ReportLine]:
@@ -334,6 +391,18 @@ def _done(summary: Mapping[str, Any]) -> str:
     return f"Of {summary['documents']:,} documents {', '.join(parts) or 'none'}"
 
 
+def _digest(spec: SourceSpec) -> str:
+    """Tell an item of the operator's source from others, without its passwords."""
+    options = without_passwords(spec.options)
+    return fingerprint(spec.source, spec.documents, spec.target_format, options)[:20]
+
+
+def _conditions(settings: Settings, spec: SourceSpec) -> str:
+    # Keyed, so that nobody who reads the record can try passwords.
+    text = json.dumps([settings.base_url, settings.storage_name, spec.options], sort_keys=True, default=str)
+    return hmac.new(settings.client_secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
 def _plain(text: str) -> str:
     name = re.sub(r"[^\w.-]+|^\.+", "-", text, flags=re.ASCII)
-    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}-{fingerprint(text=text)[:12]}"
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}-{fingerprint(text)[:12]}"

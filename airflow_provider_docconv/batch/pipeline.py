@@ -6,9 +6,9 @@ import asyncio
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -18,17 +18,21 @@ from airflow_provider_docconv.batch.batch import Batch, Document
 from airflow_provider_docconv.batch.record import DocumentState, Entry
 from airflow_provider_docconv.batch.report import duration
 from airflow_provider_docconv.client.asynchronous import AsyncClient, shared_async_client
-from airflow_provider_docconv.polling import YOUNG, Pace, Wait, require_succeeded
-from airflow_provider_docconv.polling import watch as apoll_until_ended
+from airflow_provider_docconv.polling import SECOND_LOOK, Pace, Wait, apoll_until_ended, require_succeeded
 from airflow_provider_docconv.services.errors import (
+    ConversionFailed,
     DestinationUnwritable,
     DocConvError,
+    DocumentRejected,
     Handling,
     OperationNotFound,
+    RefusedByService,
     ResultRejected,
     StartReplyLost,
+    TruncatedResult,
+    UnexpectedError,
 )
-from airflow_provider_docconv.services.operations import Operation
+from airflow_provider_docconv.services.operations import Operation, OperationState
 from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.transfer.addresses import read_remote
 from airflow_provider_docconv.transfer.delivery import Destination, deliver
@@ -41,6 +45,8 @@ if TYPE_CHECKING:
 _ATTEMPTS = 6
 # For what may cost money each time: a start whose reply never came, an operation that has vanished.
 _FEW_ATTEMPTS = 3
+# So many documents refused in the same words, and none accepted: then it is not the documents.
+_ALIKE = 5
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 60.0
 _TICK = 0.25
@@ -109,7 +115,8 @@ class _Failures:
     since: float = 0.0
     lost_replies: int = 0
     vanished: int = 0
-    started_here: bool = field(default=False)
+    unknown_since: float | None = None
+    started_here: bool = False
 
 
 class Pipeline:
@@ -134,18 +141,21 @@ class Pipeline:
         self._active: dict[str, Document] = {}
         self._ended: dict[str, tuple[Operation, float]] = {}
         self._transferring = 0
+        # Refusals that may be the service's fault, as long as all are alike and nothing was accepted.
+        self._doubtful: list[tuple[Document, Entry]] = []
+        self._accepted = False
         self._last_success = self._last_change = 0.0
         self._stopping = False
         self._client: AsyncClient | None = None
 
-    def add_ended(self, operation: Operation, ended: float) -> None:
+    def add_succeeded(self, operation_id: str, ended: float) -> None:
         """
-        Take an operation that has ended in the meantime, so that it is not polled again.
+        Take an operation that has succeeded in the meantime, so that it is not polled again.
 
-        :param operation: the operation
+        :param operation_id: the operation
         :param ended: when its end was noticed, in seconds since the epoch
         """
-        self._ended[operation.id] = operation, ended
+        self._ended[operation_id] = Operation(operation_id, OperationState.SUCCEEDED, ""), ended
 
     async def run(self) -> End:
         """
@@ -222,7 +232,10 @@ class Pipeline:
         while True:
             try:
                 await self._attempt(document, failures)
-            except DocConvError as error:
+            except (_Stopped, asyncio.CancelledError):
+                raise
+            except Exception as raised:  # Whatever one document raises is its own failure.
+                error = raised if isinstance(raised, DocConvError) else UnexpectedError.of(raised)
                 error.document = document.request.source
                 if not self._tries_again(document, failures, error):
                     await self._record_failure(document, error)
@@ -236,6 +249,7 @@ class Pipeline:
         if document.entry.operation_id is None:
             await self._transfer(self._start, document)
             failures.started_here = True
+            await self._trust_refusals()
         if document.entry.ended is None:
             operation, ended = await self._poll_until_ended(document.entry, fresh=failures.started_here)
             require_succeeded(operation, self._label)
@@ -274,10 +288,11 @@ class Pipeline:
             document.entry = batch.record.stamp(before)
             raise
         try:
-            started = self._hook.start(source, request.target_format, batch.specs[request.spec].options)
+            started = self._hook.start(source, request.target_format, batch.spec_of(document).options)
         except StartReplyLost:
             raise
         except DocConvError:
+            # It surely has not begun.
             self._write(document, replace(before, state=DocumentState.WAITING, attempts=attempt.attempts))
             raise
         taken = replace(
@@ -298,7 +313,7 @@ class Pipeline:
     def _deliver(self, document: Document) -> None:
         """Fetch and deliver the results, and record that; runs in a thread."""
         hook, request = self._hook, document.request
-        options = self._batch.specs[request.spec].options
+        options = self._batch.spec_of(document).options
         storage = hook.result_storage(read_remote(request.source, hook.service), options)
         files = hook.get_results(str(document.entry.operation_id), storage)
         destination = Destination(request.destination, self._label, None)
@@ -337,10 +352,10 @@ class Pipeline:
         )
         first = wait.until_next(time.time()) if fresh else 0.0
         try:
-            return await apoll_until_ended(client, operation_id, wait, first)
+            return await apoll_until_ended(client, wait, first)
         except DocConvError as error:
             now = time.time()
-            if error.retryable and self._out_of_reach(now - tolerance, now):
+            if error.retryable and self._out_of_reach(now - tolerance, now) and self._others_are_left():
                 raise _Stopped(error) from None
             raise
 
@@ -350,39 +365,81 @@ class Pipeline:
         now = time.time()
         failures.since = now if failures.count == 1 else failures.since
         if isinstance(error, OperationNotFound):
-            if now - (document.entry.started or 0) < YOUNG:
-                return True  # Another server of the service may know it.
-            # It expired: the entry says that nothing is under way.
-            document.entry = replace(
-                document.entry, state=DocumentState.WAITING, operation_id=None, started=None, ended=None
-            )
-            failures.vanished += 1
-            return failures.vanished < _FEW_ATTEMPTS
+            return self._is_unknown_again(document, failures, now)
         if isinstance(error, StartReplyLost):
             failures.lost_replies += 1
             return self._batch.start_again and failures.lost_replies < _FEW_ATTEMPTS
-        if isinstance(error, ResultRejected | DestinationUnwritable) and failures.count < _FEW_ATTEMPTS:
+        if isinstance(error, DestinationUnwritable) and failures.count < _FEW_ATTEMPTS:
             return True
-        if error.handling is Handling.STOP or self._out_of_reach(failures.since, now):
+        if error.handling is Handling.STOP:
             raise _Stopped(error)
+        # What is wrong with one result will not be better after a while, whatever becomes of the others.
+        if isinstance(error, ResultRejected | TruncatedResult | UnexpectedError):
+            return failures.count < _ATTEMPTS
         if error.handling is Handling.REJECT:
             return False
+        if self._out_of_reach(failures.since, now):
+            if self._others_are_left():
+                raise _Stopped(error)
+            return False
         return failures.count < _ATTEMPTS or self._last_success <= failures.since
+
+    def _is_unknown_again(self, document: Document, failures: _Failures, now: float) -> bool:
+        """Tell whether to look again, after the service has said that it does not know an operation."""
+        if failures.unknown_since is None:
+            failures.unknown_since = now
+        if now - failures.unknown_since < delay(SECOND_LOOK):
+            return True
+        # It has expired: nothing is under way any more.
+        failures.unknown_since = None
+        expired = {"operation_id": None, "started": None, "ended": None}
+        document.entry = replace(document.entry, state=DocumentState.WAITING, **expired)
+        failures.vanished += 1
+        return failures.vanished < _FEW_ATTEMPTS
 
     async def _record_failure(self, document: Document, error: DocConvError) -> None:
         """Record that the document is not converted, and why."""
         if error.remedy == error.default_remedy:
             error.remedy = _REMEDIES.get(type(error).__name__, error.remedy)
-        lasting = error.handling is Handling.REJECT and not isinstance(error, StartReplyLost | OperationNotFound)
-        if lasting:
-            entry = document.entry.failed(error, **self._run, state=DocumentState.REJECTED)
-            document.entry = await asyncio.to_thread(self._batch.record.write, entry)
-        else:
-            document.entry = self._batch.record.stamp(document.entry.failed(error, **self._run))
+        batch = self._batch
+        # These leave the record as it is: the operation may still be there, or the start may have arrived.
+        keeps = isinstance(error, ResultRejected | StartReplyLost | OperationNotFound)
+        if error.handling is not Handling.REJECT or keeps:
+            document.entry = batch.record.stamp(batch.failed(document.entry, error, **self._run))
+            return
+        entry = batch.failed(document.entry, error, **self._run, state=DocumentState.REJECTED)
+        document.entry = batch.record.stamp(entry)
+        if isinstance(error, RefusedByService) and not self._accepted:
+            await self._doubt(document, entry, error)
+        elif isinstance(error, ConversionFailed | DocumentRejected):
+            await self._make_lasting(document, entry)
+
+    async def _make_lasting(self, document: Document, entry: Entry) -> None:
+        lasting = replace(entry, conditions=self._batch.conditions_of(document))
+        document.entry = await asyncio.to_thread(self._batch.record.write, lasting)
+
+    async def _doubt(self, document: Document, entry: Entry, error: DocConvError) -> None:
+        """Let a refusal last only when another one differs, or when something is accepted."""
+        self._doubtful.append((document, entry))
+        reasons = {entry.error and (entry.error.what, entry.error.service_message) for _, entry in self._doubtful}
+        if len(reasons) > 1:
+            await self._trust_refusals()
+        elif len(self._doubtful) >= _ALIKE:
+            raise _Stopped(_alike(error, len(self._doubtful)))
+
+    async def _trust_refusals(self) -> None:
+        self._accepted = True
+        doubtful, self._doubtful = self._doubtful, []
+        for document, entry in doubtful:
+            await self._make_lasting(document, entry)
 
     def _out_of_reach(self, failing_since: float, now: float) -> bool:
         """Tell whether nothing has succeeded for so long that going on is pointless."""
         return now - max(failing_since, self._last_success) >= self._limits.fault_tolerance
+
+    def _others_are_left(self) -> bool:
+        """Tell whether an error may concern others: of the last document, it is its own."""
+        return len(self._active) + len(self._queue) > 1
 
     def _only_waits(self) -> bool:
         """Tell whether the worker is of no use for a while: nothing moves, and operations are at the service."""
@@ -392,7 +449,18 @@ class Pipeline:
         return bool(self.in_flight)
 
 
-class ProgressLog:
+def _alike(error: DocConvError, count: int) -> DocConvError:
+    """Return the error that stops a batch whose documents are all refused in the same words."""
+    stopped = RefusedByService(
+        f"the first {count} documents were all refused, and none was accepted: {error.what}",
+        service_message=error.service_message,
+        remedy="check the connection, target_format and options; no refusal was recorded as lasting",
+    )
+    stopped.handling = Handling.STOP
+    return stopped
+
+
+class _ProgressLog:
     """
     Logs the progress of a batch now and then.
 
@@ -436,8 +504,3 @@ def _rate(a_second: float) -> str:
     if a_second < 0.01:
         return f"{a_second * 3600:.2g} an hour"
     return f"{a_second:,.0f} a second" if a_second >= 10 else f"{a_second:.2g} a second"
-
-
-def operations_of(entries: Sequence[Entry]) -> dict[str, float]:
-    """Return operation ids, each with the time of its start in seconds since the epoch."""
-    return {str(entry.operation_id): round(entry.started or 0.0, 1) for entry in entries}

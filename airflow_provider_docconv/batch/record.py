@@ -11,7 +11,6 @@ destroy anything. Each task folds its own objects, and reads those of all: chunk
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import secrets
@@ -88,28 +87,24 @@ class ConversionRequest(msgspec.Struct, frozen=True, gc=False):
     """
     A conversion that a batch is asked for.
 
+    :param key: the conversion's name in the record
     :param source: the document's URI
-    :param destination: the URI of its result, empty if it can't have one
+    :param destination: the URI of its result in this run, empty if it can't have one
     :param target_format: the format to convert to
-    :param spec: which item of the operator's ``source`` it comes from, which has its options
+    :param spec: the digest of the item of the operator's ``source`` that it comes from, which has its options
     :param fingerprint: of the document, the target format and the options
     :param versioned: whether the store tells one version of the document from another
     :param size: its length in bytes, or None if unknown
     """
 
+    key: str
     source: str
     destination: str
     target_format: str
-    spec: _Count
+    spec: str
     fingerprint: str
     versioned: bool
     size: _Count | None = None
-
-    @property
-    def key(self) -> str:
-        """The conversion's short name in the record: one result can have one source only."""
-        name = self.destination or self.source
-        return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:20]
 
 
 class RecordedError(msgspec.Struct, frozen=True, gc=False):
@@ -150,6 +145,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     :param source_sha256: the SHA-256 of what was sent, in hexadecimal
     :param results: what was delivered
     :param error: why it was not
+    :param conditions: a keyed digest of what a refusal depended on beside the document: where the service is, its
+        storage, and the options with their passwords. Empty if the refusal does not last
     """
 
     key: str
@@ -167,6 +164,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     source_sha256: str | None = None
     results: tuple[DeliveredFile, ...] = ()
     error: RecordedError | None = None
+    conditions: str = ""
 
     def __post_init__(self) -> None:
         if self.state is DocumentState.STARTED and not self.operation_id:
@@ -208,17 +206,18 @@ _NEXT = {
     DocumentState.DELIVERED: Decision.SKIP,
     DocumentState.REJECTED: Decision.REJECT,
 }
-# What the service has said of a document holds until the document changes; other refusals cost nothing to find again.
-_LASTING = frozenset({"ConversionFailed", "DocumentRejected"})
 
 
-def decide(request: ConversionRequest, known: Entry | None, run: Run, *, full_refresh: bool) -> Decision:
+def decide(
+    request: ConversionRequest, known: Entry | None, run: Run, *, conditions: str, full_refresh: bool
+) -> Decision:
     """
     Decide what this try does about a document.
 
     :param request: the conversion
     :param known: what is known of it from earlier tries and runs
     :param run: this run
+    :param conditions: what a refusal would depend on now, as in :class:`Entry`
     :param full_refresh: whether to repeat everything that earlier runs have done
     """
     if known is None or known.fingerprint != request.fingerprint:
@@ -229,7 +228,8 @@ def decide(request: ConversionRequest, known: Entry | None, run: Run, *, full_re
         force = force or not request.versioned
     if known.state is DocumentState.REJECTED:
         cleared = of_this_run and known.max_tries != run.max_tries
-        force = force or cleared or known.error is None or known.error.type not in _LASTING
+        # A refusal lasts only as long as its reasons.
+        force = force or cleared or not known.conditions or known.conditions != conditions
     return Decision.START if force else _NEXT[known.state]
 
 
@@ -286,7 +286,7 @@ class Record:
     """
 
     def __init__(self, folder: ObjectStoragePath, task: str) -> None:
-        self._folder = folder
+        self.folder = folder
         self._task = task
         # Tells the objects of two workers that hold the same task.
         self._token = secrets.token_hex(4)
@@ -310,7 +310,7 @@ class Record:
         """
         known = Known()
         newest_fold = ""
-        with store_errors(f"could not read the batch's record in {self._folder}"):
+        with store_errors(f"could not read the batch's record in {self.folder}"):
             for path, content in self._contents():
                 own = path.parent.name == self._task
                 for line in _parse(path, content):
@@ -414,7 +414,7 @@ class Record:
                 # A task has folded them since they were listed: what they held is in an object that is new.
 
     def _list(self) -> list[ObjectStoragePath]:
-        fs, folder = self._folder.fs, self._folder.path.rstrip("/")
+        fs, folder = self.folder.fs, self.folder.path.rstrip("/")
         fs.invalidate_cache()
         try:
             names = fs.find(folder)
@@ -422,7 +422,7 @@ class Record:
             return []
         parts = (name.rsplit("/", 2) for name in sorted(names))
         return [
-            self._folder / task / name
+            self.folder / task / name
             for parent, task, name in parts
             if name.endswith(".jsonl") and not name.startswith(".") and parent.endswith(_FOLDER)
         ]
@@ -458,7 +458,7 @@ class Record:
 
     def _write_object(self, lines: Iterable[_Line]) -> None:
         with self._lock:
-            path = self._folder / self._task / f"{self._next():020d}-{self._token}.jsonl"
+            path = self.folder / self._task / f"{self._next():020d}-{self._token}.jsonl"
         with store_errors(f"could not write the batch's record at {path}"), writing(path) as file:
             for line in lines:
                 # Not msgspec's own encoder, which takes no lone surrogates: names of files have them.

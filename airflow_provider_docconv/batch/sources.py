@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +10,12 @@ from string import Formatter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from airflow_provider_docconv.services.errors import DocumentRejected, InvalidOptions, SourceNotFound
+from fsspec.utils import glob_translate  # type: ignore[import-untyped]  # It has no types.
+
+from airflow_provider_docconv.services.errors import DocumentRejected, InvalidOptions, SourceNotFound, explain
 from airflow_provider_docconv.services.filetypes import extension
 from airflow_provider_docconv.transfer.addresses import address_of, is_addressable, is_safe
+from airflow_provider_docconv.transfer.object_storage import LOCAL, to_path, version_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -117,75 +119,71 @@ class SourceFile:
     version: str = ""
 
 
-def find(item: SourceSpec, destination: str, vendor_scheme: str) -> Iterator[SourceFile]:
+def find(spec: SourceSpec, left_out: Sequence[str], vendor_scheme: str) -> Iterator[SourceFile]:
     """
-    Find the documents of an item.
+    Find the documents of an item of an operator's source.
 
-    A document that is named and does not exist is given nevertheless, so that it fails by itself and not the batch.
+    A document that is named and does not exist is returned nevertheless, so that it fails by itself and not the batch.
 
-    :param item: the item
-    :param destination: the folder of the results, which is never searched
+    :param spec: the item
+    :param left_out: folders that are not searched, such as those of the results
     :param vendor_scheme: the scheme of addresses in the vendor's own storage
     :raises SourceNotFound: if a folder does not exist, or the store does not answer
     """
-    from airflow_provider_docconv.services.errors import explain
-
-    if item.source.startswith(f"{vendor_scheme}://"):
-        yield from _in_vendors_storage(item)
+    if spec.source.startswith(f"{vendor_scheme}://"):
+        yield from _in_remote_storage(spec)
         return
     try:
-        if item.documents is not None:
-            found = _documents(item.source, item.documents)
+        if spec.documents is not None:
+            found = _documents(spec.source, spec.documents)
         else:
-            found = _search(item.source, destination)
+            found = _search(spec.source, left_out)
         yield from found
     except Exception as error:  # The stores' drivers raise errors of their own kinds.
         raise SourceNotFound(
-            f"the documents can't be listed ({explain(error)}), so nothing was sent", document=item.source
+            f"the documents can't be listed ({explain(error)}), so nothing was sent", document=spec.source
         ) from error
 
 
-def _in_vendors_storage(item: SourceSpec) -> Iterator[SourceFile]:
+def _in_remote_storage(spec: SourceSpec) -> Iterator[SourceFile]:
     """Take the addresses as they are: the service will say if there is nothing."""
-    if item.documents is None:
-        yield SourceFile(item.source, unquote(item.source.rpartition("/")[2]))
-    for relative in item.documents or ():
+    if spec.documents is None:
+        yield SourceFile(spec.source, unquote(spec.source.rpartition("/")[2]))
+    for relative in spec.documents or ():
         # An address there may be percent-encoded; a path is not.
-        yield SourceFile(f"{item.source.rstrip('/')}/{relative.replace('%', '%25')}", relative)
+        yield SourceFile(f"{spec.source.rstrip('/')}/{relative.replace('%', '%25')}", relative)
 
 
-def _search(source: str, destination: str) -> Iterator[SourceFile]:
-    from airflow_provider_docconv.transfer.object_storage import to_path
-
+def _search(source: str, left_out: Sequence[str]) -> Iterator[SourceFile]:
     path = to_path(source)
     path.fs.invalidate_cache()
     if _MAGIC & set(source) and not path.exists():
         folder = source[: min(source.index(sign) for sign in _MAGIC if sign in source)].rpartition("/")[0] + "/"
-        listing = path.fs.glob(path.path, detail=True)
-        yield from _below(folder, listing, destination)
+        if path.protocol in LOCAL:
+            matches = re.compile(glob_translate(path.path)).match
+            listing = {name: info for name, info in _list(to_path(folder)).items() if matches(name)}
+        else:
+            listing = path.fs.glob(path.path, detail=True)
+        yield from _below(folder, listing, left_out)
     elif source.endswith("/") or path.is_dir():
-        yield from list_folder(source, destination)
+        yield from list_folder(source, left_out)
     else:
         yield _one(path, source, path.name)
 
 
-def list_folder(folder: str, destination: str) -> Iterator[SourceFile]:
+def list_folder(folder: str, left_out: Sequence[str]) -> Iterator[SourceFile]:
     """
     List everything below a folder but hidden files and the results.
 
     :param folder: the folder
-    :param destination: the folder of the results, which is never searched
+    :param left_out: folders that are not searched
     :raises Exception: whatever the store's driver raises, :class:`FileNotFoundError` if the folder does not exist
     """
-    from airflow_provider_docconv.transfer.object_storage import to_path
-
     root = f"{folder.rstrip('/')}/"
-    yield from _below(root, _list(to_path(root)), destination)
+    yield from _below(root, _list(to_path(root)), left_out)
 
 
 def _documents(folder: str, documents: Sequence[str]) -> Iterator[SourceFile]:
-    from airflow_provider_docconv.transfer.object_storage import to_path, version_of
-
     root = folder.rstrip("/") + "/"
     if len(documents) < _FEW:
         for relative in documents:
@@ -200,30 +198,35 @@ def _documents(folder: str, documents: Sequence[str]) -> Iterator[SourceFile]:
 
 def _list(path: ObjectStoragePath) -> dict[str, Any]:
     path.fs.invalidate_cache()
-    listing: dict[str, Any] = path.fs.find(path.path, detail=True)
-    # In an object store, a folder is there as long as there is something in it.
-    if not listing and path.protocol in ("file", "local", "") and not path.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "the folder does not exist")
+    if path.protocol not in LOCAL:
+        found: dict[str, Any] = path.fs.find(path.path, detail=True)
+        return found
+    # Not find(), which leaves out folders that can't be read, and nests as deep as they do.
+    listing: dict[str, Any] = {}
+    folders = [path.path]
+    while folders:
+        for info in path.fs.ls(folders.pop(), detail=True):
+            if info["type"] == "directory":
+                folders.append(info["name"])
+            else:
+                listing[info["name"]] = info
     return listing
 
 
-def _below(folder: str, listing: Mapping[str, Any], destination: str) -> Iterator[SourceFile]:
-    from airflow_provider_docconv.transfer.object_storage import to_path, version_of
-
+def _below(folder: str, listing: Mapping[str, Any], left_out: Sequence[str]) -> Iterator[SourceFile]:
     base = to_path(folder).path.rstrip("/") + "/"
-    results = to_path(destination).path.rstrip("/") + "/"
+    results = tuple(own for each in left_out if (own := to_path(each).path.rstrip("/") + "/") != base)
     for name in sorted(listing):
         info, relative = listing[name], name.removeprefix(base)
         hidden = any(part.startswith(".") for part in relative.split("/"))
-        # Results below the sources must not be the next night's documents.
-        ours = results != base and results.startswith(base) and name.startswith(results)
+        # Results below the sources must not be the next run's documents. Where the sources are below the results, all
+        # documents would be left out.
+        ours = any(own.startswith(base) and name.startswith(own) for own in results)
         if info.get("type") == "file" and not hidden and not ours and relative:
             yield SourceFile(folder + relative, relative, info.get("size"), version_of(info))
 
 
 def _one(path: ObjectStoragePath, uri: str, relative: str) -> SourceFile:
-    from airflow_provider_docconv.transfer.object_storage import version_of
-
     path.fs.invalidate_cache()
     try:
         info = path.fs.info(path.path)
@@ -249,7 +252,8 @@ def chunk_documents(folder: str, size: int = 1000, destination: str | None = Non
     """
     if size < 1:
         raise InvalidOptions(f"a chunk has at least one document, not {size}", remedy="correct the size")
-    found = list(find(SourceSpec(folder, None, "", {}), destination or f"{folder.rstrip('/')}/{OWN_FOLDER}/", "\0"))
+    left_out = [destination] if destination else []
+    found = list(find(SourceSpec(folder, None, "", {}), left_out, "\0"))
     if not found:
         return []
     root = found[0].uri.removesuffix(found[0].relative)

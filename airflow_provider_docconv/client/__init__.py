@@ -1,1 +1,1 @@
-"""Carries the services' requests: one session and one token per connection and process."""
+"""Carries the requests of the services over HTTP, with one session and one token per connection and process."""

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 import aiohttp
 from yarl import URL
 
-from airflow_provider_docconv.client.blocking import fetch_token
+from airflow_provider_docconv.client.blocking import log_in
 from airflow_provider_docconv.client.exchange import (
     MAX_REPLY,
     Acquire,
@@ -26,11 +26,12 @@ from airflow_provider_docconv.client.exchange import (
     LogIn,
     Send,
     Sleep,
-    exchange,
+    reply_too_long,
+    run_flow,
 )
 from airflow_provider_docconv.client.session import session_of
 from airflow_provider_docconv.client.settings import Settings
-from airflow_provider_docconv.services.errors import DocConvError, UnexpectedReply, explain
+from airflow_provider_docconv.services.errors import DocConvError, explain
 from airflow_provider_docconv.services.http import Flow, Reply
 
 T = TypeVar("T")
@@ -52,9 +53,9 @@ class AsyncClient:
         self._proxy = _proxy(settings.base_url)
         self._http: aiohttp.ClientSession | None = None
         self._opening = asyncio.Lock()
-        # Kept as long as this client, so that no other loop gets its id meanwhile.
+        # Kept alive, so that no other loop can get its id.
         self._loop = asyncio.get_running_loop()
-        #: How many share it now.
+        #: How many users share it now.
         self.users = 0
 
     async def open(self) -> None:
@@ -63,7 +64,7 @@ class AsyncClient:
 
         :raises TLSFailed: if the file of trusted authorities can't be read
         """
-        # One after the other, each in a turn of the loop of its own: a thousand may wait for it.
+        # A thousand tasks may wait here after a restart; the lock lets one of them go on in each turn of the loop.
         async with self._opening:
             if self._http is None:
                 tls = await asyncio.to_thread(self.settings.tls_context)
@@ -75,7 +76,7 @@ class AsyncClient:
 
         :raises DocConvError: if the flow or the transport fails
         """
-        return await self._drive(exchange(flow, self._session))
+        return await self._drive(run_flow(flow, self._session))
 
     async def close(self) -> None:
         """Close the HTTP session."""
@@ -106,11 +107,11 @@ class AsyncClient:
             case Acquire(rate_limit):
                 return rate_limit.acquire()
             case LogIn(refused):
-                return await asyncio.wrap_future(self._session.log_in(fetch_token, refused))
+                return await asyncio.wrap_future(self._session.log_in(log_in, refused))
         return None
 
     async def _send(self, send: Send) -> Reply:
-        assert self._http  # noqa: S101 - who shares the client has opened it
+        assert self._http  # noqa: S101 - shared_async_client has opened it
         request = send.request
         self._session.count(send.kind)
         async with self._http.request(
@@ -125,12 +126,12 @@ class AsyncClient:
             while chunk := await response.content.readany():
                 body += chunk
                 if len(body) > MAX_REPLY:
-                    raise UnexpectedReply(f"{self.settings.label} answered with more than {MAX_REPLY >> 20} MiB")
+                    raise reply_too_long(self.settings.label)
             headers = {key.lower(): value for key, value in response.headers.items()}
             return Reply(response.status, headers, bytes(body))
 
 
-# Held by their users only: those of a loop that was closed under them vanish with it.
+# Only their users hold them: the clients of a loop that was closed under its tasks vanish with it.
 _shared: WeakValueDictionary[tuple[int, Settings], AsyncClient] = WeakValueDictionary()
 
 
@@ -157,16 +158,15 @@ async def shared_async_client(settings: Settings) -> AsyncIterator[AsyncClient]:
 
 def _new_http_session(settings: Settings, tls: ssl.SSLContext | bool) -> aiohttp.ClientSession:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout, sock_read=settings.read_timeout)
-    # Calls beyond these wait for a free connection.
+    # A call waits while all connections are in use.
     connector = aiohttp.TCPConnector(ssl=tls, limit=settings.max_concurrent_calls)
     session = aiohttp.ClientSession(timeout=timeout, connector=connector)
-    # Otherwise aiohttp repeats a PUT on its own when a reused connection breaks, and GroupDocs starts with a PUT. It
-    # has this since 3.11.
+    # Since 3.11 aiohttp sends a PUT again by itself when a reused connection breaks, but GroupDocs starts with a PUT.
     session._retry_connection = False
     return session
 
 
-# All polls of a wait ask the same one, and it keeps what aiohttp works out about it: 5 microseconds a poll (measured).
+# All polls of a wait use one URL, which keeps what aiohttp computes about it: 5 microseconds a poll (measured).
 @lru_cache(maxsize=4096)
 def _url(address: str, query: tuple[tuple[str, str], ...]) -> URL:
     url = URL(address, encoded=True)
@@ -174,7 +174,7 @@ def _url(address: str, query: tuple[tuple[str, str], ...]) -> URL:
 
 
 def _proxy(address: str) -> str | None:
-    # Not aiohttp's trust_env, which would also put a .netrc password in the place of the token.
+    # Not with aiohttp's trust_env, which would also replace the token with a password from .netrc.
     parts = urlsplit(address)
     return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 

@@ -27,15 +27,16 @@ from airflow_provider_docconv.client.exchange import (
     Sleep,
     StreamedReply,
     current_token,
-    exchange,
-    log_in,
+    fetch_token,
     open_result,
+    reply_too_long,
+    run_flow,
 )
 from airflow_provider_docconv.client.results import ResultStream
 from airflow_provider_docconv.client.session import Session, session_of
 from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.services.bodies import Body
-from airflow_provider_docconv.services.errors import DocConvError, UnexpectedReply, explain
+from airflow_provider_docconv.services.errors import DocConvError, explain
 from airflow_provider_docconv.services.http import Flow, Reply, Token
 from airflow_provider_docconv.services.operations import ResultFile
 
@@ -81,7 +82,7 @@ class Client:
 
         :raises DocConvError: if the flow or the transport fails
         """
-        return self._drive(exchange(flow, self._session))
+        return self._drive(run_flow(flow, self._session))
 
     @contextmanager
     def open_result(self, file: ResultFile) -> Iterator[tuple[ResultStream, Iterator[bytes]]]:
@@ -128,7 +129,7 @@ class Client:
             case Acquire(rate_limit):
                 return rate_limit.acquire()
             case LogIn(refused):
-                return self._session.log_in(fetch_token, refused).result()
+                return self._session.log_in(log_in, refused).result()
         return None
 
     def _send(self, send: Send) -> Reply | StreamedReply:
@@ -163,19 +164,19 @@ def shared_client(settings: Settings, on_token: Callable[[str], object] | None =
 os.register_at_fork(after_in_child=shared_client.cache_clear)
 
 
-def fetch_token(session: Session) -> Token:
+def log_in(session: Session) -> Token:
     """
-    Log in; both clients do it this way, in a thread of its own.
+    Log in over an HTTP session of its own. Both clients log in this way, in the session's thread.
 
     :raises DocConvError: if that fails
     """
     with Client(session.settings) as client:
-        return client._drive(log_in(session))
+        return client._drive(fetch_token(session))
 
 
 def _new_http_session(settings: Settings) -> requests.Session:
     session = requests.Session()
-    # Threads beyond these wait for a free connection.
+    # A thread waits while all connections are in use.
     adapter = HTTPAdapter(pool_maxsize=settings.max_concurrent_calls, pool_block=True)
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter)
@@ -189,7 +190,7 @@ def _keep_authorization(request: requests.PreparedRequest) -> requests.PreparedR
 
 
 class _Upload:
-    """A body as requests wants it: iterable, and with its length where that is known."""
+    """A body in the form that requests takes: iterable, and with its length if that is known."""
 
     def __init__(self, body: Body) -> None:
         self._body = body
@@ -206,7 +207,7 @@ def _read(response: requests.Response, service: str) -> bytes:
     for chunk in response.iter_content(65536):
         body += chunk
         if len(body) > MAX_REPLY:
-            raise UnexpectedReply(f"{service} answered with more than {MAX_REPLY >> 20} MiB where a few bytes were due")
+            raise reply_too_long(service)
     return bytes(body)
 
 
@@ -221,7 +222,7 @@ def _decoded(stream: ResultStream, response: requests.Response) -> Iterator[byte
 
 
 def _fault(error: OSError) -> Fault:
-    # requests' own errors are OSErrors; the only other one is that the file of the authorities can't be read.
+    # The errors of requests are OSErrors; any other one says that the file of authorities can't be read.
     if isinstance(error, requests.exceptions.SSLError) or not isinstance(error, requests.RequestException):
         return Fault.TLS
     reason = error.args[0] if error.args else None

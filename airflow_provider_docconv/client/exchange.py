@@ -1,8 +1,8 @@
 """
-How a flow becomes HTTP: the token, its renewal after a 401, the retries and the pauses, written once for both clients.
+How a flow becomes HTTP: the token, its renewal after a 401, retries and pauses, written once for both clients.
 
-An exchange is a generator that yields the effects below and is sent their outcomes. The clients only perform them: they
-send and sleep, each in its colour. The idea is httpx's ``Auth.auth_flow``.
+An exchange is a generator. It yields the effects below and is sent their outcomes. The clients only perform them: the
+blocking one in its thread, the asynchronous one in its event loop. The idea is that of httpx's ``Auth.auth_flow``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from airflow_provider_docconv.services.errors import (
     ServiceUnavailable,
     StartReplyLost,
     TLSFailed,
+    UnexpectedReply,
 )
 from airflow_provider_docconv.services.http import Flow, Reply, Request, Token, hide, read_token, refusal, token_request
 from airflow_provider_docconv.services.operations import ResultFile
@@ -34,12 +35,12 @@ T = TypeVar("T")
 USER_AGENT = f"airflow-provider-docconv/{__version__}"
 #: The longest reply that is read into memory, in bytes; results are streamed.
 MAX_REPLY = 8 << 20
-#: A service that asks for more seconds than these is not waited for.
+#: If a service asks for a longer delay, in seconds, the request fails instead.
 LONGEST_DELAY = 60.0
 _ATTEMPTS = 4
 _LOGINS = 3
 _FIRST_DELAY = 0.5
-# The service says that it did nothing.
+# With these the service says that it has done nothing.
 _NOT_DONE = frozenset({429, 503})
 _BROKEN = _NOT_DONE | {500, 502, 504}
 
@@ -108,7 +109,7 @@ class StreamedReply:
 
 
 class Fault(Enum):
-    """How far a request came that got no reply."""
+    """How far a request without a reply got."""
 
     NOT_SENT = "not sent"
     TLS = "certificate not verified"
@@ -118,9 +119,9 @@ class Fault(Enum):
 @dataclass(frozen=True, slots=True)
 class Failure:
     """
-    A request that got no reply.
+    A request without a reply.
 
-    :param fault: how far it came
+    :param fault: how far it got
     :param words: how the transport describes it
     """
 
@@ -131,7 +132,7 @@ class Failure:
 # --- The exchanges ---
 
 
-def exchange(flow: Flow[T], session: Session) -> Exchange[T]:
+def run_flow(flow: Flow[T], session: Session) -> Exchange[T]:
     """Run a flow and return what it returns."""
     try:
         request = next(flow)
@@ -156,13 +157,13 @@ def open_result(file: ResultFile, session: Session) -> Exchange[StreamedReply]:
         return reply
     error = refusal(reply, session.settings.label, file.operation_id)
     if file.remote and isinstance(error, OperationNotFound):
-        error.what = f"{session.settings.label} has no file {file.remote.path!r} in its storage any more"
+        error.what = f"{session.settings.label} has no file {file.remote.path!r} in its storage"
     raise error
 
 
 def current_token(session: Session, refused: Token | None = None) -> Exchange[Token]:
     """
-    Return the session's token, after a login if need be.
+    Return the session's token. Log in first if there is none.
 
     :param refused: a token that the service has refused
     :raises DocConvError: if the login fails
@@ -172,12 +173,12 @@ def current_token(session: Session, refused: Token | None = None) -> Exchange[To
     outcome: LoginOutcome = yield LogIn(refused)
     if isinstance(outcome, Token):
         return outcome
-    raise copy.copy(outcome)  # Each who waited adds the document and the operation of its own.
+    raise copy.copy(outcome)  # Each waiter adds its own document and operation to it.
 
 
-def log_in(session: Session) -> Exchange[Token]:
+def fetch_token(session: Session) -> Exchange[Token]:
     """
-    Ask the service for a token, and not again after a refusal or a lock.
+    Log in. A refusal or a lock is final; an overloaded login is asked again.
 
     :raises AuthenticationFailed: if the credentials are refused
     :raises DocConvError: if the endpoint does not answer
@@ -188,7 +189,7 @@ def log_in(session: Session) -> Exchange[Token]:
     for _ in range(_LOGINS):
         reply = yield from _attempt(Send, request, settings.token_url, {}, session, _BROKEN - {429})
         pause = retry_after(reply.headers.get("retry-after")) if reply.status == 429 else None
-        # The lock after refused logins asks for ten minutes; less than one is mere overload.
+        # The vendor's lock after refused logins asks for ten minutes; less than a minute means overload.
         if not pause or pause > LONGEST_DELAY:
             break
         yield Sleep(delay(pause))
@@ -217,14 +218,14 @@ def _attempt(
     session: Session,
     resend_after: Collection[int],
 ) -> Exchange[Any]:
-    """Send a request until there is a reply that counts."""
+    """Send a request, and again after a failure that a retry may cure; return the last reply."""
     headers = {"User-Agent": USER_AGENT, **request.headers, **authorization}
     if request.body is not None:
         headers["Content-Type"] = request.body.content_type
     send = how(request, url, headers)
     attempts = 0
     while True:
-        yield from _permission(session)
+        yield from _wait_until_allowed(session)
         outcome: Reply | StreamedReply | Failure = yield send
         attempts += 1
         if isinstance(outcome, Failure):
@@ -241,10 +242,10 @@ def _attempt(
             yield Sleep(delay(seconds))
 
 
-def _permission(session: Session) -> Exchange[None]:
-    """Wait until a call may be sent: the service asked for no pause, and the connection's limit allows it."""
+def _wait_until_allowed(session: Session) -> Exchange[None]:
+    """Wait until there is no pause and the connection's rate limit allows one more call."""
     while True:
-        # Looked at again after each sleep: somebody else may have been told to pause meanwhile.
+        # Checked again after each sleep: the service may have asked another caller for a pause meanwhile.
         while pause := session.pause_left:
             yield Sleep(pause)
         if session.rate_limit is None:
@@ -260,10 +261,10 @@ def _permission(session: Session) -> Exchange[None]:
 
 def _delay_after_reply(status: int, headers: Mapping[str, str], attempts: int) -> tuple[float | None, float]:
     """
-    Decide about a reply that says that the service can't answer now.
+    Decide what follows a reply that reports a fault of the service.
 
-    :return: the seconds until the request is sent again, None if this reply is the answer; and the seconds for which
-        nobody of the connection may send, 0 if the service did not ask for that
+    :return: the seconds until the request is sent again, or None to keep this reply; and the seconds for which all
+        senders of the connection must pause, or 0
     """
     asked = retry_after(headers.get("retry-after"))
     seconds = _backoff(attempts) if asked is None else asked
@@ -274,9 +275,9 @@ def _delay_after_reply(status: int, headers: Mapping[str, str], attempts: int) -
 
 def _delay_after_failure(failure: Failure, send: Send, service: str, attempts: int) -> float:
     """
-    Return the seconds until a request that got no reply is sent again.
+    Return the seconds until a request without a reply is sent again.
 
-    A start is sent again only if it surely did not arrive, other requests also when the reply was lost.
+    A start is sent again only if it cannot have arrived, any other request also when its reply was lost.
 
     :raises TLSFailed: if the certificate can't be verified
     :raises StartReplyLost: if the request is a start that may have arrived
@@ -284,13 +285,18 @@ def _delay_after_failure(failure: Failure, send: Send, service: str, attempts: i
     """
     host = send.url.removesuffix(send.request.path)
     if failure.fault is Fault.TLS:
-        raise TLSFailed(f"the certificate of {service} at {host} was not verified ({failure.words})")
+        raise TLSFailed(f"the certificate of {service} at {host} could not be verified ({failure.words})")
     if failure.fault is Fault.LOST and not send.request.repeatable:
-        raise StartReplyLost(f"the reply of {service} to the start never came ({failure.words})")
+        raise StartReplyLost(f"{service} did not reply to the start request ({failure.words})")
     if attempts >= _ATTEMPTS:
         what = "can't be reached" if failure.fault is Fault.NOT_SENT else "does not answer"
         raise ServiceUnavailable(f"{service} at {host} {what} ({failure.words})")
     return _backoff(attempts)
+
+
+def reply_too_long(service: str) -> UnexpectedReply:
+    """Build the error for a reply that is not read to its end."""
+    return UnexpectedReply(f"{service} sent a reply of more than {MAX_REPLY >> 20} MiB")
 
 
 def _backoff(attempts: int) -> float:

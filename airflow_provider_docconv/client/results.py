@@ -1,4 +1,4 @@
-"""A result while it streams: counted, decoded, and called by the name that the service gives it."""
+"""A result while it streams: its length, its decoding, and the name that the service gives it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ResultStream:
         self._decoder = file.decoder()
         self._received = self._given = 0
         length = headers.get("content-length", "")
-        # With a content coding the length counts other bytes than those that arrive here.
+        # With a content coding, the length is that of the coded bytes, which don't arrive here.
         coded = headers.get("content-encoding", "identity").lower() not in ("", "identity")
         self._expected = int(length) if length.isascii() and length.isdigit() and not coded else None
         #: What the service calls the file; hostile.
@@ -63,10 +63,10 @@ class ResultStream:
 
 def file_name(disposition: str) -> str | None:
     """
-    Return the file name in a ``Content-Disposition`` header (RFC 6266), as servers really write it; hostile.
+    Return the file name in a ``Content-Disposition`` header (RFC 6266), as servers write it in practice; hostile.
 
     :param disposition: the header's value, as HTTP clients give it: each byte a character
-    :return: None if there is none that can be read
+    :return: the name, or None if there is none or it can't be read
     """
     message = Message()
     message["Content-Disposition"] = disposition
@@ -82,7 +82,7 @@ def file_name(disposition: str) -> str | None:
 
 
 def _decoded(name: str) -> str:
-    """Read a plain name in the two encodings that no standard has for it: .NET's (RFC 2047), or bare UTF-8."""
+    """Read a plain name in one of two non-standard encodings: that of .NET (RFC 2047), or bare UTF-8."""
     try:
         if name.startswith("=?"):
             return str(make_header(decode_header(name)))

@@ -1,4 +1,4 @@
-"""What all clients of a connection share in a process: the token, the pause, the limit of the rate and the counts."""
+"""What all clients of a connection share in a process: the token, the pause, the rate limit and the counts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airflow_provider_docconv.testing import delay
 #: A token, or why there is none.
 LoginOutcome: TypeAlias = Token | Exception
 
-# A refusal is not asked about again this soon, in seconds: each further one brings the vendor's lock closer.
+# For so many seconds a refused login is not repeated: each refusal brings the vendor's lock closer.
 _REFUSAL_REMEMBERED = 60.0
 
 
@@ -43,7 +43,7 @@ class Session:
         self._token: Token | None = None
         self._login: Future[LoginOutcome] | None = None
         self._refused_until = 0.0
-        # Listeners take their time, so they have a lock of their own.
+        # Listeners may be slow, so they have a lock of their own.
         self._telling = threading.Lock()
         self._listeners: set[Callable[[str], object]] = set()
 
@@ -59,19 +59,18 @@ class Session:
             return self._calls.copy()
 
     def pause(self, seconds: float) -> None:
-        """Let nobody send for so many seconds: the service asks to be left alone."""
+        """Hold all senders for so many seconds, as the service asks."""
         with self._lock:
             self._paused_until = max(self._paused_until, monotonic() + delay(seconds))
 
     @property
     def pause_left(self) -> float:
-        """The seconds for which nobody may send, 0 if there is no pause."""
-        # Mostly there never was one, and every poll asks.
+        """The seconds for which all senders must still wait, 0 if there is no pause."""
         return max(0.0, self._paused_until - monotonic()) if self._paused_until else 0.0
 
     def token(self, refused: Token | None = None) -> Token | None:
         """
-        Return the token, or None if it takes a login.
+        Return the token, or None if a login is needed.
 
         :param refused: a token that the service has refused
         """
@@ -80,9 +79,9 @@ class Session:
 
     def log_in(self, log_in: Callable[[Session], Token], refused: Token | None = None) -> Future[LoginOutcome]:
         """
-        Return the login under way, or begin one. Right after a login this is its outcome, and so it is after a refusal.
+        Return the login under way, or the last one if its token is valid or its refusal recent, or start a new one.
 
-        It runs in a thread of its own: the caller may be interrupted or lose its event loop while others still wait.
+        A login runs in its own thread: its caller may be interrupted or lose its event loop while others still wait.
 
         :param log_in: asks the service for a token
         :param refused: a token that the service has refused
@@ -91,11 +90,11 @@ class Session:
             if self._login and (not self._login.done() or self.token(refused) or monotonic() < self._refused_until):
                 return self._login
             login: Future[LoginOutcome] = Future()
-            # From now on no waiter can cancel it for the others.
+            # So no waiter can cancel it for the others.
             login.set_running_or_notify_cancel()
+            threading.Thread(target=self._run_login, args=(log_in, login), name="docconv-login", daemon=True).start()
             self._login = login
-        threading.Thread(target=self._run_login, args=(log_in, login), name="docconv-login", daemon=True).start()
-        return login
+            return login
 
     def forget_login(self) -> None:
         """Let the next call log in, whatever token or refusal there is."""
@@ -109,10 +108,9 @@ class Session:
             if self._token:
                 listener(self._token.value)
 
-    def scrub(self, error: DocConvError) -> DocConvError:
-        """Take the connection's secrets out of an error, and return it."""
+    def scrub(self, error: DocConvError) -> None:
+        """Remove the connection's secrets from an error."""
         scrub(error, self.settings.client_secret, self._token.value if self._token else None)
-        return error
 
     def _run_login(self, log_in: Callable[[Session], Token], login: Future[LoginOutcome]) -> None:
         try:
@@ -122,7 +120,7 @@ class Session:
                     listener(token.value)
                 self._token = token
             login.set_result(token)
-        except Exception as error:  # It belongs to those who wait for the login.
+        except Exception as error:  # All waiters of the login raise it.
             if isinstance(error, AuthenticationFailed):
                 self._refused_until = monotonic() + _REFUSAL_REMEMBERED
             login.set_result(error)
@@ -168,7 +166,7 @@ def session_of(settings: Settings) -> Session:
 def forget_sessions() -> None:
     """Start without tokens, pauses and counts, as a new process does."""
     global _lock
-    # If the process was forked, another thread of the parent may have held the old one.
+    # When the process was forked, another thread may have held the old lock.
     _lock = threading.Lock()
     _sessions.clear()
 

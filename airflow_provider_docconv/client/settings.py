@@ -1,8 +1,8 @@
-"""The connection: where a service is, how to log in to it, whom to trust, and what to spare it."""
+"""The settings of a connection: addresses, credentials, timeouts, TLS and limits."""
 
 from __future__ import annotations
 
-import encodings.idna  # noqa: F401 - Python would import it at its first use, which may be in an event loop
+import encodings.idna  # noqa: F401 - otherwise Python imports it at its first use, in an event loop
 import os
 import ssl
 from dataclasses import dataclass, field
@@ -61,7 +61,7 @@ class Settings:
         """
         The base URL, without a slash at its end.
 
-        :raises InvalidOptions: if the host is no http or https address
+        :raises InvalidOptions: if the host is not an http or https address
         """
         return _address(self.host or SERVICES[self.service_name].host)
 
@@ -74,7 +74,7 @@ class Settings:
         """
         Return the TLS context of the asynchronous client, or False for no checks.
 
-        Making one blocks: 16 ms for the authorities that certifi ships. Connections with the same file share it.
+        It takes 16 ms to load the authorities that certifi ships. Connections with the same file share the context.
 
         :raises TLSFailed: if the file of trusted authorities can't be read
         """
@@ -98,7 +98,7 @@ def _trusted_authorities() -> str:
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
 
 
-# Every poll asks for it, and the check takes longer than what else is ours of a poll.
+# Every poll asks for it, and the check takes longer than the rest of our part of a poll.
 @lru_cache(maxsize=256)
 def _address(text: str) -> str:
     address = text.strip().rstrip("/")
@@ -107,13 +107,13 @@ def _address(text: str) -> str:
     try:
         parts = urlsplit(address)
         valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
-        (parts.hostname or "").encode("idna")  # The resolvers would raise their UnicodeError in odd places.
+        (parts.hostname or "").encode("idna")  # Resolvers would raise a UnicodeError much later.
         valid = valid and not (parts.netloc.endswith(":") or parts.username or parts.query or parts.fragment)
     except ValueError:
         valid = False
     if not valid:
         raise InvalidOptions(
-            "the connection's host or auth_url is no address of a service",
-            remedy="give it as https://host, with a port and a path if need be, and without credentials",
+            "the connection's host or auth_url is not a valid address",
+            remedy="write it as https://host, with a port and a path if needed, and without credentials",
         )
     return address

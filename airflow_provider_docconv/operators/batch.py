@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -16,16 +17,25 @@ if TYPE_CHECKING:
 _MOST_IN_FLIGHT = 1000
 # Results are kept for 24 hours: a longer wait would end with nothing to fetch.
 _TIMEOUT = timedelta(hours=24)
+# Where a template or a field of a result's name begins.
+_VARIABLE = re.compile(r"\{")
+# A folder in a store or on this machine, with the store's bucket.
+_FOLDER = re.compile(r"(?:(?:file|local)://)?/(?:.*/)?|[a-z][a-z0-9+.-]*://[^/]+/(?:.*/)?", re.IGNORECASE)
+# What Airflow calls the parts of a run's date and name in templates.
+_NAMES_RUN = re.compile(
+    r"\b(?:ds|ds_nodash|ts|ts_nodash|ts_nodash_with_tz|logical_date|execution_date|data_interval_(?:start|end)|run_id|"
+    r"dag_run|(?:prev|next|yesterday|tomorrow)_\w+|utcnow|now)\b"
+)
 
 
 class ConvertDocumentsOperator(BaseOperator):
     """
-    Converts one document or ten thousand, each once, and returns a summary.
+    Convert one document or ten thousand, each once, and return a summary.
 
-    It starts as many as the window allows, delivers each result as soon as it is there, and gives its worker back when
-    there is nothing to do but to wait. Whatever ends the task, the next try, or the next night, goes on where it stood.
-    A document that has not changed since its last conversion is skipped. Beside the results, in the folder
-    ``.docconv``, lie the record of what was done and a report of each run, as JSON Lines and as a page.
+    It starts as many as the window allows, delivers each result as soon as it is ready, and gives its worker back when
+    there is nothing to do but wait. Whatever ends the task, the next try or run resumes where it stopped. A document
+    that has not changed since its last conversion is skipped. The folder ``.docconv`` in ``record`` holds the record of
+    what was done, and a report of each run as JSON Lines and as a page.
 
     :param source: a path, a folder (with ``/`` at its end) or a glob, in anything that ``ObjectStoragePath`` takes; a
         mapping with ``source``, ``target_format`` and ``options``; a mapping with ``folder`` and ``documents`` (paths
@@ -35,25 +45,29 @@ class ConvertDocumentsOperator(BaseOperator):
     :param conn_id: connection to the service (templated)
     :param destination: a folder (with ``/`` at its end), which keeps the layout of the sources, or a template of the
         result's address such as ``s3://bucket/pdf/{folder}{stem}-{extension}.{format}`` (templated)
+    :param record: the folder of the batch's record, which must be the same in every run, because it says what is paid
+        for already (templated). By default, the part of ``destination`` before its first template or field:
+        ``s3://bucket/pdf/{{ ds }}/`` has its record in ``s3://bucket/pdf/``
     :param options: options by the vendor's parameter names. Give passwords as templates of a connection (templated)
     :param on_document_error: what becomes of the task when documents could not be converted, after all others are
         done: ``"fail"``, ``"ignore"``, or the share of documents that is tolerated (``0.02``)
-    :param on_lost_reply: what to do about a start that was sent and whose reply never came, so that nobody knows
-        whether it is being converted (and billed): ``"start_again"`` at the risk of paying twice, or ``"fail"``. Either
-        way the report names the document
+    :param on_lost_reply: what to do about a start that was sent and whose reply never came, so that the document may or
+        may not be running (and billed): ``"start_again"`` at the risk of paying twice, or ``"fail"``. The report
+        names the document in both cases
     :param full_refresh: convert everything, whatever earlier runs have done
-    :param plan: only say in the log what would be converted and what skipped, and send nothing
+    :param plan: only log what would be converted and skipped, and send nothing
     :param max_in_flight: operations at the service at once, 1000 at the most
     :param max_transfers: uploads and downloads at once
     :param poke_interval: the shortest time between two polls of an operation, in seconds
     :param max_poke_interval: the longest one; the vendors bill polls
     :param fault_tolerance: seconds for which the service may be out of reach
     :param timeout: seconds until a try of the task stops; operations that are under way then are not lost
-    :param grace: seconds without news after which the worker is given back
-    :param deferrable: give the worker back while there is nothing to do but to wait
+    :param grace: seconds without a change after which the worker is given back
+    :param deferrable: give the worker back while there is nothing to do but wait
+    :raises ValueError: if a parameter has no sensible value, or the record would be a new one in every run
     """
 
-    template_fields: Sequence[str] = ("source", "target_format", "conn_id", "destination", "options")
+    template_fields: Sequence[str] = ("source", "target_format", "conn_id", "destination", "record", "options")
     template_fields_renderers: ClassVar[dict[str, str]] = {"source": "json", "options": "json"}
     ui_color = "#d5e8fa"
 
@@ -64,6 +78,7 @@ class ConvertDocumentsOperator(BaseOperator):
         target_format: str,
         conn_id: str,
         destination: str | ObjectStoragePath,
+        record: str | ObjectStoragePath | None = None,
         options: Mapping[str, Any] | None = None,
         on_document_error: Literal["fail", "ignore"] | float = "fail",
         on_lost_reply: Literal["start_again", "fail"] = "start_again",
@@ -81,10 +96,14 @@ class ConvertDocumentsOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         _require_sensible(on_document_error, on_lost_reply, max_in_flight, max_transfers)
+        _require_lasting_record(destination, record)
         self.source = source
         self.target_format = target_format
         self.conn_id = conn_id
         self.destination = destination
+        # Before Airflow renders its templates: the documents' identity must not change with the run's date.
+        self.destination_as_written = str(destination)
+        self.record = record
         self.options = options
         self.on_document_error = on_document_error
         self.on_lost_reply = on_lost_reply
@@ -140,3 +159,32 @@ def _require_sensible(on_document_error: object, on_lost_reply: str, max_in_flig
         raise ValueError(f"max_in_flight is between 1 and {_MOST_IN_FLIGHT}, not {max_in_flight!r}")
     if max_transfers < 1:
         raise ValueError(f"max_transfers is at least 1, not {max_transfers!r}")
+
+
+def _require_lasting_record(destination: object, record: object) -> None:
+    """Refuse a record that would be empty in every run: the whole folder would be converted and paid for each time."""
+    if record is not None:
+        if _NAMES_RUN.search(_templates(record)):
+            raise ValueError(f"record must be the same folder in every run, not {str(record)!r}")
+    elif fixed_folder(destination) is None and _NAMES_RUN.search(_templates(destination)):
+        raise ValueError(
+            f"destination {str(destination)!r} has no fixed folder before its first template, so the record of what is "
+            "paid for already would be a new one in every run; set record to a folder that stays the same"
+        )
+
+
+def _templates(value: object) -> str:
+    text = str(value)
+    return text[text.find("{") :] if "{" in text else ""
+
+
+def fixed_folder(destination: object) -> str | None:
+    """
+    Return the part of a destination that is the same in every run, as a folder; None if there is none.
+
+    :param destination: the destination as written in the Dag
+    """
+    if not isinstance(destination, str) and not hasattr(destination, "protocol"):
+        return None  # The output of a task.
+    folder = _FOLDER.match(_VARIABLE.split(str(destination), maxsplit=1)[0])
+    return folder[0] if folder else None

@@ -2,67 +2,63 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import (
-    AirflowException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    PokeReturnValue,
-    conf,
-)
+from airflow.providers.common.compat import version_compat
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseSensorOperator, PokeReturnValue, conf
 
 from airflow_provider_docconv.links.docconv import ServiceLink
-from airflow_provider_docconv.sensors.base import OperationSensor
+from airflow_provider_docconv.sensors.start_in_triggerer import require_no_worker_hooks, start_in_triggerer
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
-    from airflow_provider_docconv.polling import Poller
+    from airflow_provider_docconv.worker.wait import SensorWait
 
 # Results are kept for 24 hours: a longer wait would end with nothing to fetch.
 _TIMEOUT = timedelta(hours=24).total_seconds()
-# How long Airflow's own check waits behind the trigger, which ends by itself.
-_BACKSTOP = timedelta(minutes=5)
+# How Airflow resumes a task whose trigger has not ended in time.
+_FAIL, _TRIGGER_TIMEOUT = "__fail__", "Trigger timeout"
 
 
-class ConversionSensor(OperationSensor):
+class ConversionSensor(BaseSensorOperator):
     """
     Waits until a conversion has ended, and returns the operation id.
 
-    A conversion that failed, was cancelled or is no longer known to the service fails the task without retries, with
-    the service's own words. A failed poll is no failed conversion: faults are tolerated for a span of time.
+    If the conversion failed, was cancelled or is no longer known to the service, the task fails without retries and
+    with the service's own words. A failed poll is not a failed conversion: faults are tolerated for a while.
 
-    The XCom ``progress`` shows how far the operation is, and at the end how many polls the wait took and how much time
-    it lost (not in the reschedule mode).
+    The XCom ``progress`` shows how far the operation is, and at the end how many polls the wait took and how late the
+    end was noticed at most (not in the reschedule mode).
 
     :param operation_id: the operation that :class:`StartConversionOperator` returned (templated)
     :param conn_id: the connection it was started with (templated)
     :param source: the document, to name it in messages (templated)
-    :param poke_interval: the shortest time between two polls, in seconds. It grows with the age of the operation, and
-        follows its progress where the service reports that, because the vendors bill polls
+    :param poke_interval: the shortest time between two polls, in seconds. The interval grows with the age of the
+        operation, and follows its progress where the service reports that, because the vendors bill polls
     :param max_poke_interval: the longest time between two polls, in seconds
     :param timeout: seconds until the wait gives up, over all tries (Airflow 3.3; before it, and where the wait starts
-        in the triggerer, each try has its own). The operation is cancelled then, where the service can
+        in the triggerer, each try has its own). The operation is then cancelled, where the service can
     :param fault_tolerance: seconds for which polls may fail; in the reschedule mode, the timeout
-    :param grace: seconds for which a deferrable sensor polls in the worker first: most conversions are quick, and
+    :param grace: seconds for which a deferrable sensor first polls in the worker: most conversions are quick, and
         Airflow 3.3 sometimes takes a task that defers for about a second for a failed one
     :param cancel_on_kill: cancel the operation, where the service can, when a person marks the task as failed or as
         success while it waits
     :param deferrable: wait in the triggerer, without holding a worker
-    :param start_from_trigger: wait in the triggerer from the beginning, without any worker (Airflow 3.3; before it, the
-        same as ``deferrable``)
-    :param end_from_trigger: end a successful wait in the triggerer, without going back to a worker (Airflow 3.3; before
-        it, the same as ``deferrable``)
+    :param start_from_trigger: experimental: wait in the triggerer from the beginning, without any worker (Airflow 3.3;
+        before it, the same as ``deferrable``)
+    :param end_from_trigger: experimental: end a successful wait in the triggerer, without going back to a worker
+        (Airflow 3.3; before it, the same as ``deferrable``)
     """
 
     template_fields: Sequence[str] = ("operation_id", "conn_id", "source")
     operator_extra_links = (ServiceLink(),)
     ui_color = "#e8f1fa"
+    # What the link opens; known once a worker has read the connection.
+    service_url = ""
 
     def __init__(
         self,
@@ -81,27 +77,32 @@ class ConversionSensor(OperationSensor):
         end_from_trigger: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            operation_id=operation_id,
-            conn_id=conn_id,
-            source=source,
-            cancel_on_kill=cancel_on_kill,
-            poke_interval=poke_interval,
-            timeout=timeout,
-            **kwargs,
-        )
+        super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
+        self.operation_id = operation_id
+        self.conn_id = conn_id
+        self.source = source
         self.max_poke_interval = _seconds(max_poke_interval)
         self.fault_tolerance = _seconds(fault_tolerance)
         self.grace = _seconds(grace)
+        self.cancel_on_kill = cancel_on_kill
         self.deferrable = deferrable or start_from_trigger or end_from_trigger
-        self.end_from_trigger = end_from_trigger
-        if start_from_trigger or end_from_trigger:
-            from airflow_provider_docconv.sensors.workerless import leave_out_workers
-
-            leave_out_workers(self, start=start_from_trigger)
-        self._deadline = float("inf")
-        self._poller: Poller | None = None
-        self._delay: float | None = None
+        self.end_from_trigger = end_from_trigger and version_compat.AIRFLOW_V_3_3_PLUS
+        if end_from_trigger:
+            require_no_worker_hooks(self, "end_from_trigger")
+        if start_from_trigger:
+            require_no_worker_hooks(self, "start_from_trigger")
+        if start_from_trigger and version_compat.AIRFLOW_V_3_3_PLUS:
+            self.start_from_trigger = True
+            self.start_trigger_args = start_in_triggerer(
+                self,
+                poke_interval=self.poke_interval,
+                max_poke_interval=self.max_poke_interval,
+                fault_tolerance=self.fault_tolerance,
+                cancel_on_kill=cancel_on_kill,
+                end_from_trigger=self.end_from_trigger,
+            )
+        self._wait: SensorWait | None = None
+        self._delay = 0.0
 
     @classmethod
     def partial(cls, **kwargs: Any) -> OperatorPartial:
@@ -117,153 +118,60 @@ class ConversionSensor(OperationSensor):
             )
         partial: OperatorPartial = super().partial(**kwargs)
         if kwargs.get("end_from_trigger"):
-            from airflow_provider_docconv.sensors.workerless import refuse_worker
-
-            refuse_worker(kwargs["task_id"], "end_from_trigger", partial.kwargs)
+            require_no_worker_hooks(partial, "end_from_trigger")
         return partial
 
     def execute(self, context: Context) -> str:
         """
         Wait, in the worker or in the triggerer.
 
-        :raises DocConvError: if the conversion did not succeed, or the wait could not go on
+        :raises DocConvError: if the conversion did not succeed, or the wait can't continue
         """
-        with self._ends(context):
-            return self._execute_deferrable(context) if self.deferrable else self._execute_plain(context)
+        return self._in_worker(context).execute(super().execute)
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Poll once."""
-        from airflow_provider_docconv.exceptions import task_errors
-
-        with task_errors(self.source):
-            self._delay = self._poll()
-            return PokeReturnValue(is_done=self._delay is None, xcom_value=self.operation_id)
+        """Poll once, for Airflow's reschedule mode."""
+        seconds = (self._wait or self._in_worker(context)).poll()
+        self._delay = seconds or 0.0
+        return PokeReturnValue(is_done=seconds is None, xcom_value=self.operation_id)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> str:
         """
         Take the trigger's event.
 
-        :raises DocConvError: if the conversion did not succeed, or the wait could not go on
+        :raises DocConvError: if the conversion did not succeed, or the wait can't continue
         """
-        from airflow_provider_docconv.exceptions import deserialize
-        from airflow_provider_docconv.polling import require_succeeded
-        from airflow_provider_docconv.services.operations import Operation
+        return self._in_worker(context).complete(event)
 
-        with self._ends(context):
-            if event and "error" in event:
-                error = deserialize(event["error"])
-                self.operation_id = error.operation_id or self.operation_id
-                raise error
-            if not event or "operation" not in event:
-                raise AirflowException(f"The trigger sent an event that nobody knows: {event!r}.")
-            operation = Operation.deserialize(event["operation"])
-            if report := event.get("report"):
-                self._show(report)
-            require_succeeded(operation, self._hook.service.label)
-            return operation.id
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """
+        Continue after the triggerer.
 
-    def _execute_plain(self, context: Context) -> str:
-        self._begin(context)
-        if self.reschedule:
-            return self._execute_rescheduled(context)
-        while (delay := self._poll()) is not None:
-            time.sleep(delay)
-        return self.operation_id
-
-    def _execute_rescheduled(self, context: Context) -> str:
-        from airflow_provider_docconv.exceptions import DocConvError
-
+        :raises DocConvError: if the conversion did not succeed, or the wait can't continue
+        """
+        if next_method == _FAIL and (next_kwargs or {}).get("error") == _TRIGGER_TIMEOUT:
+            self._in_worker(context).too_late()
         try:
-            result: str = super().execute(context)
-            return result
-        except AirflowSkipException as skip:
-            # What was to be skipped: before that happens, the operation is given up.
-            end = skip.__cause__
-        except AirflowSensorTimeout as timeout:
-            end = timeout if isinstance(timeout, DocConvError) else None
-        # Not while the other one is handled: each would be the other's cause, and Airflow's log goes round for ever.
-        raise end or self._too_late()
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSkipException as error:
+            # Airflow's base class replaces it by one that does not say why.
+            skip = error.__cause__ if isinstance(error.__cause__, AirflowSkipException) else error
+        raise skip
+
+    def on_kill(self) -> None:
+        """Cancel the operation if a person has ended the task. If the worker was lost, the next try continues."""
+        if self.cancel_on_kill and self._wait:
+            self._wait.cancel_if_ended_by_user()
+
+    def _in_worker(self, context: Context) -> SensorWait:
+        from airflow_provider_docconv.worker.wait import SensorWait
+
+        self._wait = SensorWait(self, context)
+        return self._wait
 
     def _get_next_poke_interval(self, *_: object) -> float:
         """Return the seconds until the next poll, where Airflow asks for them: in the reschedule mode."""
-        return self._delay or 0.0
-
-    def _execute_deferrable(self, context: Context) -> str:
-        began = self._begin(context)
-        if not self._ended_within_grace():
-            self._wait_for_trigger(began)
-        return self.operation_id
-
-    def _begin(self, context: Context) -> float:
-        """Return when the wait began, in this try or in one before."""
-        from airflow_provider_docconv.services.operations import given_operation_id
-
-        self.operation_id = given_operation_id(self.operation_id)
-        records, now = self._records(context), time.time()
-        began = records.began() if records else None
-        if began is None:
-            began = now
-            if records:
-                records.begin(now)
-        self._deadline = began + self.timeout
-        return began
-
-    def _wait_for_trigger(self, began: float) -> NoReturn:
-        from airflow_provider_docconv.triggers.docconv import ConversionTrigger
-
-        deadline, now = self._deadline, time.time()
-        if self.execution_timeout is not None:
-            # Airflow stops the clock of execution_timeout while a task is deferred.
-            deadline = min(deadline, now + self.execution_timeout.total_seconds())
-        self.defer(
-            trigger=ConversionTrigger(
-                operation_id=self.operation_id,
-                conn_id=self.conn_id,
-                deadline=deadline,
-                started=began,
-                poke_interval=self.poke_interval,
-                max_poke_interval=self.max_poke_interval,
-                polls=self._poller.wait.polls if self._poller else 0,
-                fault_tolerance=self.fault_tolerance,
-                cancel_on_kill=self.cancel_on_kill,
-                end_from_trigger=self.end_from_trigger,
-            ),
-            method_name="execute_complete",
-            timeout=timedelta(seconds=max(0.0, deadline - now)) + _BACKSTOP,
-        )
-
-    def _ended_within_grace(self) -> bool:
-        until, delay = time.monotonic() + self.grace, 0.5
-        while (wait := self._poll()) is not None:
-            if time.monotonic() + delay > until:
-                return False
-            time.sleep(min(delay, wait))
-            delay *= 2
-        return True
-
-    def _poll(self) -> float | None:
-        """Poll once; return the seconds until the next poll, or None if the conversion succeeded."""
-        from airflow_provider_docconv.polling import Pace, Poller, Wait
-
-        if self._poller is None:
-            wait = Wait(
-                self.operation_id,
-                self._hook.service.label,
-                deadline=self._deadline,
-                pace=Pace(self.poke_interval, self.max_poke_interval),
-                started=self._deadline - self.timeout,
-                fault_tolerance=self.timeout if self.reschedule else self.fault_tolerance,
-            )
-            # In the reschedule mode each poll is a process of its own, and none knows of the others.
-            show = None if self.reschedule else self._show
-            self._poller = Poller(self._hook, self.operation_id, wait, self.log, show)
-        return self._poller.poll()
-
-    def _show(self, value: dict[str, Any]) -> None:
-        try:
-            self._ti.xcom_push(key="progress", value=value)
-        except Exception as error:  # The wait is worth more than its picture.
-            self.log.warning("The XCom 'progress' could not be written: %s", error)
+        return self._delay
 
 
 def _seconds(value: timedelta | float) -> float:

@@ -102,6 +102,12 @@ class DocumentRejected(DocConvError):
     default_remedy = "repair or replace the document"
 
 
+class RefusedByService(DocumentRejected):
+    """The service refused to start a conversion of the document."""
+
+    default_remedy = "correct the document, the target format or the options as it says"
+
+
 class ConversionFailed(DocConvError):
     """The operation ended, and the service says that it failed."""
 
@@ -218,6 +224,22 @@ class RecordDamaged(DocConvError):
     default_remedy = "nothing was sent; restore the file, or delete it to convert its documents anew"
 
 
+class UnexpectedError(DocConvError):
+    """Something that no other error describes, for example an error of a library that a hostile reply provoked."""
+
+    handling = Handling.RETRY
+    default_remedy = "the next try or run takes the document up again; if it ends alike, report it with this text"
+
+    @classmethod
+    def of(cls, error: Exception) -> UnexpectedError:
+        """
+        Return an exception of another kind as one of ours.
+
+        :param error: the exception
+        """
+        return cls(f"unexpected {type(error).__name__} ({explain(error)})")
+
+
 class DocumentsFailed(DocConvError):
     """Some documents of a batch were not converted; all others are delivered."""
 
@@ -246,8 +268,26 @@ def _inner(error: BaseException) -> BaseException | None:
 
 
 def scrub(error: DocConvError, *secrets: str | None) -> None:
-    """Take secrets out of an error: a service may repeat what it was sent."""
+    """
+    Remove secrets from an error: a service may repeat what it was sent, and its words may have been cut or re-spaced.
+
+    :param error: the error
+    :param secrets: what must not be in its text
+    """
     for secret in filter(None, secrets):
-        error.what = error.what.replace(secret, "***")
-        error.service_message = error.service_message.replace(secret, "***") if error.service_message else None
+        error.what = _without(error.what, secret)
+        error.service_message = _without(error.service_message, secret) if error.service_message else None
     error.args = (error.what,)
+
+
+def _without(text: str, secret: str) -> str:
+    for form in {secret, quote_words(secret)} - {""}:
+        text = text.replace(form, "***")
+        if text.endswith("…"):
+            # The text was cut, and may end with the beginning of the secret.
+            kept = text[:-1]
+            for length in range(min(len(form), len(kept)), 0, -1):
+                if kept.endswith(form[:length]):
+                    text = f"{kept[:-length]}***…"
+                    break
+    return text

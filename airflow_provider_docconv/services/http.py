@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote, quote_plus
 
@@ -14,8 +15,8 @@ from airflow_provider_docconv.services.errors import (
     AccessDenied,
     AuthenticationFailed,
     DocConvError,
-    DocumentRejected,
     OperationNotFound,
+    RefusedByService,
     ServiceUnavailable,
     UnexpectedReply,
     quote_words,
@@ -242,14 +243,14 @@ def refusal(reply: Reply, service: str, operation_id: str | None) -> DocConvErro
         )
     if status in (408, 429) or status >= 500:
         return ServiceUnavailable(f"{service} is not able to answer now (HTTP {status})", service_message=message)
-    return DocumentRejected(
-        f"{service} refused the request (HTTP {status})",
-        service_message=message,
-        operation_id=operation_id,
-        remedy="check that conn_id is the one that started it, and the connection's host"
-        if operation_id
-        else "correct the document, the target format or the options as it says",
-    )
+    if operation_id:
+        return UnexpectedReply(
+            f"{service} refused the request (HTTP {status})",
+            service_message=message,
+            operation_id=operation_id,
+            remedy="check that conn_id is the one that started it, and the connection's host",
+        )
+    return RefusedByService(f"{service} refused the request (HTTP {status})", service_message=message)
 
 
 TOKEN_PATH = "/connect/token"  # noqa: S105 - a path, not a secret
@@ -313,6 +314,13 @@ def read_token(reply: Reply, service: str, now: float) -> Token:
 def hide(reply: Reply, secret: str) -> Reply:
     """Take a secret out of a reply that repeats it, before its words are cut to length."""
     body = reply.body
-    for form in (secret, quote_plus(secret)):
-        body = body.replace(form.encode(), b"***")
-    return reply if body == reply.body else replace(reply, body=body)
+    for form in _forms(secret):
+        if form in body:
+            body = body.replace(form, b"***")
+    return reply if body is reply.body else replace(reply, body=body)
+
+
+# Every poll looks for the same token.
+@lru_cache(maxsize=16)
+def _forms(secret: str) -> tuple[bytes, bytes]:
+    return secret.encode(), quote_plus(secret).encode()

@@ -17,9 +17,9 @@ _FEW = 12
 _REFUSED = object()
 
 
-def fingerprint(**parts: object) -> str:
+def fingerprint(*values: object, **parts: object) -> str:
     """Return a digest of what makes one conversion differ from another; leave secrets out."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([*values, parts], sort_keys=True, default=str).encode()).hexdigest()
 
 
 def without_passwords(options: Mapping[str, Any] | None) -> dict[str, Any]:

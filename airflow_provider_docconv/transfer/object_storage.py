@@ -69,6 +69,8 @@ class ObjectFile:
         return self._path.fs.open(self._path.path, "wb", block_size=BLOCK, autocommit=False)
 
 
+#: The protocols of files on this machine.
+LOCAL = ("file", "local", "")
 # What the stores' drivers call a version, the most telling first.
 _VERSIONS = ("ETag", "etag", "md5Hash", "content_settings", "mtime", "LastModified", "updated")
 
@@ -146,7 +148,7 @@ def write_whole(path: ObjectStoragePath, content: bytes) -> None:
 
 def writing(path: ObjectStoragePath) -> AbstractContextManager[BinaryIO]:
     """Open a file for writing so that it appears whole, when the context ends well, or not at all."""
-    return _writing_local(path) if path.protocol in ("file", "local", "") else _writing_object(path)
+    return _writing_local(path) if path.protocol in LOCAL else _writing_object(path)
 
 
 @contextmanager

@@ -3,36 +3,114 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_docconv.batch.events import Watched
-from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError
+from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError, deserialize, serialize
 from airflow_provider_docconv.hooks.asynchronous import async_client, async_settings
-from airflow_provider_docconv.polling import FAULT_TOLERANCE, Pace, Wait, watch
+from airflow_provider_docconv.polling import FAULT_TOLERANCE, Pace, Wait, apoll_until_ended
 from airflow_provider_docconv.services.errors import Handling
-from airflow_provider_docconv.services.operations import Operation
+from airflow_provider_docconv.services.operations import Operation, OperationState
+from airflow_provider_docconv.testing import delay
 
+if TYPE_CHECKING:
+    from airflow_provider_docconv.client.asynchronous import AsyncClient
+
+#: The most that a trigger's row, or its event, holds of operations, in bytes: they lie in Airflow's database.
+MAX_BYTES = 48 << 10
 # Airflow 3.3 may take a task that defers for about a second for a failed one.
 _SHORTEST = 5.0
 # A result must not wait long for the slowest operation of its window.
 _LONGEST_HOLD = 120.0
 
 
+def fit_into_row(operations: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """
+    Return as many operations as a trigger's row may hold; the worker polls the others when it is back.
+
+    :param operations: operation ids, each with the time of its start, the most urgent ones first
+    """
+    chosen: dict[str, float] = {}
+    size = 0
+    for operation_id, started in operations:
+        size += len(json.dumps({operation_id: round(started, 1)}))
+        if size > MAX_BYTES:
+            break
+        chosen[operation_id] = round(started, 1)
+    return chosen
+
+
+class BatchEvent(msgspec.Struct, frozen=True):
+    """
+    What a trigger has seen of a batch.
+
+    An operation that ended otherwise is not in it: the worker asks for it again, because the service's words may repeat
+    a document's password, which the trigger does not know and Airflow's database must not hold.
+
+    :param succeeded: the operations that have succeeded, each with the time when that was noticed
+    :param polls: how many polls the wait took
+    :param error: why the trigger stopped waiting, if it did
+    :param deadline: when to give up, in seconds since the epoch; it passes through the trigger, because Airflow's
+        in-process runs drop everything else
+    """
+
+    succeeded: dict[str, float]
+    polls: int
+    error: dict[str, str | None] | None
+    deadline: float
+
+    @classmethod
+    def of(
+        cls, ended: Iterable[tuple[Operation, float]], polls: int, error: DocConvError | None, deadline: float
+    ) -> Self:
+        """
+        Make an event.
+
+        :param ended: the operations that have ended, each with the time when that was noticed
+        :param polls: how many polls that took
+        :param error: why the trigger stopped waiting, if it did
+        :param deadline: when to give up
+        """
+        succeeded = {each.id: round(at, 1) for each, at in ended if each.state is OperationState.SUCCEEDED}
+        return cls(succeeded, polls, serialize(error) if error else None, deadline)
+
+    @classmethod
+    def read(cls, payload: Mapping[str, Any]) -> Self:
+        """
+        Read an event.
+
+        :param payload: the trigger event's payload
+        :raises msgspec.ValidationError: if it is not an event of this trigger
+        """
+        return msgspec.convert(payload, cls)
+
+    @property
+    def stopped_by(self) -> DocConvError | None:
+        """The error that ended the wait, if one did."""
+        return deserialize(self.error) if self.error else None
+
+    def payload(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        values: dict[str, Any] = msgspec.to_builtins(self)
+        return values
+
+
 class BatchTrigger(BaseTrigger):
     """
     Watches many operations over one session, and fires once when enough of them have ended.
 
-    Its event is what :class:`~airflow_provider_docconv.batch.events.Watched` makes of them.
+    Its event is a :class:`BatchEvent`.
 
     :param conn_id: the connection
     :param operations: the operation ids, each with the time of its start in seconds since the epoch
-    :param wake_after: how many must have ended; it also fires when all have, when one has for two minutes, or when it
-        is no use to wait on
-    :param deadline: when to give up, in seconds since the epoch, so that a restart does not stretch it
+    :param wake_after: how many must have ended. It also fires when all have, when the first ended two minutes ago, or
+        when there is no point in waiting longer
+    :param deadline: when to give up, in seconds since the epoch, so that a restart does not extend it
     :param poke_interval: the shortest time between two polls of an operation, in seconds
     :param max_poke_interval: the longest one
     :param typical: seconds that a quick operation is known to take, 0 if nothing is known
@@ -60,9 +138,11 @@ class BatchTrigger(BaseTrigger):
         self.max_poke_interval = max_poke_interval
         self.typical = typical
         self.fault_tolerance = fault_tolerance
+        self._waits: list[Wait] = []
+        self._ended: list[tuple[Operation, float]] = []
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the trigger's row holds; no secret is among it."""
+        """Return what the trigger's row holds; no secret is in it."""
         return (
             "airflow_provider_docconv.triggers.batch.BatchTrigger",
             {
@@ -80,58 +160,57 @@ class BatchTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire the event."""
         began = time.monotonic()
-        seen = Watched([], 0)
         try:
-            async with async_client(self.conn_id) as client:
-                seen = await self._watch_all(client)
-                if isinstance(seen.error, AuthenticationFailed):
-                    # A secret that was renewed meanwhile must not stop a night: the worker reads it anew.
-                    renewed = await async_settings(self.conn_id) != client.settings
-                    seen = Watched(seen.ended, seen.polls, None if renewed else seen.error)
-        except DocConvError as error:
-            seen = Watched(seen.ended, seen.polls, error)
-        await asyncio.sleep(max(0.0, began + _SHORTEST - time.monotonic()))
-        yield TriggerEvent({**seen.serialize(), "deadline": self.deadline})
+            error = await self._wait()
+        except DocConvError as raised:
+            error = raised
+        await asyncio.sleep(delay(max(0.0, began + _SHORTEST - time.monotonic())))
+        polls = sum(wait.polls for wait in self._waits)
+        yield TriggerEvent(BatchEvent.of(self._ended, polls, error, self.deadline).payload())
 
-    async def _watch_all(self, client: Any) -> Watched:
+    async def _wait(self) -> DocConvError | None:
+        """Wait until enough operations have ended, and return the error that stops all of them, if there is one."""
+        async with async_client(self.conn_id) as client:
+            error = await self._watch(client)
+            if isinstance(error, AuthenticationFailed) and await async_settings(self.conn_id) != client.settings:
+                return None  # The secret was renewed meanwhile: the worker reads the connection again.
+            return error
+
+    async def _watch(self, client: AsyncClient) -> DocConvError | None:
         pace = Pace(self.poke_interval, self.max_poke_interval, self.typical)
-        waits = {key: self._wait(key, started, pace, client) for key, started in self.operations.items()}
-        watches = {asyncio.create_task(self._watch(client, key, wait)) for key, wait in waits.items()}
-        ended: list[tuple[Operation, float]] = []
+        self._waits = [
+            Wait(
+                operation_id,
+                client.settings.label,
+                deadline=self.deadline,
+                pace=pace,
+                started=started,
+                fault_tolerance=self.fault_tolerance,
+            )
+            for operation_id, started in self.operations.items()
+        ]
+        now = time.time()
+        polls = (apoll_until_ended(client, wait, wait.until_next(now)) for wait in self._waits)
+        pending = {asyncio.create_task(each) for each in polls}
         error: DocConvError | None = None
-        pending, until = watches, float("inf")
+        until = float("inf")
         try:
-            while pending and len(ended) < self.wake_after and not error and time.monotonic() < until:
+            while pending and len(self._ended) < self.wake_after and not error and time.monotonic() < until:
                 hold = None if until == float("inf") else until - time.monotonic()
                 done, pending = await asyncio.wait(pending, timeout=hold, return_when=asyncio.FIRST_COMPLETED)
                 for each in done:
                     try:
-                        ended.append((each.result(), time.time()))
+                        self._ended.append((each.result(), time.time()))
                     except DocConvError as raised:
                         error = raised
-                until = min(until, time.monotonic() + _LONGEST_HOLD) if ended else until
+                until = min(until, time.monotonic() + _LONGEST_HOLD) if self._ended else until
         finally:
             for each in pending:
                 each.cancel()
-        polls = sum(wait.polls for wait in waits.values())
-        return Watched(ended, polls, error if error and _stops_all(error, waits.values()) else None)
+        return error if error and self._stops_all(error) else None
 
-    def _wait(self, operation_id: str, started: float, pace: Pace, client: Any) -> Wait:
-        return Wait(
-            operation_id,
-            client.settings.label,
-            deadline=self.deadline,
-            pace=pace,
-            started=started,
-            fault_tolerance=self.fault_tolerance,
-        )
-
-    async def _watch(self, client: Any, operation_id: str, wait: Wait) -> Operation:
-        return await watch(client, operation_id, wait, wait.until_next(time.time()))
-
-
-def _stops_all(error: DocConvError, waits: Iterable[Wait]) -> bool:
-    """Tell whether an error of one operation is one of all; if not, the worker decides what becomes of that one."""
-    if error.handling is Handling.RETRY:
-        return not any(wait.is_answered for wait in waits)
-    return error.handling is Handling.STOP
+    def _stops_all(self, error: DocConvError) -> bool:
+        """Return whether the error of one operation concerns all; else the worker decides about that one."""
+        if error.handling is Handling.RETRY:
+            return not any(wait.is_answered for wait in self._waits)
+        return error.handling is Handling.STOP

@@ -8,39 +8,58 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
+from asgiref.sync import sync_to_async
 
 from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError, serialize
 from airflow_provider_docconv.hooks.asynchronous import async_client, async_settings
-from airflow_provider_docconv.polling import FAULT_TOLERANCE, Pace, Wait, WaitReport, watch
+from airflow_provider_docconv.polling import FAULT_TOLERANCE, Outcome, Pace, Wait, WaitReport, apoll_until_ended
 from airflow_provider_docconv.services.operations import Operation, OperationState, given_operation_id
 from airflow_provider_docconv.task_state import task_was_ended_by_user
-from airflow_provider_docconv.triggers.batch import BatchTrigger
+from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.triggers.progress import PROGRESS, Progress, TaskKey, push
 from airflow_provider_docconv.triggers.watermark import Watermark
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.client.asynchronous import AsyncClient
 
-__all__ = ["BatchTrigger", "ConversionTrigger"]
-
-# After so long, an event is surely in Airflow's database.
+# After this many seconds, an event is surely in Airflow's database.
 _STORED = 10.0
-# What goes on when its trigger has been stopped; the event loop itself holds its tasks weakly.
+# The cancellations that continue when their triggers have been stopped; the event loop itself holds its tasks weakly.
 _cancelling: set[asyncio.Task[None]] = set()
+
+
+class ConversionEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """
+    What a trigger has seen of an operation.
+
+    :param operation: the operation, if it has ended
+    :param report: how the wait ended
+    :param error: why the trigger stopped waiting, if it did
+    """
+
+    operation: Operation | None = None
+    report: WaitReport | None = None
+    error: dict[str, str | None] | None = None
+
+    def payload(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        values: dict[str, Any] = msgspec.to_builtins(self)
+        return values
 
 
 class ConversionTrigger(BaseEventTrigger):
     """
-    Fires once when an operation has ended, or when it is no use to wait on.
+    Fires once when an operation has ended, or when there is no point in waiting longer.
 
-    Its event is ``{"operation": …, "report": …}`` or ``{"error": …}``. It serves a deferred task, a task that begins in
-    the triggerer (``start_from_trigger``), and an ``AssetWatcher``.
+    Its event is a :class:`ConversionEvent`: ``{"operation": …, "report": …}`` or ``{"error": …}``. It serves a deferred
+    task, a task that starts in the triggerer (``start_from_trigger``), and an ``AssetWatcher``.
 
-    :param operation_id: the operation (templated in a task that begins in the triggerer)
+    :param operation_id: the operation (templated in a task that starts in the triggerer)
     :param conn_id: the connection (templated likewise)
-    :param deadline: when to give up, in seconds since the epoch, so that a restart does not stretch it; if it is None,
+    :param deadline: when to give up, in seconds since the epoch, so that a restart does not extend it; if it is None,
         the time at which Airflow would end the trigger
     :param poke_interval: the shortest time between two polls, in seconds
     :param max_poke_interval: the longest one; the same if it is None
@@ -81,7 +100,7 @@ class ConversionTrigger(BaseEventTrigger):
         self.end_from_trigger = end_from_trigger
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the trigger's row holds; no secret is among it."""
+        """Return what the trigger's row holds; no secret is in it."""
         return (
             "airflow_provider_docconv.triggers.docconv.ConversionTrigger",
             {
@@ -112,48 +131,46 @@ class ConversionTrigger(BaseEventTrigger):
         yield event
 
     async def _fire_once(self) -> AsyncIterator[TriggerEvent]:
-        """Fire for an asset, and then wait for ever: Airflow starts a watcher's trigger again when it has ended."""
+        """Fire for an asset, and then stay: Airflow restarts a watcher's trigger as soon as it has ended."""
         watermark = Watermark(self, self.operation_id, self.conn_id)
         if await watermark.load() is None:
             yield await self._event()
-            await asyncio.sleep(_STORED)
+            await asyncio.sleep(delay(_STORED))
             await watermark.save("told")
         await asyncio.Event().wait()
 
     async def on_kill(self) -> None:
         """
-        Give the operation up if a person has ended the task.
+        Cancel the operation if a person has ended the task.
 
         Airflow 3.3 also calls this when a triggerer that hung comes back after its triggers have moved, and cancels it
-        again each second until the trigger is gone: so the state of the task decides, and the work goes on by itself.
+        again each second until the trigger is gone. So the state of the task decides, in an asyncio task of its own.
         """
         if not self.cancel_on_kill or self._task is None:
             return
-        task = asyncio.create_task(self._give_up_if_ended(self._task))
-        _cancelling.add(task)
-        task.add_done_callback(_cancelling.discard)
-        await asyncio.shield(task)
+        cancelling = asyncio.create_task(self._cancel_if_ended_by_user(self._task))
+        _cancelling.add(cancelling)
+        cancelling.add_done_callback(_cancelling.discard)
+        await asyncio.shield(cancelling)
 
-    async def _give_up_if_ended(self, task: TaskKey) -> None:
-        from asgiref.sync import sync_to_async
-
-        self.log.info("Airflow stopped this wait. If a person has ended the task, the operation is given up")
+    async def _cancel_if_ended_by_user(self, task: TaskKey) -> None:
+        self.log.info("Airflow stopped this wait. Cancelling the operation if a person has ended the task")
         try:
             if await sync_to_async(task_was_ended_by_user)(task.dag_id, task.run_id, task.task_id, task.map_index):
                 async with async_client(self.conn_id) as client:
                     outcome = await client.run(client.service.cancel_if_running(self.operation_id))
                 self.log.warning("%s", outcome.message)
-        except Exception as error:  # Nobody waits for this any more; the log is the only place to tell it.
-            self.log.warning("Operation %s may go on, because it could not be cancelled: %s", self.operation_id, error)
+        except Exception as error:  # Nobody waits for this any more, and the log is the only place to report it.
+            self.log.warning("Could not cancel operation %s, which may still run: %s", self.operation_id, error)
 
     async def _event(self) -> TriggerEvent:
         try:
             operation, report = await self._wait()
         except DocConvError as error:
-            return TriggerEvent({"error": serialize(error)})
-        if self.end_from_trigger and operation.state is OperationState.SUCCEEDED and await self._record(report):
+            return TriggerEvent(ConversionEvent(error=serialize(error)).payload())
+        if self.end_from_trigger and operation.state is OperationState.SUCCEEDED and await self._push(report):
             return TaskSuccessEvent()
-        return TriggerEvent({"operation": operation.serialize(), "report": report._asdict()})
+        return TriggerEvent(ConversionEvent(operation, report).payload())
 
     async def _wait(self) -> tuple[Operation, WaitReport]:
         self.operation_id = given_operation_id(self.operation_id)
@@ -161,49 +178,49 @@ class ConversionTrigger(BaseEventTrigger):
         while True:
             async with async_client(self.conn_id) as client:
                 try:
-                    return await self._wait_with(client)
+                    return await self._wait_with(client, self.started)
                 except AuthenticationFailed:
-                    # A secret that was renewed while thousands waited must not fail them.
+                    # A secret that was renewed meanwhile must not fail thousands of waits.
                     if await async_settings(self.conn_id) == client.settings:
                         raise
-            self.log.info("The connection %r has changed meanwhile; the wait goes on with it", self.conn_id)
+            self.log.info("The connection %r has changed; waiting with its new settings", self.conn_id)
 
-    async def _wait_with(self, client: AsyncClient) -> tuple[Operation, WaitReport]:
+    async def _wait_with(self, client: AsyncClient, started: float) -> tuple[Operation, WaitReport]:
         wait = Wait(
             self.operation_id,
             client.settings.label,
             deadline=self._deadline,
             pace=Pace(self.poke_interval, self.max_poke_interval or self.poke_interval),
-            started=self.started or time.time(),
+            started=started,
             polls=self.polls,
             fault_tolerance=self.fault_tolerance,
         )
         progress = Progress(self._task)
 
-        async def tell(line: str | None, operation: Operation | None) -> None:
+        async def tell(outcome: Outcome) -> None:
             self.polls = wait.polls
-            if line:
-                self.log.info("%s", line)
-            if operation:
-                await progress.show(wait.standing(operation))
+            if message := wait.changed_message(outcome):
+                self.log.info("%s", message)
+            if isinstance(outcome, Operation):
+                await progress.show(wait.progress(outcome))
 
-        # Whoever deferred has just polled; and Airflow 3.3 may take a task that defers for about a second for a failed
-        # one.
-        operation = await watch(client, self.operation_id, wait, wait.until_next(time.time()), tell)
+        # Not at once: the worker that deferred has just polled, and Airflow 3.3 may take a task that defers for about a
+        # second for a failed one.
+        operation = await apoll_until_ended(client, wait, wait.until_next(time.time()), tell)
         report = wait.report(operation, time.time())
-        self.log.info("%s", wait.last_line(report))
+        self.log.info("%s", wait.final_message(report))
         return operation, report
 
-    async def _record(self, report: WaitReport) -> bool:
+    async def _push(self, report: WaitReport) -> bool:
         """Push what a worker would have pushed, and return whether that was possible."""
         if self._task is None:
             return False
         try:
             # Not with the event: Airflow 3.3 encodes those XComs twice.
-            await push(self._task, PROGRESS, report._asdict())
+            await push(self._task, PROGRESS, msgspec.to_builtins(report))
             await push(self._task, "return_value", self.operation_id)
-        except Exception as error:  # Whatever it is, a worker can do it in its stead.
-            self.log.warning("A worker will end this task, because its XComs could not be written: %s", error)
+        except Exception as error:  # Whatever the XCom backend raises, a worker can do it.
+            self.log.warning("Could not write this task's XComs, so a worker will end it: %s", error)
             return False
         return True
 
@@ -211,7 +228,7 @@ class ConversionTrigger(BaseEventTrigger):
     def _deadline(self) -> float:
         if self.deadline is not None:
             return self.deadline
-        # Kept with the task, so that a restart does not stretch it.
+        # Kept with the task, so that a restart does not extend it.
         until: datetime | None = getattr(self, "timeout_after", None)
         return until.timestamp() if until else float("inf")
 

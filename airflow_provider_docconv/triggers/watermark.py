@@ -1,4 +1,4 @@
-"""Remembers what a watcher of an asset has told, so that a restarted triggerer does not tell it again."""
+"""Remembers what an asset's watcher has reported, so that a restarted triggerer does not report it again."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger
 
+from airflow_provider_docconv.services.errors import explain
+
 
 class Watermark:
     """
-    A short text in the state store of the asset, which Airflow has since 3.3; before, nothing is kept.
+    A short text in the asset's state store, which Airflow has since 3.3; before, nothing is kept.
 
-    A store that fails is said to fail, and does not stop the watcher.
+    If the store fails, that is logged, and the watcher continues.
 
     :param trigger: the watcher's trigger
     :param watched: what it watches; an asset may have several watchers
@@ -28,25 +30,23 @@ class Watermark:
         self._kept: str | None = None
 
     async def load(self) -> str | None:
-        """Return what is kept, or None."""
+        """Return the text that was kept, or None."""
         if self._store is not None:
             self._kept = await self._tolerate(self._store.aget(self._key))
         return self._kept
 
     async def save(self, text: str | None) -> None:
-        """Keep a text, if it is another one."""
+        """Keep a text if it has changed."""
         if self._store is not None and text not in (None, self._kept):
             self._kept = text
             await self._tolerate(self._store.aset(self._key, text))
 
     async def _tolerate(self, call: Awaitable[Any]) -> Any:
-        from airflow_provider_docconv.services.errors import explain
-
         try:
             return await call
-        except Exception as error:  # Whatever it is, the watcher goes on.
+        except Exception as error:  # Whatever it is, the watcher continues.
             self._log.warning(
-                "%s: Airflow can't keep what was told (%s), so a restarted triggerer may tell it again",
+                "%s: could not read or write the asset's state (%s), so a restarted triggerer may report again",
                 self._watched,
                 explain(error),
             )

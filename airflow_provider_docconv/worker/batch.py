@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_docconv.batch.batch import Batch
-from airflow_provider_docconv.batch.events import Watched, fitting
 from airflow_provider_docconv.batch.pipeline import End, Limits, Pipeline
 from airflow_provider_docconv.batch.sources import Naming, check_specs, read_specs
 from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
+from airflow_provider_docconv.operators.batch import ConvertDocumentsOperator, fixed_folder
 from airflow_provider_docconv.services.errors import DocConvError
-from airflow_provider_docconv.triggers.batch import BatchTrigger
+from airflow_provider_docconv.triggers.batch import BatchEvent, BatchTrigger, fit_into_row
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
-
-    from airflow_provider_docconv.operators.batch import ConvertDocumentsOperator
 
 # How long Airflow's own check waits behind the trigger, which ends by itself.
 _BACKSTOP = timedelta(minutes=5)
@@ -66,12 +64,18 @@ class ConvertDocuments:
         operator = self._operator
         specs = read_specs(operator.source, operator.target_format, operator.options)
         check_specs(specs, hook.service.create())
+        naming = Naming(str(operator.destination))
+        # As written in the Dag: a destination with the run's date is another folder in every run.
+        folder = str(operator.record or fixed_folder(operator.destination_as_written) or naming.folder)
         return Batch(
             specs,
-            Naming(str(operator.destination)),
-            hook.service,
-            self._context,
-            operator.log,
+            naming,
+            record_folder=folder,
+            destination_as_written=operator.destination_as_written,
+            service=hook.service,
+            settings=hook.get_conn().settings,
+            context=self._context,
+            log=operator.log,
             full_refresh=operator.full_refresh,
             start_again=operator.on_lost_reply == "start_again",
         )
@@ -96,9 +100,14 @@ class ConvertDocuments:
                 with suppress(DocConvError):
                     batch.fold()
                 raise
-        batch.fold()
         summary = batch.summary()
-        batch.write_report(summary)
+        for write in (batch.fold, lambda: batch.write_report(summary)):
+            try:
+                write()
+            except DocConvError as error:
+                # The report must be tried even if the record can't be written, and the other way round.
+                operator.log.error("%s", error)
+                stopped = stopped or error
         batch.log_cost(summary)
         batch.raise_for_outcome(summary, operator.on_document_error, stopped)
         return summary
@@ -107,12 +116,12 @@ class ConvertDocuments:
         limits = self._limits(deadline)
         pipeline = self._pipeline = Pipeline(batch, hook, limits)
         if event:
-            seen = Watched.deserialize(event)
+            seen = BatchEvent.read(event)
             batch.calls["status"] += seen.polls
-            if seen.error:
-                raise seen.error
-            for operation, ended in seen.ended:
-                pipeline.add_ended(operation, ended)
+            if error := seen.stopped_by:
+                raise error
+            for operation_id, ended in seen.succeeded.items():
+                pipeline.add_succeeded(operation_id, ended)
         try:
             end = asyncio.run(pipeline.run())
         finally:
@@ -134,7 +143,7 @@ class ConvertDocuments:
 
     def _defer(self, batch: Batch, pipeline: Pipeline, limits: Limits) -> None:
         batch.fold()
-        operations = fitting(pipeline.in_flight)
+        operations = fit_into_row((str(each.operation_id), each.started or 0.0) for each in pipeline.in_flight)
         # With documents that wait for their turn, half a window is worth a worker; else all are.
         share = 2 if pipeline.has_waiting else 1
         trigger = BatchTrigger(

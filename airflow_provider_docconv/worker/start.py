@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
 
 from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
@@ -15,6 +17,7 @@ from airflow_provider_docconv.operators.start import (
     StartConversionOperator,
     StartOperator,
 )
+from airflow_provider_docconv.polling import SECOND_LOOK
 from airflow_provider_docconv.services.documents import Document, PresentationToMerge, RemoteDocument
 from airflow_provider_docconv.services.errors import DocConvError, Handling, StartReplyLost
 from airflow_provider_docconv.services.operations import OperationState, Started
@@ -25,7 +28,8 @@ from airflow_provider_docconv.services.options import (
     slide_numbers,
     without_passwords,
 )
-from airflow_provider_docconv.task_state import StartRecord, StartRecords, max_tries, task_state
+from airflow_provider_docconv.task_state import StartRecord, TaskState, max_tries, task_state
+from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.transfer.addresses import read_address, write_remote
 from airflow_provider_docconv.transfer.source import open_source
 
@@ -60,14 +64,14 @@ class _Start(ABC, Generic[OperatorT, Opened]):
             hook = DocConvHook.for_connection(operator.conn_id)
             operator.service_url = hook.service_url
             opened = self.open(hook)
-            records, wanted = StartRecords(task_state(self._context)), self._record(opened)
-            earlier = self._earlier(hook, records.read(), wanted)
+            state, wanted = task_state(self._context), self._record(opened)
+            earlier = self._earlier(hook, StartRecord.read(state), wanted)
             if earlier is None:
-                records.write(wanted)
-                record = self._start(hook, opened, records, wanted)
+                wanted.write(state)
+                record = self._start(hook, opened, state, wanted)
             else:
-                record = replace(earlier, max_tries=wanted.max_tries)
-            records.write(record)
+                record = msgspec.structs.replace(earlier, max_tries=wanted.max_tries)
+            record.write(state)
             for key in ("source_sha256", "remote_source"):
                 if value := getattr(record, key):
                     self._context["ti"].xcom_push(key=key, value=value)
@@ -118,13 +122,13 @@ class _Start(ABC, Generic[OperatorT, Opened]):
             log.info("Cancelling superseded operation %s", operation_id)
             hook.cancel_if_running(operation_id)
             return None
-        if hook.get_operation(operation_id).state is OperationState.NOT_FOUND:
+        if _is_unknown(hook, operation_id):
             log.info("Operation %s of an earlier try has expired; starting a new one", operation_id)
             return None
         log.info("Resuming operation %s, which an earlier try started", operation_id)
         return before
 
-    def _start(self, hook: DocConvHook, opened: Opened, records: StartRecords, wanted: StartRecord) -> StartRecord:
+    def _start(self, hook: DocConvHook, opened: Opened, state: TaskState, wanted: StartRecord) -> StartRecord:
         try:
             started = self.send(hook, opened)
         except StartReplyLost as error:
@@ -132,12 +136,12 @@ class _Start(ABC, Generic[OperatorT, Opened]):
                 error.handling = Handling.RETRY
             raise
         except DocConvError:
-            records.clear()  # It surely has not begun.
+            StartRecord.delete(state)  # It surely has not begun.
             raise
         label = hook.service.label
         self.operator.log.info("%s started operation %s for %s", label, started.operation_id, self.subject())
         remote = started.remote_source
-        return replace(
+        return msgspec.structs.replace(
             wanted,
             operation_id=started.operation_id,
             source_sha256=getattr(opened, "sha256", None),
@@ -228,6 +232,14 @@ class StartMerge(_Start[MergePresentationsOperator, list[PresentationToMerge]]):
         listed = isinstance(sources, Sequence) and not isinstance(sources, str)
         given = [each if isinstance(each, Mapping) else {"source": each} for each in (sources if listed else [sources])]
         return [{"source": None} | {str(key).lower(): value for key, value in each.items()} for each in given]
+
+
+def _is_unknown(hook: DocConvHook, operation_id: str) -> bool:
+    """Tell whether the service does not know an operation, and still says so a minute later."""
+    if hook.get_operation(operation_id).state is not OperationState.NOT_FOUND:
+        return False
+    time.sleep(delay(SECOND_LOOK))
+    return hook.get_operation(operation_id).state is OperationState.NOT_FOUND
 
 
 def _identify(source: object, document: Document | RemoteDocument) -> dict[str, object]:

@@ -7,7 +7,7 @@ from airflow.sdk import DAG, ObjectStoragePath, Param, task, task_group
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 
-CONNECTION = "standin"
+CONNECTION = "echo"
 
 with DAG("mapped", schedule=None, params={"source": Param(type="string"), "destination": Param(type="string")}) as dag:
 

@@ -17,7 +17,7 @@ from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 PARAMS = {
     "source": Param(type="string"),
     "destination": Param(type="string"),
-    "conn_id": Param("standin", type="string"),
+    "conn_id": Param("echo", type="string"),
     "in_flight": Param(100, type="integer"),
     "stints": Param(type="string"),
 }

@@ -12,10 +12,12 @@ import pypdfium2
 import requests
 
 from docconv_sandbox import Sandbox
+from docconv_sandbox.engines.djvu import DjVuLibre
+from docconv_sandbox.engines.libreoffice import LibreOffice
 from tests.patience import PATIENCE, wait_until
 
-NO_LIBREOFFICE = "LibreOffice is not installed: run make libreoffice"
-NO_DJVULIBRE = "DjVuLibre is not installed: apt-get install djvulibre-bin"
+NO_LIBREOFFICE = f"LibreOffice is not installed: {LibreOffice.remedy}"
+NO_DJVULIBRE = f"DjVuLibre is not installed: {DjVuLibre.remedy}"
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z")
 UNKNOWN = "00000000-0000-0000-0000-000000000000"

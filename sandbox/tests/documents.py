@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import msoffcrypto
@@ -15,6 +16,13 @@ from pptx import Presentation
 
 SCAN = Path(__file__).parents[2] / "tests" / "data" / "project_scan.djvu"
 PASSWORD = "correct horse"
+# For the engine echo, which does not read them.
+DECK = b"PK\x03\x04 a deck, or near enough"
+NEAR_SCAN = b"AT&TFORM\0\0\0\0DJVU a scan, or near enough"
+
+
+def sha256(document: bytes) -> str:
+    return hashlib.sha256(document).hexdigest()
 
 
 def pptx(path: Path, slides: int = 3) -> Path:

@@ -15,6 +15,7 @@ import requests
 
 from docconv_sandbox import Sandbox, Settings
 from docconv_sandbox.__main__ import main, table
+from docconv_sandbox.engines.libreoffice import LibreOffice
 from tests.client import is_running
 from tests.patience import PATIENCE, wait_until
 
@@ -42,7 +43,7 @@ def test_running_it_needs_nothing_else_of_the_package() -> None:
     loaded = run_python(
         "import sys, urllib.request\n"
         "from docconv_sandbox import Sandbox\n"
-        "import docconv_sandbox.job, docconv_sandbox.__main__\n"
+        "import docconv_sandbox.worker, docconv_sandbox.__main__\n"
         "with Sandbox() as sandbox: urllib.request.urlopen(sandbox.url + '/sandbox/health').read()\n"
         "print([m for m in sys.modules if m.partition('.')[0] == 'airflow'\n"
         " or m.startswith('airflow_provider_docconv.') and not m.startswith('docconv_sandbox')])"
@@ -88,7 +89,7 @@ def test_the_table_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.delenv("DOCCONV_SANDBOX_SOFFICE", raising=False)
     drawn = table(Settings())
     assert re.search(r"office2pdf +docm docx .* pdf$", drawn, re.MULTILINE)
-    assert "Not here: LibreOffice (run `make libreoffice`)" in drawn
+    assert f"Not here: LibreOffice ({LibreOffice.remedy})" in drawn
 
 
 def test_the_environment_chooses_the_engine(

@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from docconv_sandbox.jsonbody import Base64Field
+from docconv_sandbox.bodies import Base64Field
 
 DOCUMENT = random.Random(7).randbytes(3000)
 ENCODED = base64.b64encode(DOCUMENT).decode()

@@ -57,10 +57,10 @@ def test_services_do_not_know_each_others_operations(client: Client, made: dict[
 
 
 def test_the_sandbox_counts(client: Client) -> None:
-    before = client("GET", "/sandbox/stats").json()["calls"]
+    before = client("GET", "/sandbox/stats").json()["methods"]
     client("GET", f"/v3.0/slides/async/{UNKNOWN}")
     client("GET", "/v3.0/slides/nonsense")
-    after = client("GET", "/sandbox/stats").json()["calls"]
+    after = client("GET", "/sandbox/stats").json()["methods"]
     assert after["slides.status"] == before.get("slides.status", 0) + 1
     assert after["unknown.path"] == before.get("unknown.path", 0) + 1
     assert client("GET", "/sandbox/health").json() == {"status": "ok"}

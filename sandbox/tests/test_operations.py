@@ -12,9 +12,8 @@ import pytest
 
 from docconv_sandbox import Sandbox, Settings
 from docconv_sandbox.errors import ConversionError
-from docconv_sandbox.operation import Operation, State
-from docconv_sandbox.operations import Operations
-from docconv_sandbox.task import Outcome, Task
+from docconv_sandbox.job import Job, Outcome
+from docconv_sandbox.operations import Operation, Operations, State
 from tests.client import Client, is_running
 from tests.patience import wait_until
 
@@ -62,7 +61,7 @@ def test_cancelling_kills_what_runs(pids: Callable[[], list[int]], made: dict[st
         operations = Operations(Settings(engine="libreoffice"), tmp_path / "operations")
         operation = operations.create("slides", "Convert", "open.odp", "pdf")
         folder = operation.folder
-        task = Task(source=str(made["odp"]), folder=str(folder), target="pdf", tier="libreoffice")
+        task = Job(source=str(made["odp"]), folder=str(folder), target="pdf", tier="libreoffice")
         operations.submit(operation, lambda _: task)
         running = await asyncio.to_thread(pids)
         assert all(is_running(pid) for pid in running)
@@ -123,7 +122,7 @@ def test_the_caller_can_set_a_time_limit(made: dict[str, Path]) -> None:
 
 def test_progress_goes_page_by_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(now=100.0, monotonic=lambda: clock.now)
-    monkeypatch.setattr("docconv_sandbox.operation.time", clock)
+    monkeypatch.setattr("docconv_sandbox.operations.time", clock)
     paced = Operation(
         service="slides",
         method="Convert",
@@ -167,7 +166,7 @@ def test_only_the_result_is_kept(made: dict[str, Path], tmp_path: Path) -> None:
         operation = operations.create("slides", "Convert", "deck.pptx", "png")
         source = operation.folder / "source"
         source.write_bytes(made["pptx"].read_bytes())
-        operations.submit(operation, lambda _: Task(source=str(source), folder=str(operation.folder), target="png"))
+        operations.submit(operation, lambda _: Job(source=str(source), folder=str(operation.folder), target="png"))
         await asyncio.to_thread(wait_until, lambda: operation.ended and len(os.listdir(operation.folder)) == 1)
         assert os.listdir(operation.folder) == ["pages.zip"]
 
@@ -179,7 +178,7 @@ def test_a_failure_of_the_sandbox_itself_ends_the_operation(tmp_path: Path) -> N
         operations = Operations(Settings(), tmp_path)
         operation = operations.create("slides", "Convert", "deck.pptx", "pdf")
 
-        def prepare(_: object) -> Task:
+        def prepare(_: object) -> Job:
             raise ZeroDivisionError
 
         operations.submit(operation, prepare)

@@ -12,11 +12,11 @@ from pptx import Presentation
 from airflow_provider_docconv.client.blocking import shared_client
 from airflow_provider_docconv.testing import no_delays
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
+from dev.sandbox import Sandbox
+from dev.stores import S3
 from tests.support.batch_runs import Night
 from tests.support.places import Place
 from tests.support.tasks import TaskInstance, starting
-from workbench.standin import StandIn
-from workbench.stores import S3
 
 
 @pytest.fixture(scope="session")
@@ -57,8 +57,8 @@ def any_night(request: pytest.FixtureRequest, tmp_path: Path) -> Night:
 
 
 @pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., StandIn]]:
-    """Start stand-ins, and point the connection to the newest."""
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sandbox]]:
+    """Start sandboxes, and point the connection to the newest."""
     with starting(tmp_path, monkeypatch) as start:
         yield start
 

@@ -179,7 +179,7 @@ BAD = {
     ),
     "a link to another host": Bad(
         exceptions.OperationNotFound,
-        ("has no file 'a.pdf' in its storage any more", "results are kept for about 24 hours"),
+        ("has no file 'a.pdf' in its storage", "results are kept for about 24 hours"),
         service="groupdocs_conversion",
         answers=[
             *RESULT["groupdocs_conversion"][:2],

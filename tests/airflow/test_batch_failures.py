@@ -15,13 +15,13 @@ from airflow_provider_docconv import polling as waiting
 from airflow_provider_docconv.batch import pipeline as conversion
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 from airflow_provider_docconv.services.catalog import SERVICES
+from dev.sandbox import Sandbox
 from tests.support.batch_runs import Night, calls
 from tests.support.hostile import Answer, Hostile, Seen, dead_url, token
 from tests.support.tasks import connect
-from workbench.standin import StandIn
 
 
-def test_a_missing_document_fails_alone(night: Night, service: Callable[..., StandIn]) -> None:
+def test_a_missing_document_fails_alone(night: Night, service: Callable[..., Sandbox]) -> None:
     service()
     night.put("a.pptx")
     source = [f"{night.uri}/in/a.pptx", f"{night.uri}/in/gone.pptx"]
@@ -33,7 +33,7 @@ def test_a_missing_document_fails_alone(night: Night, service: Callable[..., Sta
 
 
 @pytest.mark.parametrize(("tolerated", "fails"), [("fail", True), ("ignore", False), (0.2, False), (0.19, True)])
-def test_what_is_tolerated(tolerated: Any, fails: bool, tmp_path: Path, service: Callable[..., StandIn]) -> None:
+def test_what_is_tolerated(tolerated: Any, fails: bool, tmp_path: Path, service: Callable[..., Sandbox]) -> None:
     service()
     night = Night(tmp_path)
     night.put("a.pptx", "b.pptx", "c.pptx", "d.pptx")
@@ -47,9 +47,9 @@ def test_what_is_tolerated(tolerated: Any, fails: bool, tmp_path: Path, service:
 
 
 def test_a_refused_document_is_not_paid_again_until_it_changes_or_a_person_clears(
-    any_night: Night, service: Callable[..., StandIn]
+    any_night: Night, service: Callable[..., Sandbox]
 ) -> None:
-    standin = service()
+    echo = service()
     any_night.put("a.pptx")
     damaged = any_night.folder / "in" / "damaged.ppt"
     damaged.write_bytes(b"DAMAGED" + str(damaged).encode())
@@ -60,16 +60,16 @@ def test_a_refused_document_is_not_paid_again_until_it_changes_or_a_person_clear
     assert "it is sent again when it has changed" in line["remedy"]
     for run_id, max_tries, created in [("night 1", 2, 1), ("night 2", 2, 1), ("night 2", 5, 1), ("night 1", 5, 2)]:
         assert any_night.run(run_id, max_tries, **ignoring)["rejected"] == 1
-        assert any_night.created(standin)["damaged.ppt"] == created, (run_id, max_tries)
+        assert any_night.created(echo)["damaged.ppt"] == created, (run_id, max_tries)
     damaged.write_bytes(b"\xd0\xcf\x11\xe0" + str(damaged).encode())
     assert any_night.run("night 3")["delivered"] == 1
 
 
 def test_a_used_up_quota_stops_at_once_and_keeps_what_is_done(
-    any_night: Night, service: Callable[..., StandIn]
+    any_night: Night, service: Callable[..., Sandbox]
 ) -> None:
-    standin = service()
-    standin.set_quota(3)
+    echo = service()
+    echo.set_quota(3)
     any_night.put(*(f"{number}.pptx" for number in range(9)))
     with pytest.raises(
         exceptions.AccessDenied, match=r"Of 9 documents .* unfinished, then the batch stopped"
@@ -77,10 +77,10 @@ def test_a_used_up_quota_stops_at_once_and_keeps_what_is_done(
         any_night.run(max_in_flight=1)
     assert isinstance(raised.value, AirflowFailException)
     assert len(any_night.results()) == 3
-    assert standin.stats(sources=False)["calls"]["start"] == 4
-    standin.set_quota(None)
+    assert echo.stats(details=False)["calls"]["start"] == 4
+    echo.set_quota(None)
     assert any_night.run()["delivered"] == 9
-    assert set(any_night.created(standin).values()) == {1}
+    assert set(any_night.created(echo).values()) == {1}
 
 
 def test_wrong_credentials_stop_before_anything_is_sent(
@@ -93,26 +93,26 @@ def test_wrong_credentials_stop_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("kind", ["500", "reset", "truncated", "garbage"])
-def test_a_lost_reply_is_started_again_and_named(kind: str, night: Night, service: Callable[..., StandIn]) -> None:
-    standin = service()
-    standin.lose_next_start(kind)
+def test_a_lost_reply_is_started_again_and_named(kind: str, night: Night, service: Callable[..., Sandbox]) -> None:
+    echo = service()
+    echo.lose_next_start(kind)
     night.put("a.pptx", "b.pptx")
     summary = night.run(max_in_flight=1)
     assert (summary["delivered"], summary["lost_replies"]) == (2, 1)
-    assert night.created(standin) == {"a.pptx": 2, "b.pptx": 1}
+    assert night.created(echo) == {"a.pptx": 2, "b.pptx": 1}
     assert {name: line["lost_replies"] for name, line in night.report().items()} == {"a.pptx": 1, "b.pptx": 0}
 
 
-def test_or_left_for_a_person(any_night: Night, service: Callable[..., StandIn]) -> None:
-    standin = service()
-    standin.lose_next_start()
+def test_or_left_for_a_person(any_night: Night, service: Callable[..., Sandbox]) -> None:
+    echo = service()
+    echo.lose_next_start()
     any_night.put("a.pptx", "b.pptx")
     for _ in range(2):
         with pytest.raises(exceptions.DocumentsFailed):
             any_night.run(max_in_flight=1, on_lost_reply="fail")
         assert any_night.states() == {"a.pptx": "failed", "b.pptx": "delivered"}
         assert any_night.report()["a.pptx"]["error_type"] == "StartReplyLost"
-        assert any_night.created(standin)["a.pptx"] == 1
+        assert any_night.created(echo)["a.pptx"] == 1
     summary = any_night.run(max_tries=5, on_lost_reply="fail")
     assert summary["delivered"] == 2
     assert any_night.report()["a.pptx"]["lost_replies"] == 1
@@ -183,23 +183,23 @@ def test_a_secret_that_is_renewed_meanwhile_stops_no_night(night: Night, monkeyp
 
 
 def test_expired_operations_are_started_again(
-    any_night: Night, service: Callable[..., StandIn], monkeypatch: pytest.MonkeyPatch
+    any_night: Night, service: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (conversion, waiting):
         monkeypatch.setattr(module, "YOUNG", 0.5)
-    standin = service("--seconds", "600")
+    echo = service("--seconds", "600")
     any_night.put("a.pptx", "b.pptx")
     with pytest.raises(exceptions.DeadlineExceeded) as raised:
         any_night.run(timeout=1)
     assert isinstance(raised.value, AirflowSensorTimeout)
     assert "2 of 2 documents were not finished" in str(raised.value)
     assert set(any_night.states().values()) == {"unfinished"}
-    standin.process.kill()
-    standin.start()  # without a memory of its operations
-    standin.wait_until_healthy()
+    echo.process.kill()
+    echo.start()  # without a memory of its operations
+    echo.wait_until_healthy()
     with pytest.raises(exceptions.DeadlineExceeded):
         any_night.run(timeout=1)
-    assert set(any_night.created(standin).values()) == {1}
+    assert set(any_night.created(echo).values()) == {1}
 
 
 def test_an_operation_that_is_unknown_for_a_moment_is_not_paid_twice(
@@ -215,27 +215,27 @@ def test_an_operation_that_is_unknown_for_a_moment_is_not_paid_twice(
 
 
 def test_an_unwritable_destination_is_noticed_before_anything_is_sent(
-    any_night: Night, service: Callable[..., StandIn]
+    any_night: Night, service: Callable[..., Sandbox]
 ) -> None:
-    standin = service()
+    echo = service()
     any_night.put("a.pptx")
     (any_night.folder / "file").write_text("no folder")
     with pytest.raises(exceptions.DestinationUnwritable, match="record"):
         any_night.run(destination=f"{any_night.uri}/file/")
-    assert calls(standin) == 0
+    assert calls(echo) == 0
 
 
-def test_a_damaged_ledger_stops_before_anything_is_sent(night: Night, service: Callable[..., StandIn]) -> None:
-    standin = service()
+def test_a_damaged_ledger_stops_before_anything_is_sent(night: Night, service: Callable[..., Sandbox]) -> None:
+    echo = service()
     night.put("a.pptx", "b.pptx")
     night.run()
     (ledger,) = (night.folder / "out" / ".docconv" / "ledger").iterdir()
     whole = ledger.read_text()
     ledger.write_text(whole[:-20])
-    before = calls(standin)
+    before = calls(echo)
     with pytest.raises(exceptions.RecordDamaged, match=r"line 3 of .*\.jsonl can't be read"):
         night.run("night 2")
-    assert calls(standin) == before
+    assert calls(echo) == before
     ledger.write_text(whole)
     assert night.run("night 2")["skipped"] == 2
 

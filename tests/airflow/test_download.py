@@ -15,12 +15,12 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
 from airflow_provider_docconv.transfer.delivery import Destination
+from dev.stores import S3
 from docconv_sandbox import Sandbox
 from tests.support.documents import SCAN
 from tests.support.hostile import Answer, Hostile, Seen
 from tests.support.places import Place
 from tests.support.tasks import Store, connect, context, wait
-from workbench.stores import S3
 
 PDF = b"%PDF-1.7 " + bytes(range(256)) * 8000 + b"%%EOF"
 ZIP = b"PK\x03\x04" + PDF + b"PK\x05\x06" + bytes(18)

@@ -191,7 +191,7 @@ def test_a_page_instead_of_a_service(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("host", "extra"), [("http://a b:x", {}), ("http://h", {"auth_url": "nonsense://x"})])
 def test_an_address_that_is_none(host: str, extra: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "no address of a service" in said_by_test(monkeypatch, host, extra=extra)
+    assert "not a valid address" in said_by_test(monkeypatch, host, extra=extra)
 
 
 @pytest.mark.parametrize("extra", ["nonsense", "[1]", '"text"'])

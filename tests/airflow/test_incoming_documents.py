@@ -228,14 +228,14 @@ def test_triggers_of_one_folder_share_its_listings(
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"folder": "s3://b/in/*.pptx"}, "is a glob; give the folder, and pattern"),
-        ({"folder": ""}, "'' names no folder"),
-        ({"folder": "/"}, "'/' names no folder"),
-        ({"folder": "s3://"}, "'s3://' names no folder"),
-        ({"pattern": ""}, "the pattern is empty"),
+        ({"folder": "s3://b/in/*.pptx"}, "folder is a glob: s3://b/in/*.pptx; pass the folder"),
+        ({"folder": ""}, "folder is '': expected a path or URI"),
+        ({"folder": "/"}, "folder is '/': expected"),
+        ({"folder": "s3://"}, "folder is 's3://': expected"),
+        ({"pattern": ""}, "pattern is empty"),
         ({"pattern": "**.pptx"}, "can only be an entire path component"),
-        ({"poke_interval": 0}, "poke_interval is a positive number of seconds, not 0"),
-        ({"poke_interval": -5.0}, "poke_interval is a positive number of seconds, not -5.0"),
+        ({"poke_interval": 0}, "poke_interval must be a positive number of seconds, not 0"),
+        ({"poke_interval": -5.0}, "poke_interval must be a positive number of seconds, not -5.0"),
     ],
 )
 def test_nonsense_is_refused_when_the_dag_is_read(values: dict[str, Any], message: str) -> None:

@@ -19,36 +19,35 @@ import pytest
 
 from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.client.settings import Settings
+from dev.environment import ROOT, program_environment
+from dev.sandbox import CLIENT_ID, CLIENT_SECRET, LOGIN, Sandbox
 from tests.support.flows import document
-from workbench.environment import ROOT, program_environment
-from workbench.standin import StandIn
 
 COUNT = 200
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[StandIn]:
+def service(tmp_path: Path) -> Iterator[Sandbox]:
     options = ("--seconds", "1", "--spread", "0.5")
-    with StandIn(tmp_path / "standin.log", *options, tls=tmp_path / "tls") as standin:
-        standin.wait_until_healthy()
-        yield standin
+    with Sandbox(tmp_path / "sandbox.log", "--engine", "echo", *options, tls=tmp_path / "tls") as echo:
+        echo.wait_until_healthy()
+        yield echo
 
 
 @pytest.fixture
-def wait(service: StandIn, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+def wait(service: Sandbox, tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """Wait for so many operations in a process of its own, and return what was found."""
 
     def run(count: int, *fault: str) -> dict[str, Any]:
         operations, found = tmp_path / "operations.json", tmp_path / "found.json"
         operations.write_text(json.dumps(start(service, count)))
         extra = {"verify": str(service.authority)}
-        login = {"login": "standin", "password": "of-the-stand-in"}
-        connection = {"conn_type": "aspose_slides", "host": service.url, "extra": extra, **login}
+        connection = {"conn_type": "aspose_slides", "host": service.url, "extra": extra, **LOGIN}
         environment = program_environment(
             PYTHONPATH=str(ROOT),
             AIRFLOW_HOME=str(tmp_path / "airflow"),
             AIRFLOW_CONN_DOCS=json.dumps(connection),
-            STANDIN=f"{service.url}/standin/health",
+            SANDBOX=f"{service.url}/sandbox/health",
             TMPDIR=str(tmp_path),
         )
         with (tmp_path / "log").open("w") as log:
@@ -60,8 +59,8 @@ def wait(service: StandIn, tmp_path: Path) -> Callable[..., dict[str, Any]]:
     return run
 
 
-def start(service: StandIn, count: int) -> list[str]:
-    client = Client(Settings("aspose_slides", "standin", "of-the-stand-in", service.url, verify=str(service.authority)))
+def start(service: Sandbox, count: int) -> list[str]:
+    client = Client(Settings("aspose_slides", CLIENT_ID, CLIENT_SECRET, service.url, verify=str(service.authority)))
 
     def one(_: int) -> str:
         return client.run(client.service.start(document(), "pdf", {})).operation_id
@@ -70,11 +69,11 @@ def start(service: StandIn, count: int) -> list[str]:
         return list(threads.map(one, range(count)))
 
 
-def test_many_waits_never_block_the_loop(wait: Callable[..., dict[str, Any]], service: StandIn) -> None:
+def test_many_waits_never_block_the_loop(wait: Callable[..., dict[str, Any]], service: Sandbox) -> None:
     found = wait(COUNT)
     assert found == {"ended": {"succeeded": COUNT}, "blocking": {}}
     # One login is the test's own.
-    assert service.stats(sources=False)["calls"]["token"] == 2
+    assert service.stats(details=False)["calls"]["login"] == 2
 
 
 @pytest.mark.parametrize(("fault", "event"), [("sleep", "time.sleep"), ("requests", "socket.readinto")])

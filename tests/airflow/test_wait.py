@@ -238,7 +238,7 @@ def test_the_log_gives_a_fault_no_remedy_and_an_end_no_name_of_a_fault(
     assert [line.partition("operation op-1: ")[2] for line in lines] == [
         "not found (404)",
         "running (Paused)",
-        "not known for now: Aspose.Slides Cloud answered with an HTML page where JSON was due, "
+        "poll failed: Aspose.Slides Cloud answered with an HTML page where JSON was due, "
         'saying "Sign in to the company proxy"',
     ]
 

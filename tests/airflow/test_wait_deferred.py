@@ -116,8 +116,8 @@ def test_a_secret_that_is_refused_meanwhile(
 
 
 @pytest.mark.parametrize("event", [None, {}, {"status": "success"}])
-def test_an_event_that_nobody_knows(event: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_event(event: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, "http://h")
     sensor = ConversionSensor(task_id="t", conn_id="docs", operation_id="op-1")
-    with pytest.raises(AirflowException, match="an event that nobody knows"):
+    with pytest.raises(AirflowException, match="Unexpected trigger event"):
         sensor.execute_complete(context(), event)

@@ -116,7 +116,7 @@ def test_only_the_last_execution_timeout_gives_the_operation_up(
             )
     assert ("DELETE" in methods(server)) is cancels
     assert ("it was cancelled" in str(raised.value)) is cancels
-    assert ("a retry goes on" in str(raised.value)) is not cancels
+    assert ("a retry continues" in str(raised.value)) is not cancels
 
 
 @contextmanager
@@ -193,7 +193,7 @@ def test_the_progress_ends_with_the_report(
     progress = given["ti"].xcoms["progress"]
     assert progress["state"] == ("succeeded" if end is DONE else "failed")
     assert progress["polls"] == len(server.calls) == 3
-    assert 0 <= progress["lost"] <= progress["seconds"]
+    assert 0 <= progress["detection_delay"] <= progress["seconds"]
 
 
 def test_a_wait_outlives_its_picture(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +216,7 @@ def pushed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(xcoms, "push", push)
     monkeypatch.setattr(triggers, "push", push)
-    monkeypatch.setattr(xcoms.Progress, "_common_next", 0.0)
+    monkeypatch.setattr(xcoms.Progress, "common_next", 0.0)
     return found
 
 

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_docconv import task_state as intervention
+from airflow_provider_docconv import task_state
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from airflow_provider_docconv.triggers import docconv as triggers
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
 from tests.support.hostile import Answer, Hostile, Seen
-from tests.support.tasks import TaskInstance, connect
+from tests.support.tasks import connect, context
 
 RUNNING = Answer({"status": "Started", "taskStatus": "Processing"})
 
@@ -37,7 +37,7 @@ def test_a_stopped_trigger_gives_up_what_a_person_has_ended(
     trigger: Callable[..., ConversionTrigger],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(intervention, "_state", lambda *_: state)
+    monkeypatch.setattr(task_state, "state_in_airflow", lambda *_: state)
     with Hostile(RUNNING) as server:
         connect(monkeypatch, server.url, conn_type)
         asyncio.run(trigger().on_kill())
@@ -63,7 +63,7 @@ def test_airflow_may_stop_the_stopping(
         stopped.set()
         await asyncio.gather(*triggers._cancelling)
 
-    monkeypatch.setattr(intervention, "_state", answer_late)
+    monkeypatch.setattr(task_state, "state_in_airflow", answer_late)
     with Hostile(RUNNING) as server:
         connect(monkeypatch, server.url, "aspose_ocr")
         asyncio.run(killed_again_and_again())
@@ -86,7 +86,7 @@ def test_before_airflow_3_3_a_cancelled_trigger_asks_itself(
         with pytest.raises(asyncio.CancelledError):
             await run
 
-    monkeypatch.setattr(intervention, "_state", lambda *_: "failed")
+    monkeypatch.setattr(task_state, "state_in_airflow", lambda *_: "failed")
     monkeypatch.delattr("airflow.triggers.base.BaseTrigger.on_kill", raising=False)
     with Hostile(answer=answer) as server:
         connect(monkeypatch, server.url, "aspose_ocr")
@@ -97,7 +97,7 @@ def test_before_airflow_3_3_a_cancelled_trigger_asks_itself(
 def test_nothing_is_cancelled_if_that_is_not_wanted(
     trigger: Callable[..., ConversionTrigger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intervention, "_state", lambda *_: "failed")
+    monkeypatch.setattr(task_state, "state_in_airflow", lambda *_: "failed")
     with Hostile(RUNNING) as server:
         connect(monkeypatch, server.url, "aspose_ocr")
         asyncio.run(trigger(cancel_on_kill=False).on_kill())
@@ -109,9 +109,9 @@ def test_a_worker_says_what_it_could_not_cancel(monkeypatch: pytest.MonkeyPatch)
         raise OSError("Airflow is away")
 
     lines: list[str] = []
-    monkeypatch.setattr(intervention, "_state", away)
+    monkeypatch.setattr(task_state, "state_in_airflow", away)
     monkeypatch.setattr(ConversionSensor, "log", SimpleNamespace(warning=lambda text, *a: lines.append(text % a)))
     sensor = ConversionSensor(task_id="t", conn_id="docs", operation_id="op-1")
-    sensor._ti = TaskInstance()
+    sensor._in_worker(context())
     sensor.on_kill()
-    assert lines == ["Operation op-1 may go on, because it could not be cancelled: Airflow is away"]
+    assert lines == ["Could not cancel operation op-1, which may still run: Airflow is away"]

@@ -11,8 +11,8 @@ import pytest
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.transfer.source import open_source
 from airflow_provider_docconv.triggers import docconv
+from dev.sandbox import Sandbox
 from tests.support.tasks import StateStore
-from workbench.standin import StandIn
 
 
 async def events(operation_id: str, store: StateStore | None) -> list[Any]:
@@ -36,14 +36,12 @@ async def events(operation_id: str, store: StateStore | None) -> list[Any]:
 @pytest.mark.parametrize("store", [StateStore(), None], ids=["Airflow keeps what was told", "it can't before 3.3"])
 def test_it_fires_once_and_stays(
     store: StateStore | None,
-    service: Callable[..., StandIn],
+    service: Callable[..., Sandbox],
     deck: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(docconv, "_STORED", 0.01)
     service("--seconds", "0")
     hook = DocConvHook.for_connection("docs")
-    operation_id = hook.start(open_source(deck, hook.service), "pdf")
+    operation_id = hook.start(open_source(deck, hook.service), "pdf").operation_id
 
     [told] = asyncio.run(events(operation_id, store))
     assert (told["operation"]["id"], told["operation"]["state"]) == (operation_id, "succeeded")

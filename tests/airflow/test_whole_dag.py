@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
+from dev.environment import ROOT, program_environment
 from docconv_sandbox import Sandbox
-from workbench.environment import ROOT, program_environment
 
 AIRFLOW = Path(sys.executable).with_name("airflow")
 DAGS = Path(__file__).parent / "dag_files"

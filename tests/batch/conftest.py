@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from dev.stores import S3
 from tests.support.places import Bucket, Place
-from workbench.stores import S3
 
 BUCKET = "documents"
 
@@ -17,7 +17,7 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
         yield Bucket(server, BUCKET)
 
 
-@pytest.fixture(params=["file", "s3"])
+@pytest.fixture(params=["file", pytest.param("s3", marks=pytest.mark.servers)])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     if request.param == "file":
         (tmp_path / "place").mkdir()

@@ -16,13 +16,13 @@ CHANGED = {"a.pptx": "4 v2"}
 
 def told(*listings: dict[str, str], watermark: str | None = None) -> list[int]:
     arrivals = Arrivals(watermark)
-    return [arrivals.see(listing) for listing in listings]
+    return [arrivals.count(listing) for listing in listings]
 
 
 def watermark_of(*listings: dict[str, str]) -> str:
     arrivals = Arrivals()
     for listing in listings:
-        arrivals.see(listing)
+        arrivals.count(listing)
     assert arrivals.watermark
     return arrivals.watermark
 
@@ -116,7 +116,7 @@ def test_no_document_is_missed_whatever_happens(
     for at, listing in enumerate([*history, last, last, last]):
         if at == restart:
             arrivals = Arrivals(arrivals.watermark)
-        if arrivals.see(listing):
+        if arrivals.count(listing):
             read |= listing
     assert last.items() <= read.items()
-    assert arrivals.see(last) == 0
+    assert arrivals.count(last) == 0

@@ -6,11 +6,12 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from airflow_provider_docconv.testing import no_delays
 from airflow_provider_docconv.triggers import documents as module
 from airflow_provider_docconv.triggers.documents import Listing, listings
 from tests.support.hostile import Answer, Hostile, Seen
@@ -29,17 +30,11 @@ def said(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     return lambda: [record.getMessage() for record in caplog.records if record.name == module.__name__]
 
 
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+@pytest.fixture(autouse=True)
+def pauses() -> Iterator[list[float]]:
     """Take note of the pauses between listings, and make them short."""
-    sleep, slept = asyncio.sleep, list[float]()
-
-    async def note(seconds: float) -> None:
-        slept.append(seconds)
-        await sleep(0.001)
-
-    monkeypatch.setattr(asyncio, "sleep", note)
-    return slept
+    with no_delays() as noted:
+        yield noted
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -85,7 +80,7 @@ def test_a_missing_folder_is_waited_for_and_said_to_be_missing_once_each_time(
             (tmp_path / "in").rmdir()
 
     asyncio.run(look())
-    missing = f"file://{tmp_path}/in/: the documents can't be listed (the folder does not exist); trying again in 0.04 "
+    missing = f"file://{tmp_path}/in/: could not list the documents (the folder does not exist); trying again in 0.04 "
     well = f"file://{tmp_path}/in/: the documents can be listed again"
     assert [line.removesuffix("seconds, and then after longer pauses") for line in said()] == [missing, well] * 2
 
@@ -169,11 +164,12 @@ def test_words_that_differ_in_an_id_or_a_time_are_one_fault(
 def test_a_store_that_hangs_is_told_of_and_stops_neither_the_loop_nor_its_end(
     tmp_path: Path, said: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_HANGS", 0.2)
     (tmp_path / "a.pptx").write_bytes(b"PK")
 
     async def look() -> None:
-        hanging = asyncio.ensure_future(anext(listed("s3://hanging@documents/inbox/")))
+        hanging = asyncio.ensure_future(
+            anext(listings("s3://hanging@documents/inbox/", "file:///nowhere/", INTERVAL, warn_after=0.2))
+        )
         await until(lambda: server.seen)
         elsewhere = listed(f"file://{tmp_path}/")
         for _ in range(3):

@@ -55,24 +55,22 @@ def test_the_operation_of_a_document_to_do_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "operation_id", "said"),
+    ("state", "words"),
     [
-        ("started", "7", "Still at the service when"),
-        ("sent", None, "No reply to the start had come when"),
-        ("waiting", None, "Not started when"),
+        (DocumentState.WAITING, "Not started when"),
+        (DocumentState.SENT, "Sent to the service, whose reply had not arrived when"),
+        (DocumentState.STARTED, "Still at the service when"),
     ],
 )
-def test_an_unfinished_document_says_how_far_it_came(state: str, operation_id: str | None, said: str) -> None:
-    came = DocumentState(state)
-    line = replace(PLAIN, state=came, operation_id=operation_id, error=None, error_type=None, remedy=None)
-    [(_, badge, happened, _)] = page(line).body_rows("to-do")
-    assert badge == "unfinished"
-    assert happened.startswith(said)
+def test_an_unfinished_document_says_how_far_it_came(state: DocumentState, words: str) -> None:
+    (cells,) = page(replace(PLAIN, state=state, error=None, error_type=None, remedy=None)).body_rows("to-do")
+    assert cells[1] == "unfinished"
+    assert cells[2] == f"{words} the task stopped"
 
 
 def test_each_of_several_results_has_a_row() -> None:
     results = [{"uri": f"s3://bucket/page-{number}.png", "size": number, "sha256": "ab"} for number in (2, 3, 4)]
-    rows = page(replace(PLAIN, results=tuple(results))).body_rows("delivered")
+    rows = page(replace(PLAIN, results=results)).body_rows("delivered")
     assert [cells[1:3] for cells in rows] == [
         [f"s3://bucket/page-{number}.png", f"{number} bytes"] for number in (2, 3, 4)
     ]

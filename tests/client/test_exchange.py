@@ -22,7 +22,7 @@ from airflow_provider_docconv.client.exchange import (
     LogIn,
     Send,
     Sleep,
-    exchange,
+    run_flow,
 )
 from airflow_provider_docconv.client.session import Session
 from airflow_provider_docconv.services.catalog import SERVICES
@@ -219,7 +219,7 @@ OK = Reply(200, {}, b'{"status": "Started"}')
 
 
 def status(session: Session) -> Exchange[Any]:
-    return exchange(session.settings.service().status("op-1"), session)
+    return run_flow(session.settings.service().status("op-1"), session)
 
 
 def play(running: Exchange[Any], *outcomes: Any) -> list[Effect]:
@@ -238,7 +238,7 @@ def session() -> Session:
 
 def test_a_start_that_was_not_sent_is_sent_again_and_again(session: Session, real_delays: None) -> None:
     failure = Failure(Fault.NOT_SENT, "words")
-    running = exchange(session.settings.service().start(document(), "pdf", {}), session)
+    running = run_flow(session.settings.service().start(document(), "pdf", {}), session)
     effects = play(running, TOKEN, failure, None, failure, None, failure, None)
     assert kinds(effects) == [LogIn, Send, Sleep, Send, Sleep, Send, Sleep, Send]
     delays = [effect.seconds for effect in effects if isinstance(effect, Sleep)]
@@ -248,7 +248,7 @@ def test_a_start_that_was_not_sent_is_sent_again_and_again(session: Session, rea
 
 
 def test_a_start_whose_reply_was_lost_is_not_sent_again(session: Session) -> None:
-    running = exchange(session.settings.service().start(document(), "pdf", {}), session)
+    running = run_flow(session.settings.service().start(document(), "pdf", {}), session)
     play(running, TOKEN)
     with pytest.raises(StartReplyLost):
         running.send(Failure(Fault.LOST, "words"))
@@ -332,7 +332,7 @@ NO_ADDRESS = [
 @pytest.mark.parametrize("url", NO_ADDRESS)
 @pytest.mark.parametrize("where", ["host", "auth_url"])
 def test_what_is_no_address(carrier: MakeCarrier, url: str, where: str) -> None:
-    with pytest.raises(InvalidOptions, match="is no address of a service") as raised:
+    with pytest.raises(InvalidOptions, match="is not a valid address") as raised:
         carrier(**{"url": "http://127.0.0.1:9", **({"url": url} if where == "host" else {"auth_url": url})}).status()
     assert "pass@" not in str(raised.value)
 

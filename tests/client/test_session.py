@@ -102,7 +102,7 @@ def test_two_hundred_waits_log_in_once(wait: Callable[[Settings], list[object]])
     assert (len(server.logins), len(server.calls)) == (1, 200)
 
 
-def test_a_token_that_everybody_is_refused_with_is_renewed_once() -> None:
+def test_a_refused_token_is_renewed_once_for_all() -> None:
     def answer(seen: Seen) -> Answer:
         return Answer(b"", 401) if seen.headers["authorization"] == "Bearer token-1" else RUNNING
 
@@ -120,7 +120,7 @@ def test_refused_credentials_are_sent_once() -> None:
     assert (len(server.logins), len(server.calls)) == (1, 0)
 
 
-def test_a_login_is_no_matter_of_who_asked_first() -> None:
+def test_a_login_outlives_the_caller_that_started_it() -> None:
     release = threading.Event()
 
     class Slow(Hostile):
@@ -180,7 +180,7 @@ def test_many_waits_open_few_sockets() -> None:
 
 
 class Counted:
-    """A limit that lets every second question pass."""
+    """A limit that grants every second request."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -190,7 +190,7 @@ class Counted:
         return 0.001 * (self.asked % 2)
 
 
-def test_both_clients_ask_the_limit_before_each_call_and_so_do_logins() -> None:
+def test_every_call_of_both_clients_asks_the_limit_and_so_does_a_login() -> None:
     with Hostile(RUNNING) as server:
         settings = settings_for(server.url, max_calls_per_second=1000)
         limit = session_of(settings).rate_limit = Counted()
@@ -231,7 +231,7 @@ RATES = [
 
 
 @pytest.mark.parametrize(("per_second", "calls", "window"), RATES)
-def test_no_window_holds_more_calls_than_it_may(
+def test_no_window_holds_more_calls_than_the_limit(
     per_second: float, calls: int, window: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1_800_000_000.0]
@@ -281,28 +281,6 @@ def test_a_session_of_a_closed_loop_is_never_used_again() -> None:
     kept.clear()
     gc.collect()
     assert not asynchronous._shared
-
-
-# Whoever closes a loop under its tasks is told so by asyncio.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_what_a_closed_loop_leaves_behind_takes_no_place() -> None:
-    first = [Answer(fault="hang")]
-
-    async def leave_behind(settings: Settings) -> None:
-        lent = shared_async_client(settings)
-        client = await lent.__aenter__()
-        tasks = [asyncio.create_task(client.run(client.service.status("op-1"))) for _ in range(3)]
-        await asyncio.wait(tasks, timeout=0.3)
-
-    with Hostile(answer=lambda _: first.pop() if first else RUNNING) as server:
-        settings = settings_for(server.url, max_concurrent_calls=1)
-        loop = asyncio.new_event_loop()
-        loop.run_until_complete(leave_behind(settings))
-        loop.close()
-        del loop
-        gc.collect()
-        assert not first
-        assert outcome_of(Client(settings)) == "Started"
 
 
 def test_a_child_begins_without_a_token() -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from workbench.cluster import CeleryAirflow, migrated
-from workbench.debian import NotInstalled
-from workbench.postgres import Postgres
-from workbench.redis import Redis
-from workbench.stores import S3
+from dev.cluster import CeleryAirflow, migrated
+from dev.debian import NotInstalled
+from dev.postgres import Postgres
+from dev.redis import Redis
+from dev.stores import S3
 
 DAG_FILES = Path(__file__).parent / "dag_files"
 BUCKETS = ("lost-worker",)

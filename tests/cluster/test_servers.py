@@ -12,17 +12,17 @@ import psutil
 import psycopg2
 import pytest
 
-from workbench.debian import NotInstalled
-from workbench.environment import ROOT
-from workbench.postgres import Postgres
-from workbench.processes import wait_until
-from workbench.redis import Redis
+from dev.debian import NotInstalled
+from dev.environment import ROOT
+from dev.postgres import Postgres
+from dev.processes import wait_until
+from dev.redis import Redis
 
 PARENT = """
 import sys, time
 from pathlib import Path
-from workbench.postgres import Postgres
-from workbench.redis import Redis
+from dev.postgres import Postgres
+from dev.redis import Redis
 with Postgres(Path(sys.argv[1]) / "postgres"), Redis(Path(sys.argv[1]) / "redis"):
     print("ready", flush=True)
     time.sleep(600)

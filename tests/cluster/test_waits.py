@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
+from dev.cluster import LocalAirflow, migrated
+from dev.debian import NotInstalled
+from dev.postgres import Postgres
+from dev.processes import wait_until
+from dev.run import FINISHED, Run
+from dev.sandbox import Sandbox
 from tests.support.wait_tables import EVENTS, SERVICES, WAYS, Cell, cells
-from workbench.cluster import LocalAirflow, migrated
-from workbench.debian import NotInstalled
-from workbench.postgres import Postgres
-from workbench.processes import wait_until
-from workbench.run import FINISHED, Run
-from workbench.standin import StandIn
 
 CELLS = list(cells())
 RUNNING_CELLS = [cell for cell in CELLS if cell.promise != "no worker"]
@@ -51,9 +51,9 @@ class Wait:
     def _shows_progress(self) -> bool:
         return self.run.rest.exists(f"{self.run.path}/taskInstances/wait/xcomEntries/progress")
 
-    def told(self, standin: StandIn) -> dict[str, Any]:
+    def told(self, echo: Sandbox) -> dict[str, Any]:
         """Return what the service tells of its document."""
-        told: dict[str, Any] = standin.stats()["sources"][self.digest]
+        told: dict[str, Any] = echo.stats()["sources"][self.digest]
         return told
 
 
@@ -72,16 +72,16 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
 
 
 @pytest.fixture(scope="module")
-def standin(tmp_path_factory: pytest.TempPathFactory, airflow: LocalAirflow) -> Iterator[StandIn]:
-    with StandIn(tmp_path_factory.mktemp("standin") / "log", "--seconds", "3000") as standin:
-        standin.wait_until_healthy()
+def echo(tmp_path_factory: pytest.TempPathFactory, airflow: LocalAirflow) -> Iterator[Sandbox]:
+    with Sandbox(tmp_path_factory.mktemp("echo") / "log", "--engine", "echo", "--seconds", "3000") as echo:
+        echo.wait_until_healthy()
         for conn_type in SERVICES.values():
-            standin.connect(airflow, conn_type, conn_type)
-        yield standin
+            echo.connect(airflow, conn_type, conn_type)
+        yield echo
 
 
 @pytest.fixture(scope="module")
-def waits(airflow: LocalAirflow, standin: StandIn, tmp_path_factory: pytest.TempPathFactory) -> dict[Cell, Wait]:
+def waits(airflow: LocalAirflow, echo: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[Cell, Wait]:
     """Let everything happen, and return how all cells have ended."""
     folder = tmp_path_factory.mktemp("documents")
     found = {cell: start(airflow, folder, cell) for cell in RUNNING_CELLS}
@@ -91,20 +91,20 @@ def waits(airflow: LocalAirflow, standin: StandIn, tmp_path_factory: pytest.Temp
     for wait in found.values():
         if wait.cell.event == "triggerer":
             wait.see()
-    kill_triggerer(airflow, standin, found)
+    kill_triggerer(airflow, echo, found)
     for wait in found.values():
         if wait.cell.event == "cleared":
             wait.run.clear("wait")
         elif wait.cell.event in ("success", "failed"):
             wait.run.set_state("wait", wait.cell.event)
     canceled = [wait for wait in found.values() if "canceled" in wait.cell.promise]
-    wait_until(lambda: all(wait.told(standin)["canceled"] for wait in canceled), "Cancelling", 180, pause=2)
+    wait_until(lambda: all(wait.told(echo)["canceled"] for wait in canceled), "Cancelling", 180, pause=2)
     for wait in found.values():
         if wait.cell.promise != "waits on":
             wait.run.wait(timeout=180)
         elif wait.cell.event == "cleared":
             wait.run.wait_for("wait", "running" if wait.cell.way == "plain" else "deferred", timeout=120)
-    standin.finish()
+    echo.finish()
     for wait in found.values():
         wait.run.wait(timeout=180)
     return found
@@ -119,14 +119,14 @@ def start(airflow: LocalAirflow, folder: Path, cell: Cell) -> Wait:
     return Wait(cell, source, airflow.run(f"wait_{cell.way}{limit}", conf))
 
 
-def kill_triggerer(airflow: LocalAirflow, standin: StandIn, waits: dict[Cell, Wait]) -> None:
+def kill_triggerer(airflow: LocalAirflow, echo: Sandbox, waits: dict[Cell, Wait]) -> None:
     """Kill it, start it again, and wait until it polls again."""
     airflow.triggerer.kill()
     airflow.processes.start(airflow.triggerer)
     there = [wait for wait in waits.values() if wait.cell.event == "triggerer" and wait.cell.way != "plain"]
-    before = [wait.told(standin)["polls"] for wait in there]
+    before = [wait.told(echo)["polls"] for wait in there]
     wait_until(
-        lambda: all(wait.told(standin)["polls"] > polls for wait, polls in zip(there, before, strict=True)),
+        lambda: all(wait.told(echo)["polls"] > polls for wait, polls in zip(there, before, strict=True)),
         "Polling again",
         120,
     )
@@ -143,9 +143,9 @@ def test_the_tables_are_whole() -> None:
 
 
 @pytest.mark.parametrize("cell", RUNNING_CELLS, ids=str)
-def test_a_wait_ends_as_promised(cell: Cell, waits: dict[Cell, Wait], standin: StandIn) -> None:
+def test_a_wait_ends_as_promised(cell: Cell, waits: dict[Cell, Wait], echo: Sandbox) -> None:
     wait = waits[cell]
-    told, task = wait.told(standin), wait.run.task("wait")
+    told, task = wait.told(echo), wait.run.task("wait")
     if cell.promise == "waits on":
         found = "waits on" if task.state == "success" and not told["canceled"] else f"{task.state}, lost"
         assert wait.run.xcom("wait") == wait.run.xcom("start")
@@ -166,12 +166,12 @@ def test_the_log_says_once_what_became_of_the_operation(cell: Cell, waits: dict[
 
 
 @pytest.mark.parametrize("cell", [cell for cell in RUNNING_CELLS if cell.event == "triggerer"], ids=str)
-def test_a_wait_shows_how_far_it_is(cell: Cell, waits: dict[Cell, Wait], standin: StandIn) -> None:
+def test_a_wait_shows_how_far_it_is(cell: Cell, waits: dict[Cell, Wait], echo: Sandbox) -> None:
     seen = waits[cell].seen
     assert seen["progress"]["state"] == "running"
     assert seen["progress"]["polls"] >= 1
     if cell.way == "deferrable":
-        assert seen["link"] == standin.url
+        assert seen["link"] == echo.url
 
 
 @pytest.mark.parametrize("cell", [cell for cell in RUNNING_CELLS if cell.event == "killed"], ids=str)

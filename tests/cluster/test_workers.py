@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workbench.cluster import CeleryAirflow
-from workbench.processes import wait_until
+from dev.cluster import CeleryAirflow
+from dev.processes import wait_until
 
 
 def test_the_tasks_of_a_killed_worker_end_on_the_other(airflow: CeleryAirflow, tmp_path: Path) -> None:

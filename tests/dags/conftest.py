@@ -12,18 +12,20 @@ import msoffcrypto.format.ooxml
 import pytest
 import requests
 
+from dev import authoring
+from dev.cluster import LocalAirflow, migrated
+from dev.debian import NotInstalled
+from dev.environment import DAGS, ROOT
+from dev.postgres import Postgres
+from dev.run import Run
+from dev.sandbox import CONNECTIONS, Sandbox
+from dev.table import table
 from tests.support.planted_secrets import CLIENT_SECRET, DOCUMENT_PASSWORD
-from workbench import authoring
-from workbench.cluster import LocalAirflow, migrated
-from workbench.debian import NotInstalled
-from workbench.environment import DAGS, ROOT
-from workbench.postgres import Postgres
-from workbench.run import Run
-from workbench.sandbox import CONNECTIONS, Sandbox
-from workbench.table import table
 
 #: How the sandbox's statistics call what the vendors would bill as a conversion.
 STARTS = {"slides.convert", "groupdocs.convert", "groupdocs.convert_and_save", "ocr.start"}
+#: How many slides the encrypted deck has.
+SLIDES = 30
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +71,7 @@ def starts(sandbox: Sandbox) -> Callable[[], int]:
     """Count the calls that start a conversion, and are billed."""
 
     def count() -> int:
-        calls: dict[str, int] = requests.get(f"{sandbox.url}/sandbox/stats", timeout=10).json()["calls"]
+        calls: dict[str, int] = requests.get(f"{sandbox.url}/sandbox/stats", timeout=10).json()["methods"]
         return sum(number for call, number in calls.items() if call in STARTS)
 
     return count
@@ -80,7 +82,9 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("inbox")
     deck = authoring.deck(6, "Quarterly figures")
     encrypted = io.BytesIO()
-    msoffcrypto.format.ooxml.OOXMLFile(io.BytesIO(deck)).encrypt(DOCUMENT_PASSWORD, encrypted)
+    # So many slides that it is not converted yet when a worker begins to wait for it, on a busy machine, too.
+    long = authoring.deck(SLIDES, "Yearly figures")
+    msoffcrypto.format.ooxml.OOXMLFile(io.BytesIO(long)).encrypt(DOCUMENT_PASSWORD, encrypted)
     contents = {
         "deck.pptx": deck,
         "letter.docx": authoring.letter("One paragraph.\n\nAnother one.", "A letter"),

@@ -13,11 +13,11 @@ import pytest
 
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.transfer.source import open_source
-from workbench.airflow import Airflow
-from workbench.processes import wait_until
-from workbench.run import FINISHED, Run
-from workbench.standin import StandIn
-from workbench.stores import S3
+from dev.airflow import Airflow
+from dev.processes import wait_until
+from dev.run import FINISHED, Run
+from dev.sandbox import LOGIN, Sandbox
+from dev.stores import S3
 
 POLL_INTERVAL = 1
 # The others' Airflow starts nothing by itself. And a dead triggerer is given up after half a minute by default.
@@ -52,11 +52,11 @@ def drop(tmp_path_factory: pytest.TempPathFactory, airflow: Airflow) -> Iterator
 
 
 @pytest.fixture(scope="module")
-def standin(tmp_path_factory: pytest.TempPathFactory, airflow: Airflow) -> Iterator[StandIn]:
-    with StandIn(tmp_path_factory.mktemp("standin") / "log", "--seconds", "1") as standin:
-        standin.wait_until_healthy()
-        standin.connect(airflow, "arrival_service")
-        yield standin
+def echo(tmp_path_factory: pytest.TempPathFactory, airflow: Airflow) -> Iterator[Sandbox]:
+    with Sandbox(tmp_path_factory.mktemp("echo") / "log", "--engine", "echo", "--seconds", "1") as echo:
+        echo.wait_until_healthy()
+        echo.connect(airflow, "arrival_service")
+        yield echo
 
 
 def runs(airflow: Airflow, dag_id: str = "arrival") -> list[Run]:
@@ -102,10 +102,10 @@ def restart_triggerer(airflow: Airflow) -> None:
 
 
 def test_documents_start_a_run_when_they_arrive_and_are_converted_once(
-    airflow: Airflow, standin: StandIn, drop: Callable[..., None]
+    airflow: Airflow, echo: Sandbox, drop: Callable[..., None]
 ) -> None:
     airflow.wait_for_dag("arrival")
-    before = standin.stats(sources=False)["calls"].get("start", 0)
+    before = echo.stats(details=False)["calls"].get("start", 0)
     drop("a.pptx", "b.pptx", "c.pptx", "notes.txt")
     airflow.rest.patch("dags/arrival", {"is_paused": False})
     assert outcome(ended(airflow, 1)) == ("success", 3, 0)
@@ -119,13 +119,13 @@ def test_documents_start_a_run_when_they_arrive_and_are_converted_once(
     drop("e.pptx")
     assert outcome(ended(airflow, 3)) == ("success", 1, 4)
     assert [payload["documents"] for payload in payloads(airflow)] == [3, 1, 1]
-    assert standin.stats(sources=False)["calls"]["start"] == before + 5
+    assert echo.stats(details=False)["calls"]["start"] == before + 5
 
 
 def test_the_end_of_an_operation_starts_one_run(
-    airflow: Airflow, standin: StandIn, monkeypatch: pytest.MonkeyPatch
+    airflow: Airflow, echo: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connection = {"conn_type": "aspose_slides", "host": standin.url, "login": "standin", "password": "standin"}
+    connection = {"conn_type": "aspose_slides", "host": echo.url, **LOGIN}
     monkeypatch.setenv("AIRFLOW_CONN_ARRIVAL_SERVICE", json.dumps(connection))
     hook = DocConvHook.for_connection("arrival_service")
     deck = airflow.home / "deck.pptx"
@@ -138,8 +138,8 @@ def test_the_end_of_an_operation_starts_one_run(
     assert ended(airflow, 1, "ended").state == "success"
     [told] = payloads(airflow, "operation")
     assert (told["operation"]["id"], told["operation"]["state"]) == (operation_id, "succeeded")
-    polls = standin.stats(sources=False)["calls"]["status"]
+    polls = echo.stats(details=False)["calls"]["status"]
     # Airflow would have started the trigger again in that time, had it ended.
     time.sleep(12)
     assert len(runs(airflow, "ended")) == len(payloads(airflow, "operation")) == 1
-    assert standin.stats(sources=False)["calls"]["status"] == polls
+    assert echo.stats(details=False)["calls"]["status"] == polls

@@ -1,7 +1,7 @@
 """
 Whatever happens to a night, every document is delivered once, and what may have been paid twice is named.
 
-The cases run side by side in one Airflow; each has documents of its own, which the stand-in tells apart by their bytes.
+The cases run side by side in one Airflow; each has documents of its own, which the sandbox tells apart by their bytes.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from workbench.airflow import Airflow
-from workbench.run import Run
-from workbench.standin import StandIn, expected_result
+from dev.airflow import Airflow
+from dev.run import Run
+from dev.sandbox import Sandbox
+from docconv_sandbox import expected_result
 
 COUNT = 12
 RESULT = 200_000
@@ -49,7 +50,7 @@ class Case:
             (self.folder / "in" / f"deck-{number:03}.pptx").write_bytes(content)
             self.digests[f"deck-{number:03}"] = hashlib.sha256(content).hexdigest()
 
-    def start(self, airflow: Airflow, conn_id: str = "standin") -> Run:
+    def start(self, airflow: Airflow, conn_id: str = "echo") -> Run:
         conf = {"source": f"file://{self.folder}/in/", "destination": f"file://{self.folder}/out/"}
         self.run = airflow.run("batch", {**conf, "conn_id": conn_id, "kill_at": self.name})
         return self.run
@@ -90,33 +91,44 @@ class Row:
 
 
 @pytest.fixture(scope="module")
-def standin(tmp_path_factory: pytest.TempPathFactory, airflow: Airflow) -> Iterator[StandIn]:
-    options = ("--seconds", "6", "--result-bytes", str(RESULT))
-    with StandIn(tmp_path_factory.mktemp("standin") / "log", *options) as standin:
-        standin.wait_until_healthy()
-        standin.connect(airflow, "standin")
-        yield standin
+def echo(tmp_path_factory: pytest.TempPathFactory, airflow: Airflow) -> Iterator[Sandbox]:
+    options = ("--engine", "echo", "--seconds", "6", "--result-bytes", str(RESULT))
+    with Sandbox(tmp_path_factory.mktemp("echo") / "log", *options) as echo:
+        echo.wait_until_healthy()
+        echo.connect(airflow, "echo")
+        yield echo
 
 
 @pytest.fixture(scope="module")
-def faulty(tmp_path_factory: pytest.TempPathFactory, airflow: Airflow) -> Iterator[StandIn]:
-    options = ("--seconds", "2", "--result-bytes", str(RESULT), "--faults", "0.1", "--seed", "11")
-    with StandIn(tmp_path_factory.mktemp("faulty") / "log", *options) as standin:
-        standin.wait_until_healthy()
-        standin.connect(airflow, "faulty")
-        yield standin
+def faulty(tmp_path_factory: pytest.TempPathFactory, airflow: Airflow) -> Iterator[Sandbox]:
+    options = (
+        "--engine",
+        "echo",
+        "--seconds",
+        "2",
+        "--result-bytes",
+        str(RESULT),
+        "--faults",
+        "any=mix:0.1",
+        "--seed",
+        "11",
+    )
+    with Sandbox(tmp_path_factory.mktemp("faulty") / "log", *options) as echo:
+        echo.wait_until_healthy()
+        echo.connect(airflow, "faulty")
+        yield echo
 
 
 @pytest.fixture(scope="module")
 def cases(
-    airflow: Airflow, standin: StandIn, faulty: StandIn, tmp_path_factory: pytest.TempPathFactory
+    airflow: Airflow, echo: Sandbox, faulty: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Case]:
     """Run all cases to their ends."""
     folder = tmp_path_factory.mktemp("cases")
     cases = {name: Case(name, folder / str(number)) for number, name in enumerate(CASES)}
     for case in cases.values():
         case.prepare(10 * COUNT if case.name == FAULTS else COUNT)
-        case.start(airflow, "faulty" if case.name == FAULTS else "standin")
+        case.start(airflow, "faulty" if case.name == FAULTS else "echo")
     disturb(airflow, cases)
     for case in cases.values():
         if case.run:
@@ -146,13 +158,13 @@ def deferred(case: Case) -> Run:
 def test_every_document_is_delivered_and_no_payment_hidden(
     name: str,
     cases: dict[str, Case],
-    standin: StandIn,
-    faulty: StandIn,
+    echo: Sandbox,
+    faulty: Sandbox,
     record: Callable[[Any], None],
 ) -> None:
     case = cases[name]
     assert case.run is not None
-    sources = (faulty if name == FAULTS else standin).stats()["sources"]
+    sources = (faulty if name == FAULTS else echo).stats()["sources"]
     account = {document: sources[digest] for document, digest in case.digests.items()}
     twice = {document for document, told in account.items() if told["created"] > 1}
     started = sum(told["created"] for told in account.values())
@@ -163,7 +175,7 @@ def test_every_document_is_delivered_and_no_payment_hidden(
     assert case.left_over() == []
     assert twice <= case.named()
     # A worker that dies between a reply and its record has heard what nobody knows any more; all else has a reason.
-    assert name in KILLS or not any(told["unexplained"] for told in account.values())
+    assert name in KILLS or not any(told["duplicates"] for told in account.values())
     assert not twice or name in (*KILLS, FAULTS)
 
 
@@ -174,7 +186,7 @@ def test_the_worker_was_killed(name: str, cases: dict[str, Case]) -> None:
     assert run.task("convert").try_number >= 2
 
 
-def test_the_faults_were_real(cases: dict[str, Case], faulty: StandIn) -> None:
+def test_the_faults_were_real(cases: dict[str, Case], faulty: Sandbox) -> None:
     assert cases[FAULTS].run is not None
-    kinds = {kind for by_kind in faulty.stats(sources=False)["faults"].values() for kind in by_kind}
+    kinds = {kind for by_kind in faulty.stats(details=False)["faults"].values() for kind in by_kind}
     assert kinds == {"500", "503", "429", "429-date", "reset", "truncated", "garbage"}

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import requests
 
+from dev.airflow import Airflow
+from dev.sandbox import CONNECTIONS, Sandbox
 from tests.support.planted_secrets import CLIENT_SECRET
-from workbench.airflow import Airflow
-from workbench.sandbox import CONNECTIONS, Sandbox
 
 
 @pytest.fixture(scope="module")

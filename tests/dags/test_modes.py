@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from workbench.run import Run
+from dev.run import Run
 
 
 def test_both_modes_end_in_the_same_xcoms(convert: Callable[..., Run]) -> None:
@@ -19,11 +19,11 @@ def test_both_modes_end_in_the_same_xcoms(convert: Callable[..., Run]) -> None:
 
 
 def test_progress_is_in_the_task_log(convert: Callable[..., Run]) -> None:
-    run = convert("deferrable", "deck.pptx")
+    run = convert("encrypted", "encrypted.pptx")
 
     lines = [line["event"] for line in run.log("wait")]
-    assert any("deferr" in line.lower() for line in lines), "the deck is slow enough to be deferred"
-    assert any("of 6" in line for line in lines), lines
+    assert any("deferr" in line.lower() for line in lines), "it was not deferred"
+    assert any("of 30" in line for line in lines), lines
 
 
 def test_both_modes_fail_with_the_same_words(convert: Callable[..., Run]) -> None:

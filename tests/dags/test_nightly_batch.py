@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from workbench.airflow import Airflow
-from workbench.run import Run
+from dev.airflow import Airflow
+from dev.run import Run
 
 RESULTS = {"deck-pptx.pdf", "letter-docx.pdf", "figures-xlsx.pdf", "scan-djvu.pdf"}
 

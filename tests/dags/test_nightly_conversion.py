@@ -8,8 +8,8 @@ from pathlib import Path
 import pypdfium2
 import pytest
 
-from workbench.airflow import Airflow
-from workbench.run import Run
+from dev.airflow import Airflow
+from dev.run import Run
 
 CONVERTED = {"deck.pptx": 6, "letter.docx": 1, "figures.xlsx": None, "scan.djvu": 2}
 REFUSED = {"damaged.pptx": "wait", "encrypted.pptx": "start"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from workbench.run import Run
+from dev.run import Run
 
 
 def test_a_worker_killed_after_the_start_goes_on_with_its_operation(
@@ -16,7 +16,7 @@ def test_a_worker_killed_after_the_start_goes_on_with_its_operation(
     assert run.state == "success"
     assert run.task("start").try_number == 2
     assert starts() == before + 1
-    assert any("Going on with operation" in line["event"] for line in run.log("start", try_number=2))
+    assert any("Resuming operation" in line["event"] for line in run.log("start", try_number=2))
 
 
 def test_a_start_whose_id_was_lost_is_not_repeated_by_a_retry_but_by_a_person(

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
+from dev.airflow import Airflow
+from dev.postgres import Postgres
+from dev.run import Run
 from tests.support.planted_secrets import CLIENT_SECRET, DOCUMENT_PASSWORD
-from workbench.airflow import Airflow
-from workbench.postgres import Postgres
-from workbench.run import Run
 
 JWT = re.compile(rb"eyJ[\w-]{10,}\.(eyJ[\w-]{10,})\.[\w-]{10,}")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from workbench.airflow import Airflow
-from workbench.run import Run
+from dev.airflow import Airflow
+from dev.run import Run
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow_provider_docconv.batch.table import Table
 
 from airflow_provider_docconv.batch.pipeline import Limits, Pipeline
 from airflow_provider_docconv.batch.record import Entry, Journal, Progress, Run
-from airflow_provider_docconv.batch.table import Table
 from airflow_provider_docconv.services.operations import Operation, OperationState
 
 LIMITS = Limits(
@@ -27,7 +27,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
         return Operation(operation_id, OperationState.SUCCEEDED, "Finished")
 
     monkeypatch.setattr(Pipeline, "_watch", ended_at_once)
-    hook: Any = SimpleNamespace(fields=SimpleNamespace(label="X"))
+    hook: Any = SimpleNamespace(service=SimpleNamespace(label="X"))
     with Table() as table:
         yield Pipeline(table, Journal({}), hook, [], Run("r", 0), 0.0, True, LIMITS, logging.getLogger())
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from dev.sandbox import Sandbox
+from dev.stores import S3, AzureBlob, GoogleStorage
 from tests.support.buckets import (
     AzureContainer,
     Folder,
@@ -20,8 +22,6 @@ from tests.support.buckets import (
 )
 from tests.support.read_only_proxy import GOOGLE_DENIES, S3_DENIES, gate
 from tests.support.tasks import starting
-from workbench.standin import StandIn
-from workbench.stores import S3, AzureBlob, GoogleStorage
 
 # A connection's filesystem is kept for the process: one server of each kind serves all tests.
 Maker = Callable[[str], Place]
@@ -72,7 +72,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., StandIn]]:
-    """Start a stand-in and point the connection ``docs`` to it."""
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sandbox]]:
+    """Start a sandbox and point the connection ``docs`` to it."""
     with starting(tmp_path, monkeypatch) as start:
         yield lambda *options: start("--seconds", "0.1", *options)

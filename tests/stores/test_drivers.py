@@ -18,14 +18,15 @@ from airflow_provider_docconv.operators.docconv import (
 )
 from airflow_provider_docconv.transfer.delivery import Destination
 from airflow_provider_docconv.transfer.object_storage import ObjectFile, to_path
+from dev.sandbox import Sandbox
+from docconv_sandbox import expected_result
 from tests.support.buckets import Place
 from tests.support.tasks import Store, context, wait
-from workbench.standin import StandIn, expected_result
 
 RESULT = 2048
 NAMES = ("a b", "naïve ☃ 日本", "a#b", "a#1", "what?b", "50%", "a%20b", "a+b", "a&b=c", "q[1]", "a;b,c", "a'b", "a@b:c")
 UNADDRESSABLE = ("a.pdf#", "a.pdf?", "a::b.pdf", "a?versionId=1.pdf", "a?versionid=1.pdf", "a.\npdf", "a\t.pdf")
-Service = Callable[..., StandIn]
+Service = Callable[..., Sandbox]
 
 
 def deck(text: str) -> bytes:
@@ -113,12 +114,12 @@ def test_a_store_that_denies_writing(size: int, place: Place, service: Service) 
 
 
 def test_a_folder_whose_results_can_not_be_written(place: Place, service: Service) -> None:
-    standin = service()
+    echo = service()
     place.put("in/deck.pptx", deck("1"))
     with pytest.raises(exceptions.DestinationUnwritable, match="can't be written"):
         convert_folder(place, "night 1", f"{place.read_only}/out/")
     assert place.objects() == {"in/deck.pptx": deck("1")}
-    assert standin.stats(sources=False)["calls"]["start"] <= 1
+    assert echo.stats(details=False)["calls"]["start"] <= 1
 
 
 @pytest.mark.parametrize("where", ["", "no such folder/"])
@@ -169,12 +170,12 @@ def test_sixty_four_mebibytes_each_way(place: Place, service: Service) -> None:
 
 @pytest.mark.parametrize("name", UNADDRESSABLE)
 def test_an_address_that_would_reach_another_document(name: str, place: Place, service: Service) -> None:
-    standin = service()
+    echo = service()
     for decoy in ("a", "a.pdf"):
         place.put(decoy, deck(decoy))
     with pytest.raises(exceptions.InvalidOptions, match="is no document's address"):
         start(f"{place.root}/{name}")
-    assert standin.stats(sources=False)["calls"].get("start", 0) == 0
+    assert echo.stats(details=False)["calls"].get("start", 0) == 0
     with pytest.raises(exceptions.InvalidOptions, match="is no document's address"):
         Destination(f"{place.root}/{name}", "X", None).store(iter([b"%PDF-1.7"]), None, None)
     assert place.objects() == {decoy: deck(decoy) for decoy in ("a", "a.pdf")}

@@ -11,8 +11,9 @@ from typing import Any
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
+from dev.sandbox import Sandbox
+from docconv_sandbox import expected_result
 from tests.support.tasks import Store, context, fire
-from workbench.standin import StandIn, expected_result
 
 RESULT = 2048
 
@@ -88,9 +89,9 @@ class Night:
         digest = hashlib.sha256((self.folder / "in" / name).read_bytes()).hexdigest()
         return (self.folder / "out" / result).read_bytes() == expected_result(digest, RESULT)
 
-    def created(self, standin: StandIn) -> dict[str, int]:
+    def created(self, echo: Sandbox) -> dict[str, int]:
         """Return how many operations the service has created for each document as it is now."""
-        sources: Mapping[str, Any] = standin.stats()["sources"]
+        sources: Mapping[str, Any] = echo.stats()["sources"]
         paths = [path for path in (self.folder / "in").rglob("*") if path.is_file()]
         digests = {str(path.relative_to(self.folder / "in")): hashlib.sha256(path.read_bytes()) for path in paths}
         return {name: sources.get(digest.hexdigest(), {}).get("created", 0) for name, digest in digests.items()}
@@ -102,6 +103,6 @@ class Night:
         return "\n".join([*own, *stores, json.dumps(self.deferred)])
 
 
-def calls(standin: StandIn) -> int:
+def calls(echo: Sandbox) -> int:
     """Count everything that a service was asked."""
-    return sum(standin.stats(sources=False)["calls"].values())
+    return sum(echo.stats(details=False)["calls"].values())

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from workbench.stores import S3, AzureBlob, GoogleStorage
+from dev.stores import S3, AzureBlob, GoogleStorage
 
 
 class Place(Protocol):

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from workbench.environment import ROOT
+from dev.environment import ROOT
 
 SCAN = ROOT / "tests" / "data" / "project_scan.djvu"

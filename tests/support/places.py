@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workbench.stores import S3
+from dev.stores import S3
 
 
 def write_local(path: Path, content: bytes) -> None:

@@ -109,7 +109,7 @@ def page(*lines: ReportLine, title: str = "Report", summary: dict[str, Any] | No
 
 def filled(text: str, state: DocumentState) -> ReportLine:
     """Return a document whose every text is the given one."""
-    result: DeliveredFile = {"uri": text, "size": 1, "sha256": text}
+    result = DeliveredFile(uri=text, size=1, sha256=text)
     return replace(
         PLAIN,
         source=text,

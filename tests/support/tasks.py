@@ -16,8 +16,9 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
-from workbench.standin import StandIn
+from dev.sandbox import Sandbox
 
+CLIENT_ID = "my-client"
 SECRET = "the-client-secret-of-these-tests"
 
 
@@ -26,23 +27,24 @@ def connect(
 ) -> str:
     """Make a connection, as the environment gives it, and return its id."""
     extra = fields.pop("extra", {})
-    value = {"conn_type": conn_type, "login": "my-client", "password": SECRET, "host": url, "extra": extra, **fields}
+    value = {"conn_type": conn_type, "login": CLIENT_ID, "password": SECRET, "host": url, "extra": extra, **fields}
     monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(value))
     return conn_id
 
 
 @contextmanager
-def starting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., StandIn]]:
-    """Start stand-ins with the options given, and point the connection ``docs`` to the newest."""
+def starting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sandbox]]:
+    """Start sandboxes with the options given, and point the connection ``docs`` to the newest."""
     numbers = count()
     with ExitStack() as started:
 
-        def start(*options: str) -> StandIn:
-            log = folder / f"standin-{next(numbers)}.log"
-            standin = started.enter_context(StandIn(log, *options))
-            standin.wait_until_healthy()
-            connect(monkeypatch, standin.url)
-            return standin
+        def start(*options: str) -> Sandbox:
+            log = folder / f"sandbox-{next(numbers)}.log"
+            login = ("--client-id", CLIENT_ID, "--client-secret", SECRET)
+            echo = started.enter_context(Sandbox(log, "--engine", "echo", *login, *options))
+            echo.wait_until_healthy()
+            connect(monkeypatch, echo.url)
+            return echo
 
         yield start
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from workbench.environment import ROOT
+from dev.environment import ROOT
 
 SERVICES = {"Where the service can cancel": "aspose_ocr", "Where it cannot": "aspose_slides"}
 WAYS = ("plain", "deferrable", "workerless")

@@ -50,7 +50,7 @@ def watch_for_blocking_calls(found: Counter[str]) -> None:
 
 FAULTS: dict[str, Callable[[], object]] = {
     "sleep": lambda: time.sleep(0.03),
-    "requests": lambda: requests.get(os.environ["STANDIN"], verify=False, timeout=10),
+    "requests": lambda: requests.get(os.environ["SANDBOX"], verify=False, timeout=10),
 }
 
 

@@ -8,16 +8,25 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import get_args
 
 from docconv_sandbox import engines, formats
-from docconv_sandbox.settings import ENGINE_VARIABLE, Settings, Tier
+from docconv_sandbox.faults import CALLS, KINDS
+from docconv_sandbox.settings import ENGINE_VARIABLE, Settings, Tier, cores
+
+_FAULTS = f"""rules of --faults: CALL=KIND:RATE[:SECONDS], separated by commas
+  such as --faults start=500:0.1,start=lost:0.05,status=delay:0.2:3,any=429:0.01:2
+  CALL is {", ".join(CALLS)} or any. RATE is a share from 0 to 1. KIND is an HTTP status
+  from 400 to 599 (SECONDS goes into Retry-After), or
+""" + "\n".join(f"  {kind:<10} {meaning}" for kind, meaning in KINDS.items())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a sandbox until it is interrupted or terminated.
+    """
+    Run a sandbox until it is interrupted or terminated.
 
-    :param arguments: the command line without the program's name
+    :param arguments: the command line without the program's name.
     """
     try:
         chosen = vars(_parser().parse_args(arguments))
@@ -42,10 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def table(settings: Settings) -> str:
-    """Draw which engine makes which target from which source.
-
-    :param settings: has the choice of engines
     """
+    Draw which engine makes which target from which source.
+
+    :param settings: has the choice of engines.
+    """
+    if settings.echoes:
+        return "  echo converts nothing: each result is computed from the bytes of its source."
     rows: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     taken: set[tuple[str, str]] = set()
     found = engines.installed(settings.engine)
@@ -69,7 +81,7 @@ def table(settings: Settings) -> str:
 
 
 async def _serve(settings: Settings) -> None:
-    from docconv_sandbox.server import HOST, serving
+    from docconv_sandbox.server import serving
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -77,10 +89,11 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     async with serving(settings) as server:
         print(table(settings))
-        print(f"  Storages: {', '.join(settings.storages)}; workers: {settings.workers}")
+        workers = settings.workers or ("any number" if settings.echoes else cores())
+        print(f"  Storages: {', '.join(settings.storages)}; workers: {workers}")
         secret = "the one you gave" if settings.client_secret != Settings.client_secret else settings.client_secret
         print(f"  Client id: {settings.client_id}; client secret: {secret}")
-        print(f"Listening on http://{HOST}:{server.port}", flush=True)
+        print(f"Listening on {server.url}", flush=True)
         await stop.wait()
 
 
@@ -90,27 +103,57 @@ def _parser() -> argparse.ArgumentParser:
         prog="docconv-sandbox",
         description="Serve the protocols of Aspose.Slides, GroupDocs.Conversion and Aspose.OCR Cloud on loopback, "
         "and really convert.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        epilog=_FAULTS,
+        formatter_class=_Help,
     )
-    add = parser.add_argument
+    parser.add_argument("--verbose", action="store_true", help="log each operation that ends")
+
+    add = parser.add_argument_group("server").add_argument
     add("--port", type=int, default=default.port, help="port on 127.0.0.1; 0 takes a free one")
     add("--client-id", default=default.client_id, help="client id that logs in")
     add("--client-secret", default=default.client_secret, help="secret that goes with it")
-    add("--storage", action="append", help="name of a storage; repeat it for more, the first is the default")
     add("--token-lifetime", type=int, default=default.token_lifetime, help="seconds until a token expires")
-    add("--workers", type=int, default=default.workers, help="operations under way at the same time")
-    add("--seconds-per-page", type=float, default=default.seconds_per_page, help="pace of a conversion")
-    add("--retention", type=float, default=default.retention, help="seconds until operations are forgotten")
+    add("--storage", action="append", help="name of a storage; repeat it for more, the first is the default")
     add("--max-upload", type=float, default=default.max_upload, help="largest request body, in MiB")
-    add("--job-timeout", type=float, default=default.job_timeout, help="seconds until a conversion is ended")
+    add("--tls-certificate", type=Path, metavar="FILE", help="PEM file with a certificate; serves HTTPS")
+    add("--tls-key", type=Path, metavar="FILE", help="its key, if it is not in the same file")
+
+    add = parser.add_argument_group("conversions").add_argument
     add(
         "--engine",
         choices=get_args(Tier),
         default=default.engine,
-        help=f"engines to choose from; the environment variable {ENGINE_VARIABLE} does the same",
+        help="engines to choose from; echo converts nothing and computes results from the sources; the environment "
+        f"variable {ENGINE_VARIABLE} does the same",
     )
-    add("--verbose", action="store_true", help="tell of each operation that ends")
+    add("--workers", type=int, help="operations under way at the same time (default: the cores; any number with echo)")
+    add("--seconds", type=float, default=default.seconds, help="how long an operation takes at least")
+    add("--spread", type=float, default=default.spread, help="share of --seconds that it may take longer or shorter")
+    add("--seconds-per-page", type=float, default=default.seconds_per_page, help="pace of a conversion")
+    add("--steps", type=int, default=default.steps, help="steps that an operation of echo reports")
+    add(
+        "--result-bytes",
+        type=_result_bytes,
+        metavar="N|source",
+        default=default.result_bytes,
+        help="size of each result of echo; source: that of its source",
+    )
+    add("--retention", type=float, default=default.retention, help="seconds from its end until one is forgotten")
+    add("--job-timeout", type=float, default=default.job_timeout, help="seconds of work until a conversion is ended")
+
+    add = parser.add_argument_group("faults").add_argument
+    add("--faults", metavar="RULES", default=default.faults, help="which calls go wrong; see below")
+    add("--seed", type=int, default=default.seed, help="decides which calls the faults hit")
+    add("--latency", type=float, default=default.latency, help="seconds before each reply")
     return parser
+
+
+class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """Keeps the lines of the list of faults, and shows defaults."""
+
+
+def _result_bytes(text: str) -> int | None:
+    return None if text == "source" else int(text)
 
 
 if __name__ == "__main__":

@@ -17,14 +17,15 @@ T = TypeVar("T")
 
 
 class Sandbox:
-    """A sandbox that runs while the context lasts.
+    """
+    A sandbox that runs while the context lasts.
 
     .. code-block:: python
 
         with Sandbox(workers=1) as sandbox:
             requests.get(f"{sandbox.url}/sandbox/health")
 
-    :param settings: what ``Settings`` takes; the port is a free one unless told otherwise
+    :param settings: what ``Settings`` takes; the port is a free one unless told otherwise.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -62,9 +63,39 @@ class Sandbox:
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
 
-    def stats(self) -> dict[str, Any]:
-        """Give what ``GET /sandbox/stats`` tells."""
-        return self._ask(lambda server: server.introspection.to_stats())
+    def stats(self, *, details: bool = True) -> dict[str, Any]:
+        """
+        Give what ``GET /sandbox/stats`` tells.
+
+        :param details: whether with each operation and each source, which is much where there were many.
+        """
+        return self._ask(lambda server: server.to_stats(details=details))
+
+    def set_faults(self, rules: str) -> None:
+        """Replace the faults that were chosen at the start; nothing takes them away."""
+        self._ask(lambda server: server.faults.replace(rules))
+
+    def finish(self) -> None:
+        """Let all operations end now that wait in the queue or for their time."""
+        self._ask(lambda server: server.operations.finish())
+
+    def set_quota(self, left: int | None) -> None:
+        """Refuse all starts after as many operations more, or none any longer."""
+
+        def set_quota(server: Server) -> None:
+            server.starts.quota = left
+
+        self._ask(set_quota)
+
+    def lose_next_start(self, kind: str = "reset", source_sha256: str | None = None) -> None:
+        """
+        Let the reply to the next start that creates an operation be lost.
+
+        :param kind: how: ``500``, ``reset``, ``truncated`` or ``garbage``.
+        :param source_sha256: the source whose next start it is, None for any.
+        """
+        source = bytes.fromhex(source_sha256) if source_sha256 else None
+        self._ask(lambda server: server.faults.lose_next_start(kind, source))
 
     def expire_tokens(self) -> None:
         """Make every token given so far invalid, as if its time had come."""
@@ -91,12 +122,12 @@ class Sandbox:
             self._started.set()
 
     async def _serve(self) -> None:
-        from docconv_sandbox.server import HOST, serving
+        from docconv_sandbox.server import serving
 
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         async with serving(self.settings) as server:
             self._server = server
-            self.url = f"http://{HOST}:{server.port}"
+            self.url = server.url
             self._started.set()
             await self._stop.wait()

@@ -6,11 +6,12 @@ from enum import StrEnum
 
 
 class ApiError(Exception):
-    """A request that is refused. Each service puts it in its own words on the wire.
+    """
+    A request that is refused. Each service puts it in its own words on the wire.
 
-    :param status: the HTTP status
-    :param message: what the caller reads
-    :param code: the vendor's short word for it
+    :param status: the HTTP status.
+    :param message: what the caller reads.
+    :param code: the vendor's short word for it.
     """
 
     def __init__(self, status: int, message: str, code: str = "") -> None:
@@ -35,10 +36,11 @@ class Cause(StrEnum):
 
 
 class ConversionError(Exception):
-    """A conversion that failed, or that was never possible.
+    """
+    A conversion that failed, or that was never possible.
 
-    :param cause: the kind of failure; services map it to their own codes
-    :param message: what a person reads
+    :param cause: the kind of failure; services map it to their own codes.
+    :param message: what a person reads.
     """
 
     def __init__(self, cause: Cause, message: str) -> None:

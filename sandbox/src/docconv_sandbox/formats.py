@@ -92,10 +92,11 @@ def media_type(path: Path) -> str:
 
 
 def sniff(path: Path, name: str = "") -> str:
-    """Tell a document's format by its content.
+    """
+    Tell a document's format by its content.
 
-    :param path: the document
-    :param name: the name it came with; only plain text, which has no signature, is believed on it
+    :param path: the document.
+    :param name: the name it came with; only plain text, which has no signature, is believed on it.
     """
     with path.open("rb") as file:
         head = file.read(4096)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from aiohttp import web
 
 from docconv_sandbox import engines, formats, wire
+from docconv_sandbox.bodies import Source, parse_options
 from docconv_sandbox.errors import ApiError, Cause
-from docconv_sandbox.operation import Operation, State, Stored
-from docconv_sandbox.service import StoringService
-from docconv_sandbox.storage_api import StorageApi
-from docconv_sandbox.task import Outcome, Task
-from docconv_sandbox.uploads import parse_options, receive
+from docconv_sandbox.job import Job, Outcome
+from docconv_sandbox.operations import Operation, State, Stored
+from docconv_sandbox.service import StoringService, read_source
+from docconv_sandbox.storage import StorageApi
 
 _WORDS = {
     # There is no word for waiting in the queue.
@@ -39,9 +39,10 @@ class GroupDocs(StoringService):
 
     name = "groupdocs"
     prefix = "/v2.0/conversion"
+    SORTS: ClassVar = {"convert": "start", "convert_and_save": "start", "status": "status", "result": "result"}
 
     def routes(self) -> list[web.RouteDef]:
-        storage = StorageApi("groupdocs.storage", self.storages, self.context.operations, self.context.settings)
+        storage = StorageApi("groupdocs.storage", self.storages, self.settings.max_upload)
         return [
             *storage.routes(f"{self.prefix}/storage"),
             web.put(f"{self.prefix}/async", self.convert),
@@ -57,24 +58,24 @@ class GroupDocs(StoringService):
         target = _format(query.get("format"))
         first_page = wire.ensure_whole(query.get("frompage"), "fromPage") or 1
         page_count = wire.ensure_whole(query.get("pagescount"), "pagesCount")
-        operation = self.context.operations.create(self.name, "Convert", "", target)
+        operation = self.operations.create(self.name, "Convert", "", target)
         with operation.until_submitted():
-            upload = await receive(request, operation.folder, self.context.settings.max_upload)
+            upload = await self.receive(request, operation)
             if not upload.documents:
                 raise ApiError(400, "Missing the required parameter 'file'.", "errorMissingParameter")
         document = upload.documents[0]
         operation.source_name = document.name or "document"
-        task = Task(
+        job = Job(
             source=str(document.path),
             name=document.name,
             folder=str(operation.folder),
             target=formats.canonical(target),
-            tier=self.context.settings.engine,
+            tier=self.settings.engine,
             bundle="many",
             first_page=first_page,
             page_count=page_count,
         )
-        self.context.operations.submit(operation, lambda _: task)
+        self.starts.submit(request, operation, lambda _: job, None)
         return wire.identifier(request, operation.id, 200, default="application/json")
 
     async def convert_and_save(self, request: web.Request) -> web.Response:
@@ -93,7 +94,7 @@ class GroupDocs(StoringService):
         common: dict[str, Any] = {
             "name": path,
             "target": formats.canonical(target),
-            "tier": self.context.settings.engine,
+            "tier": self.settings.engine,
             "password": _text(load, "password"),
             "pages": [_whole(number, "Pages") for number in _list(convert, "pages")],
             "first_page": _whole(convert.get("frompage"), "FromPage") or 1,
@@ -105,9 +106,9 @@ class GroupDocs(StoringService):
             "quality": min(100, _whole(convert.get("quality"), "Quality") or 90),
         }
 
-        def prepare(operation: Operation) -> Task:
+        def prepare(operation: Operation) -> Job:
             source = storage.link(path, operation.folder / "source")
-            return Task(source=str(source), folder=str(operation.folder), **common)
+            return Job(source=str(source), folder=str(operation.folder), **common)
 
         def deliver(operation: Operation, outcome: Outcome) -> list[Stored]:
             files = [Path(file) for file in outcome.files]
@@ -117,8 +118,9 @@ class GroupDocs(StoringService):
                 Stored(storage.adopt(file, place), size) for file, place, size in zip(files, places, sizes, strict=True)
             ]
 
-        operation = self.context.operations.create(self.name, "ConvertAndSave", path, target)
-        self.context.operations.submit(operation, prepare, deliver if output else None)
+        operation = self.operations.create(self.name, "ConvertAndSave", path, target)
+        operation.set_source(await read_source(Source(), storage.locate(path)))
+        self.starts.submit(request, operation, prepare, deliver if output else None)
         return wire.identifier(request, operation.id, 200, default="application/json")
 
     async def status(self, request: web.Request) -> web.Response:
@@ -146,14 +148,14 @@ class GroupDocs(StoringService):
         operation = self._operation(request)
         result = self.ensure_result(operation, _WORDS[operation.state])
         stem = PurePosixPath(operation.source_name).stem or "document"
-        return wire.file_response(result, f"{stem}.{'zip' if result.suffix == '.zip' else operation.target.lower()}")
+        return wire.result_response(result, f"{stem}.{'zip' if result.suffix == '.zip' else operation.target.lower()}")
 
     async def list_formats(self, request: web.Request) -> web.Response:
         """List what can be converted to what, with the engines this machine has."""
         query = wire.query(request)
         wanted = query.get("format") or PurePosixPath(query.get("filepath", "")).suffix
         sources = [formats.canonical(wanted)] if wanted else sorted(formats.SOURCES)
-        listed = [(source, engines.targets_of(self.context.settings.engine, source)) for source in sources]
+        listed = [(source, engines.targets_of(self.settings.engine, source)) for source in sources]
         return web.json_response(
             [{"sourceFormat": source, "targetFormats": sorted(targets)} for source, targets in listed if targets]
         )
@@ -164,7 +166,7 @@ class GroupDocs(StoringService):
         return {"name": path.name, "size": stored.size, "path": stored.path, "url": url}
 
     def _operation(self, request: web.Request) -> Operation:
-        operation = self.find(wire.query(request).get("id"))
+        operation = self.find(request, wire.query(request).get("id"))
         if operation is None:
             raise ApiError(404, "Operation not found", "errorNotFound")
         return operation

@@ -1,173 +1,111 @@
-"""One conversion in a process of its own, so that a crash, a hang or a bomb ends there.
-
-The server starts it, writes the task as one line of JSON to its
-standard input and keeps that pipe open. The job answers with lines of JSON: ``{"step": [1, 5, "…"]}`` as it goes on,
-``{"wait": "LibreOffice"}`` when it needs a turn (the server then writes any line), and in the end one of
-``{"outcome": {…}}`` and ``{"failure": [cause, message]}``.
-"""
+"""What a job is asked to do and what it gives back: the two things that cross between its process and the server."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import signal
-import sys
-import threading
-import zipfile
-from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path, PurePosixPath
-from typing import Any, TextIO
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
-from docconv_sandbox import engines, formats
-from docconv_sandbox.engines.base import Work
-from docconv_sandbox.engines.passwords import decrypt
 from docconv_sandbox.errors import Cause, ConversionError
-from docconv_sandbox.task import Outcome, Task
+from docconv_sandbox.settings import Tier
 
-MEMORY_LIMIT = 4 << 30
-FILE_LIMIT = 4 << 30
+Bundle = Literal["pages", "many", "never"]
+Action = Literal["convert", "merge", "split"]
 
 
-def perform(task: Task, work: Work) -> Outcome:
-    """Do a task.
-
-    :param task: what to do
-    :param work: where to do it
+@dataclass(frozen=True, kw_only=True)
+class Job:
     """
-    if task.action == "convert":
-        return _convert(task, work)
-    from docconv_sandbox.slide_jobs import merge, split
+    One conversion, merge or split.
 
-    return merge(task, work) if task.action == "merge" else split(task, work)
+    :param source: path of the document; a merge has ``merged`` instead.
+    :param name: the name the document came with, or an empty text.
+    :param folder: where to work and leave the results.
+    :param target: the target format's canonical name.
+    :param accepts: the source formats the service converts; empty for all.
+    :param tier: the engines to choose from.
+    :param password: the document's password.
+    :param pages: numbers of the pages to convert, from 1; empty for all.
+    :param first_page: the first page to convert, where ``pages`` is empty.
+    :param page_count: how many pages to convert; 0 for all.
+    :param bundle: when results are put into one ZIP: if each page is a file, if there are many files, or never.
+    :param fonts: folders with further fonts.
+    :param width: the width of page images, or 0.
+    :param height: their height, or 0.
+    :param quality: the quality of JPEG images.
+    :param action: what to do.
+    :param merged: for a merge, the path, the password and the slides of each presentation.
+    """
 
+    source: str
+    folder: str
+    target: str
+    name: str = ""
+    accepts: Sequence[str] = ()
+    tier: Tier = "auto"
+    password: str | None = None
+    pages: Sequence[int] = ()
+    first_page: int = 1
+    page_count: int = 0
+    bundle: Bundle = "pages"
+    fonts: Sequence[str] = ()
+    width: int = 0
+    height: int = 0
+    quality: int = 90
+    action: Action = "convert"
+    merged: Sequence[Mapping[str, Any]] = ()
 
-def _convert(task: Task, work: Work) -> Outcome:
-    document = Path(task.source)
-    source = formats.sniff(document, task.name)
-    document, source = decrypt(document, source, work)
-    if task.accepts and source not in task.accepts:
-        raise ConversionError(Cause.UNSUPPORTED, f"This service does not convert {source} documents.")
-    work.report(0, formats.count_pages(document, source), "Converting")
-    steps = engines.plan(task.tier, source, task.target)
-    if task.target in formats.PAGED:
-        return _to_pages(task, document, source, steps, work)
-    if task.selects:
-        raise ConversionError(Cause.UNSUPPORTED, f"The sandbox cannot choose pages for {task.target}.")
-    [(engine, _, _)] = steps
-    files = engine.convert(document, source, task.target, work)
-    pages = formats.count_pages(document, source)
-    work.report(pages or 1, pages or 1, "Converted")
-    return Outcome(files=_names(files), pages=pages, engine=engine.name, source=source)
+    @property
+    def selects(self) -> bool:
+        """Whether only some of the pages are wanted."""
+        return bool(self.pages) or self.first_page > 1 or self.page_count > 0
 
+    def chosen(self, total: int) -> list[int]:
+        """
+        Give the numbers of the pages to convert.
 
-def _to_pages(
-    task: Task, document: Path, source: str, steps: list[tuple[engines.Engine, str, str]], work: Work
-) -> Outcome:
-    from docconv_sandbox.engines.pages import open_pdf, select_pages
+        :param total: how many pages the document has.
+        """
+        if self.pages:
+            numbers = list(self.pages)
+        else:
+            last = self.first_page + self.page_count - 1 if self.page_count else total
+            numbers = list(range(self.first_page, min(last, total) + 1)) or [self.first_page]
+        ensure_in_range(numbers, total)
+        return numbers
 
-    used = [engine.name for engine, _, _ in steps]
-    if source != "pdf":
-        [document] = steps.pop(0)[0].convert(document, source, "pdf", work)
-    with open_pdf(document, work) as pdf:
-        total = len(pdf)
-    chosen = task.chosen(total)
-    if task.selects or source == task.target:
-        document = select_pages(document, chosen, work)
-        work.password = None
-        used.append("pdfium")
-    files = [document]
-    for engine, start, end in steps:
-        files = engine.convert(document, start, end, work)
-    if (task.bundle == "pages" and task.target in formats.ONE_FILE_PER_PAGE) or (
-        task.bundle == "many" and len(files) > 1
-    ):
-        files = [_zip(files, chosen, task, work)]
-    work.report(len(chosen), len(chosen), "Converted")
-    engine_names = " + ".join(dict.fromkeys(used))
-    return Outcome(files=_names(files), pages=len(chosen), engine=engine_names, source=source)
-
-
-def _zip(files: list[Path], numbers: list[int], task: Task, work: Work) -> Path:
-    output = work.folder / "pages.zip"
-    stem = PurePosixPath(task.name.replace("\\", "/")).stem or "document"
-    prefix = "slide_" if task.bundle == "pages" else f"{stem}-page-"
-    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file, number in zip(files, numbers, strict=True):
-            archive.write(file, f"{prefix}{number}{file.suffix}")
-    return output
-
-
-def _names(files: list[Path]) -> list[str]:
-    return [str(file) for file in files]
+    def to_json(self) -> dict[str, Any]:
+        """Give what the job's process reads."""
+        return asdict(self)
 
 
-def _limit_resources() -> None:
-    if sys.platform == "win32":  # it has no resource limits; the time limit is left
-        return
-    import resource
+def ensure_in_range(numbers: Sequence[int], total: int) -> None:
+    """
+    Refuse numbers of pages that a document does not have.
 
-    for kind, limit in (
-        (resource.RLIMIT_AS, MEMORY_LIMIT),
-        (resource.RLIMIT_FSIZE, FILE_LIMIT),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        _, most = resource.getrlimit(kind)
-        # macOS refuses a limit on the address space; the time limit is left there.
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
-
-
-def _listen(commands: TextIO, turn: threading.Semaphore) -> None:
-    for _ in commands:
-        turn.release()
-    # The server is gone, however it ended: the job and its LibreOffice go with it.
-    os.killpg(0, signal.SIGKILL)
+    :param numbers: the numbers, from 1.
+    :param total: how many pages the document has.
+    """
+    for number in numbers:
+        if not 1 <= number <= total:
+            raise ConversionError(
+                Cause.OUT_OF_RANGE,
+                f"Page {number} is out of bounds. Valid index range is between 1 and {total}.",
+            )
 
 
-def _answer(lines: TextIO) -> Callable[[dict[str, Any]], None]:
-    def send(message: dict[str, Any]) -> None:
-        lines.write(json.dumps(message) + "\n")
-        lines.flush()
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """
+    What a conversion made.
 
-    return send
+    :param files: paths of the results, in page order.
+    :param pages: how many pages were converted; 0 where the target has none.
+    :param engine: the engines that did it.
+    :param source: the source's format, by its content.
+    """
 
-
-def main() -> None:
-    """Do the task that standard input names."""
-    # The answers keep the real standard output for themselves: native code is known to print there.
-    send = _answer(os.fdopen(os.dup(1), "w", encoding="utf-8"))
-    os.dup2(2, 1)
-    _limit_resources()
-    task = Task(**json.loads(sys.stdin.readline()))
-    turn = threading.Semaphore(0)
-    threading.Thread(target=_listen, args=(sys.stdin, turn), daemon=True).start()
-
-    held: set[str] = set()
-
-    def wait_for(slot: str) -> None:
-        # A turn lasts until the job ends: asking for a second one could wait for ever.
-        if slot not in held:
-            send({"wait": slot})
-            turn.acquire()
-            held.add(slot)
-
-    work = Work(
-        folder=Path(task.folder),
-        fonts=[Path(folder) for folder in task.fonts],
-        password=task.password,
-        width=task.width,
-        height=task.height,
-        quality=task.quality,
-        report=lambda index, count, description: send({"step": [index, count, description]}),
-        wait_for=wait_for,
-    )
-    try:
-        send({"outcome": asdict(perform(task, work))})
-    except ConversionError as error:
-        send({"failure": [error.cause.value, error.message]})
-    except Exception as error:  # A native engine raises what it likes; the job must still say what happened.
-        send({"failure": [Cause.ENGINE.value, f"The engine failed: {type(error).__name__}: {error}"]})
-    # Past this point nothing is left to do, and a native thread that hangs at exit would only hold the worker.
-    os._exit(0)
+    files: list[str]
+    pages: int
+    engine: str
+    source: str

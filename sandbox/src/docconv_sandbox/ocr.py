@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from aiohttp import web
 
 from docconv_sandbox import wire
+from docconv_sandbox.bodies import receive_base64
+from docconv_sandbox.echo import Echo, json_base64
 from docconv_sandbox.errors import ApiError
-from docconv_sandbox.jsonbody import Base64Field
-from docconv_sandbox.operation import Operation, State
+from docconv_sandbox.job import Job
+from docconv_sandbox.operations import Operation, State
 from docconv_sandbox.service import Service
-from docconv_sandbox.task import Task
 
 _WORDS = {
     State.CREATED: ("Pending", "NotReady"),
@@ -25,7 +26,6 @@ _WORDS = {
     # There is no word for it: a canceled task is forgotten, one that ran out of time is an error.
     State.CANCELED: ("Error", "Error"),
 }
-_BODY_CHUNK = 1 << 18
 # A multiple of three, so that each piece of base64 joins the next without padding.
 _RESULT_CHUNK = 3 << 18
 _PLACE = "@@data@@"
@@ -36,6 +36,7 @@ class Ocr(Service):
 
     name = "ocr"
     prefix = "/v5.0/ocr"
+    SORTS: ClassVar = {"start": "start", "status": "status", "result": "result", "cancel": "cancel"}
 
     def routes(self) -> list[web.RouteDef]:
         # The documentation and the SDKs spell the path differently.
@@ -61,39 +62,44 @@ class Ocr(Service):
 
     async def start(self, request: web.Request) -> web.Response:
         """Start: a DjVu document in the body."""
-        operation = self.context.operations.create(self.name, "DjVu2PDF", "image", "pdf")
+        operation = self.operations.create(self.name, "DjVu2PDF", "image", "pdf")
         document = operation.folder / "upload-0"
         with operation.until_submitted():
-            rest = await self._receive(request, document)
+            settings = self.settings
+            source, rest = await receive_base64(
+                request, "image", document, settings.max_upload, keep=not settings.echoes
+            )
+            operation.set_source(source)
             if not isinstance(rest.get("settings", {}), dict | None):
                 raise ApiError(400, "The Settings field is not an object.")
             if (rest.get("settings") or {}).get("resultType", "Pdf") != "Pdf":
                 raise ApiError(400, "The sandbox makes results of the type Pdf only.")
-        task = Task(
-            source=str(document),
-            folder=str(operation.folder),
-            target="pdf",
-            accepts=["djvu"],
-            tier=self.context.settings.engine,
-        )
-        self.context.operations.submit(operation, lambda _: task)
+            job = Job(
+                source=str(document),
+                folder=str(operation.folder),
+                target="pdf",
+                accepts=["djvu"],
+                tier=settings.engine,
+            )
+            self.starts.submit(request, operation, lambda _: job, None)
         return wire.identifier(request, operation.id, 200, default="text/plain")
 
     async def result(self, request: web.Request) -> web.StreamResponse:
         """Tell where an operation is, and send its result with that."""
         id, operation = self._operation(request)
-        if operation is None or operation.result is None:
+        result = operation.result if operation else None
+        if result is None:
             return web.json_response(_describe(id, operation))
         shell = _describe(id, operation) | {"results": [{"type": "Pdf", "data": _PLACE}]}
         head, tail = json.dumps(shell).encode().split(_PLACE.encode())
-        size = operation.result.stat().st_size
-        response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
-        response.content_length = len(head) + (size + 2) // 3 * 4 + len(tail)
-        await response.prepare(request)
-        await response.write(head)
-        await _write_base64(operation.result, response)
-        await response.write(tail)
-        return response
+
+        def pieces() -> Iterator[bytes]:
+            yield head
+            yield from result.base64_pieces() if isinstance(result, Echo) else _base64_pieces(result)
+            yield tail
+
+        # How many plus signs there are to escape is not known before the end, and so neither is the length.
+        return wire.Streamed(pieces, None, {"Content-Type": "application/json; charset=utf-8"})
 
     async def status(self, request: web.Request) -> web.Response:
         """Tell where an operation is."""
@@ -103,39 +109,20 @@ class Ocr(Service):
         """Cancel an operation. One that is unknown is none of the caller's business any more, too."""
         _, operation = self._operation(request)
         if operation is not None:
-            await self.context.operations.cancel(operation)
+            await self.operations.cancel(operation)
         return web.Response(status=200)
-
-    async def _receive(self, request: web.Request, document: Path) -> dict[str, Any]:
-        """Write a body's document into a file, and give the rest of it."""
-        limit = self.context.settings.max_upload
-        size = 0
-        with document.open("wb") as file:
-            body = Base64Field("image", file.write)
-            try:
-                async for chunk in request.content.iter_chunked(_BODY_CHUNK):
-                    size += len(chunk)
-                    if size > limit * (1 << 20):
-                        raise ApiError(413, f"The request is larger than {limit:g} MiB.", "Payload Too Large")
-                    body.feed(chunk)
-                rest = body.close()
-            except (ValueError, RecursionError) as error:
-                raise ApiError(400, f"The JSON value could not be converted: {error}.") from error
-            if not body.found or not file.tell():
-                raise ApiError(400, "The Image field is required.")
-        return rest
 
     def _operation(self, request: web.Request) -> tuple[str, Operation | None]:
         id = wire.query(request).get("id")
         if not id:
             raise ApiError(400, "The id field is required.")
-        return id, self.find(id)
+        return id, self.find(request, id)
 
 
-async def _write_base64(path: Path, response: web.StreamResponse) -> None:
+def _base64_pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(_RESULT_CHUNK):
-            await response.write(base64.b64encode(chunk))
+            yield json_base64(chunk)
 
 
 def _describe(id: str, operation: Operation | None) -> dict[str, Any]:

@@ -13,22 +13,23 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from docconv_sandbox.errors import Cause, ConversionError
-from docconv_sandbox.task import Outcome, Task
+from docconv_sandbox.job import Job, Outcome
 
 Report = Callable[[int, int, str], None]
 
 _ROOT = Path(__file__).parent.parent.parent
 # The package may be here without being installed. Appended, so that nothing of the standard library is shadowed.
-_START = "import sys; sys.path.append(sys.argv[1]); from docconv_sandbox.job import main; main()"
+_START = "import sys; sys.path.append(sys.argv[1]); from docconv_sandbox.worker import main; main()"
 _LONGEST_LINE = 1 << 20
 
 
-async def run(task: Task, report: Report, turns: Mapping[str, asyncio.Semaphore]) -> Outcome:
-    """Do a task in a process of its own. Cancelling this ends the process.
+async def run(job: Job, report: Report, turns: Mapping[str, asyncio.Semaphore]) -> Outcome:
+    """
+    Do a job in a process of its own. Cancelling this ends the process.
 
-    :param task: what to do
-    :param report: takes (steps done, steps in all, description)
-    :param turns: what jobs have to take turns at
+    :param job: what to do.
+    :param report: takes (steps done, steps in all, description).
+    :param turns: what jobs have to take turns at.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -40,20 +41,20 @@ async def run(task: Task, report: Report, turns: Mapping[str, asyncio.Semaphore]
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        cwd=task.folder,
+        cwd=job.folder,
         start_new_session=True,
         limit=_LONGEST_LINE,
     )
     try:
         async with AsyncExitStack() as held:
-            return await _follow(process, task, report, turns, held)
+            return await _follow(process, job, report, turns, held)
     finally:
         await _end(process)
 
 
 async def _follow(
     process: asyncio.subprocess.Process,
-    task: Task,
+    job: Job,
     report: Report,
     turns: Mapping[str, asyncio.Semaphore],
     held: AsyncExitStack,
@@ -62,7 +63,7 @@ async def _follow(
     if stdin is None or stdout is None:
         raise RuntimeError("A job's process has both of its pipes.")
     with contextlib.suppress(ConnectionError):  # it died at once: the end of its output says so below
-        stdin.write(json.dumps(task.to_json()).encode() + b"\n")
+        stdin.write(json.dumps(job.to_json()).encode() + b"\n")
         await stdin.drain()
         async for line in stdout:
             match json.loads(line):

@@ -13,7 +13,7 @@ from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 PARAMS = {
     "source": Param(type="string"),
     "destination": Param(type="string"),
-    "conn_id": Param("standin", type="string"),
+    "conn_id": Param("echo", type="string"),
     "size": Param(30, type="integer"),
 }
 

@@ -15,7 +15,7 @@ from airflow_provider_docconv.sensors.docconv import ConversionSensor
 
 PARAMS = {
     "source": Param("", type="string"),
-    "conn_id": Param("standin", type="string"),
+    "conn_id": Param("echo", type="string"),
     "kill": Param("", type="string"),
 }
 CONN_ID = "{{ params.conn_id }}"

@@ -34,13 +34,17 @@ class KilledBeforeRecord(StartConversionOperator):
     """Its worker is killed in the first try, between the service's reply and the record of the operation id."""
 
     def execute(self, context: Any) -> str:
-        self.context = context
-        return super().execute(context)
+        from airflow_provider_docconv.hooks.docconv import DocConvHook
 
-    def _start(self, *arguments: Any) -> str:
-        operation_id = super()._start(*arguments)
-        kill_in_first_try(self.context)
-        return operation_id
+        start = DocConvHook.start
+
+        def start_and_die(*arguments: Any) -> Any:
+            started = start(*arguments)
+            kill_in_first_try(context)
+            return started
+
+        DocConvHook.start = start_and_die
+        return super().execute(context)
 
 
 def kill_in_first_try(context: Any) -> None:

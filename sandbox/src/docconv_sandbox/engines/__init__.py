@@ -33,12 +33,13 @@ def installed(tier: Tier) -> list[Engine]:
 
 
 def plan(tier: Tier, source: str, target: str) -> list[tuple[Engine, str, str]]:
-    """Plan the way from a source to a target: in one step, or by way of PDF.
+    """
+    Plan the way from a source to a target: in one step, or by way of PDF.
 
-    :param tier: the tier to choose from
-    :param source: the source's format
-    :param target: the target format
-    :return: for each step the engine, what it reads and what it makes; nothing is to be done from PDF to PDF
+    :param tier: the tier to choose from.
+    :param source: the source's format.
+    :param target: the target format.
+    :return: for each step the engine, what it reads and what it makes; nothing is to be done from PDF to PDF.
     """
     if target not in PAGED or "pdf" in (source, target):
         steps = [(source, target)] if source != target or target != "pdf" else []

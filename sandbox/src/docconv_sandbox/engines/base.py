@@ -21,16 +21,17 @@ def _no_need_to_wait(slot: str) -> None:
 
 @dataclass(kw_only=True)
 class Work:
-    """One document on its way through the engines, in the process of its own that each job has.
+    """
+    One document on its way through the engines, in the process of its own that each job has.
 
-    :param folder: where to write
-    :param fonts: folders with fonts that the document may use
-    :param password: the document's password, where it has one
-    :param width: the width of page images in pixels, or 0 for the page's own size at 96 dpi
-    :param height: their height
-    :param quality: the quality of JPEG images
-    :param report: takes (steps done, steps in all, description)
-    :param wait_for: waits until it is this job's turn at something scarce
+    :param folder: where to write.
+    :param fonts: folders with fonts that the document may use.
+    :param password: the document's password, where it has one.
+    :param width: the width of page images in pixels, or 0 for the page's own size at 96 dpi.
+    :param height: their height.
+    :param quality: the quality of JPEG images.
+    :param report: takes (steps done, steps in all, description).
+    :param wait_for: waits until it is this job's turn at something scarce.
     """
 
     folder: Path
@@ -44,7 +45,8 @@ class Work:
 
 
 class Engine(ABC):
-    """Something that converts.
+    """
+    Something that converts.
 
     An engine raises ``ConversionError`` for a document it cannot convert. Whatever else it does to its process
     (crash, hang, fill the memory) ends with that process.
@@ -64,22 +66,24 @@ class Engine(ABC):
 
     @abstractmethod
     def convert(self, document: Path, source: str, target: str, work: Work) -> list[Path]:
-        """Convert a document.
+        """
+        Convert a document.
 
-        :param document: the document
-        :param source: its format, by its content
-        :param target: the format to make
-        :param work: where and how
-        :return: the files it made, in page order
+        :param document: the document.
+        :param source: its format, by its content.
+        :param target: the format to make.
+        :param work: where and how.
+        :return: the files it made, in page order.
         """
 
 
 def link_as(document: Path, folder: Path, suffix: str) -> Path:
-    """Give a document a name that its engine believes.
+    """
+    Give a document a name that its engine believes.
 
-    :param document: the document
-    :param folder: where the name goes
-    :param suffix: the format to claim
+    :param document: the document.
+    :param folder: where the name goes.
+    :param suffix: the format to claim.
     """
     link = folder / f"document.{suffix}"
     link.unlink(missing_ok=True)

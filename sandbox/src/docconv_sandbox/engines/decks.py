@@ -19,9 +19,10 @@ _LEFT_BEHIND = ("/notesSlide", "/comments")
 
 
 def open_deck(document: Path) -> Presentation:
-    """Open a pptx.
+    """
+    Open a pptx.
 
-    :param document: the presentation
+    :param document: the presentation.
     """
     try:
         import pptx
@@ -40,10 +41,11 @@ def count_slides(deck: Presentation) -> int:
 
 
 def keep_slides(deck: Presentation, numbers: Sequence[int]) -> None:
-    """Keep some of a deck's slides, in the order given.
+    """
+    Keep some of a deck's slides, in the order given.
 
-    :param deck: the deck
-    :param numbers: their numbers, from 1, each once
+    :param deck: the deck.
+    :param numbers: their numbers, from 1, each once.
     """
     listed = deck.slides._sldIdLst
     entries = list(listed)
@@ -58,12 +60,13 @@ def keep_slides(deck: Presentation, numbers: Sequence[int]) -> None:
 
 
 def append_slides(deck: Presentation, other: Presentation, numbers: Sequence[int], mark: str) -> None:
-    """Append slides of another deck with their layouts, masters, pictures and charts, without notes and comments.
+    """
+    Append slides of another deck with their layouts, masters, pictures and charts, without notes and comments.
 
-    :param deck: the deck that gets them
-    :param other: the deck that gives them, which is not to be used afterwards
-    :param numbers: the numbers of its slides, from 1, each once
-    :param mark: tells the names of its parts from those of other decks
+    :param deck: the deck that gets them.
+    :param other: the deck that gives them, which is not to be used afterwards.
+    :param numbers: the numbers of its slides, from 1, each once.
+    :param mark: tells the names of its parts from those of other decks.
     """
     from pptx.opc.constants import RELATIONSHIP_TYPE as RT
 

@@ -31,7 +31,7 @@ class LibreOffice(Engine):
     """``soffice --convert-to``."""
 
     name = "LibreOffice"
-    remedy = "run `make libreoffice`"
+    remedy = "apt-get install libreoffice-impress-nogui libreoffice-writer-nogui libreoffice-calc-nogui"
 
     def installed(self) -> bool:
         return _program() is not None

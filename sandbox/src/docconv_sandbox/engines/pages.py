@@ -50,10 +50,11 @@ class Pages(Engine):
 
 @contextmanager
 def open_pdf(document: Path, work: Work) -> Iterator[pypdfium2.PdfDocument]:
-    """Open a PDF, with the password of the work where it needs one.
+    """
+    Open a PDF, with the password of the work where it needs one.
 
-    :param document: the PDF
-    :param work: the work it belongs to
+    :param document: the PDF.
+    :param work: the work it belongs to.
     """
     import pypdfium2
 
@@ -69,11 +70,12 @@ def open_pdf(document: Path, work: Work) -> Iterator[pypdfium2.PdfDocument]:
 
 
 def select_pages(document: Path, numbers: Sequence[int], work: Work) -> Path:
-    """Make a PDF of some of a PDF's pages.
+    """
+    Make a PDF of some of a PDF's pages.
 
-    :param document: the PDF
-    :param numbers: the pages to take, from 1
-    :param work: the work it belongs to
+    :param document: the PDF.
+    :param numbers: the pages to take, from 1.
+    :param work: the work it belongs to.
     """
     import pypdfium2
 
@@ -85,10 +87,11 @@ def select_pages(document: Path, numbers: Sequence[int], work: Work) -> Path:
 
 
 def split_pdf(document: Path, work: Work) -> list[Path]:
-    """Make a PDF of each page of a PDF.
+    """
+    Make a PDF of each page of a PDF.
 
-    :param document: the PDF
-    :param work: the work it belongs to
+    :param document: the PDF.
+    :param work: the work it belongs to.
     """
     import pypdfium2
 

@@ -1,0 +1,332 @@
+"""Waits for an operation: what a sensor does while it has a worker."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+)
+
+from airflow_provider_docconv.exceptions import DeadlineExceeded, DocConvError, deserialize, task_errors
+from airflow_provider_docconv.hooks.docconv import DocConvHook
+from airflow_provider_docconv.polling import (
+    SECOND_LOOK,
+    Outcome,
+    Pace,
+    Wait,
+    poll,
+    poll_until_ended,
+    require_succeeded,
+)
+from airflow_provider_docconv.services.operations import Operation, OperationState, given_operation_id
+from airflow_provider_docconv.task_state import (
+    AirflowTaskState,
+    WaitRecord,
+    max_tries,
+    task_key,
+    task_was_ended_by_user,
+)
+from airflow_provider_docconv.testing import delay
+from airflow_provider_docconv.triggers.docconv import ConversionEvent, ConversionTrigger
+from airflow_provider_docconv.triggers.progress import PROGRESS
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_docconv.sensors.docconv import ConversionSensor
+
+# How long Airflow's own timeout waits behind the trigger's, which cancels the operation and says why.
+_BACKSTOP = timedelta(minutes=5)
+# The first pause between polls in the worker before a sensor defers, in seconds; the pauses double.
+_FIRST_PAUSE = 0.5
+# Airflow kills a task five seconds after it has asked it to end.
+_KILL_TIME = 4.0
+# Each value shown is a call to Airflow and a write to its database.
+_SHOW_PAUSE = 15.0
+
+
+class SensorWait:
+    """
+    One pass of a sensor through a worker.
+
+    :param sensor: the sensor
+    :param context: the task's context
+    """
+
+    def __init__(self, sensor: ConversionSensor, context: Context) -> None:
+        self._sensor = sensor
+        self._context = context
+        self._ti = context["ti"]
+        self._began = time.time()
+        self._next_show = 0.0
+
+    def execute(self, rescheduled: Callable[[Context], str]) -> str:
+        """
+        Wait for the end, here or in the triggerer, and return the operation id.
+
+        :param rescheduled: what Airflow's base class does in the reschedule mode
+        :raises DocConvError: if the conversion did not succeed, or the wait can't continue
+        """
+        sensor = self._sensor
+        with self._ends():
+            self._begin()
+            if sensor.deferrable:
+                if not self._ended_within_grace():
+                    self._defer()
+            elif sensor.reschedule:
+                self._execute_rescheduled(rescheduled)
+            else:
+                self._succeed(poll_until_ended(self._hook, self._wait, tell=self._tell))
+            return str(sensor.operation_id)
+
+    def poll(self) -> float | None:
+        """
+        Poll once, and return the seconds until the next poll, or None if the conversion succeeded.
+
+        :raises DocConvError: if the conversion did not succeed, or the wait can't continue
+        """
+        with task_errors(self._sensor.source):
+            return self._poll()
+
+    def complete(self, event: dict[str, Any] | None) -> str:
+        """
+        Take the trigger's event, and return the operation id.
+
+        :param event: the event
+        :raises DocConvError: if the conversion did not succeed, or the wait can't continue
+        """
+        with self._ends():
+            try:
+                found = msgspec.convert(event, ConversionEvent)
+            except msgspec.ValidationError as error:
+                raise AirflowException(f"Unexpected trigger event: {event!r}") from error
+            if found.error:
+                raised = deserialize(found.error)
+                self._sensor.operation_id = raised.operation_id or self._sensor.operation_id
+                raise raised
+            if found.operation is None:
+                raise AirflowException(f"Unexpected trigger event: {event!r}")
+            if found.report:
+                self._show(msgspec.to_builtins(found.report))
+            require_succeeded(found.operation, self._hook.service.label)
+            return found.operation.id
+
+    def too_late(self) -> NoReturn:
+        """
+        End a wait whose trigger did not run in time.
+
+        :raises DeadlineExceeded: always
+        """
+        with self._ends():
+            raise self._deadline_exceeded()
+
+    def cancel_if_ended_by_user(self) -> None:
+        """Cancel the operation if a person has ended the task. If the worker was lost, the next try continues."""
+        # In a thread of its own: the signal may have come while this one held a lock.
+        thread = threading.Thread(target=self._cancel_if_ended_by_user, daemon=True)
+        thread.start()
+        thread.join(_KILL_TIME)
+
+    def _cancel_if_ended_by_user(self) -> None:
+        operation_id = self._sensor.operation_id
+        try:
+            if task_was_ended_by_user(*task_key(self._ti)):
+                self._hook.cancel_if_running(operation_id)
+        except Exception as error:  # The task ends whatever it is, and the log is the only place to report it.
+            self._sensor.log.warning("Could not cancel operation %s, which may still run: %s", operation_id, error)
+
+    def _begin(self) -> None:
+        """Find out when the wait began: in this try or in an earlier one."""
+        sensor = self._sensor
+        sensor.operation_id = given_operation_id(sensor.operation_id)
+        record = self._record()
+        if record:
+            self._began = record.began
+        elif state := self._state:
+            WaitRecord(sensor.operation_id, max_tries(self._context), self._began).write(state)
+
+    def _record(self) -> WaitRecord | None:
+        """Return the record of this wait by an earlier try, None on an Airflow that has no store for it."""
+        record = WaitRecord.read(self._state) if self._state else None
+        # A Clear raises max_tries, and starts a wait of its own.
+        same = record and (record.operation_id, record.max_tries) == (
+            self._sensor.operation_id,
+            max_tries(self._context),
+        )
+        return record if same else None
+
+    @property
+    def _state(self) -> AirflowTaskState | None:
+        store = self._context.get("task_state_store")
+        return AirflowTaskState(store) if store else None
+
+    def _execute_rescheduled(self, rescheduled: Callable[[Context], str]) -> None:
+        try:
+            rescheduled(self._context)
+            return
+        except AirflowSkipException as skip:
+            # The base class turned an error into a skip: the error decides whether to cancel the operation.
+            end = skip.__cause__
+        except AirflowSensorTimeout as timeout:
+            end = timeout if isinstance(timeout, DocConvError) else None
+        # Raised outside of the handlers: else each would be the other's cause, and Airflow's log would never end.
+        raise end or self._deadline_exceeded()
+
+    def _ended_within_grace(self) -> bool:
+        until, pause = time.monotonic() + self._sensor.grace, _FIRST_PAUSE
+        while (seconds := self._poll()) is not None:
+            if time.monotonic() + pause > until:
+                return False
+            time.sleep(delay(min(pause, seconds)))
+            pause *= 2
+        return True
+
+    def _defer(self) -> NoReturn:
+        sensor, now = self._sensor, time.time()
+        deadline = self._began + sensor.timeout
+        if sensor.execution_timeout is not None:
+            # Airflow does not apply execution_timeout while a task is deferred.
+            deadline = min(deadline, now + sensor.execution_timeout.total_seconds())
+        sensor.defer(
+            trigger=ConversionTrigger(
+                operation_id=sensor.operation_id,
+                conn_id=sensor.conn_id,
+                deadline=deadline,
+                started=self._began,
+                poke_interval=sensor.poke_interval,
+                max_poke_interval=sensor.max_poke_interval,
+                polls=self._wait.polls,
+                fault_tolerance=sensor.fault_tolerance,
+                cancel_on_kill=sensor.cancel_on_kill,
+                end_from_trigger=sensor.end_from_trigger,
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=max(0.0, deadline - now)) + _BACKSTOP,
+        )
+
+    def _poll(self) -> float | None:
+        outcome = poll(self._hook, self._wait)
+        step = self._wait.after_poll(outcome, time.time())
+        if self._sensor.reschedule and isinstance(outcome, Operation) and outcome.state is OperationState.NOT_FOUND:
+            # No other poll of this mode would know of this one.
+            time.sleep(delay(SECOND_LOOK))
+            outcome = poll(self._hook, self._wait)
+            step = self._wait.after_poll(outcome, time.time())
+        if isinstance(step, Operation):
+            self._succeed(step)
+            return None
+        self._tell(outcome)
+        return step
+
+    def _succeed(self, operation: Operation) -> None:
+        """Report an end, and check that it is a good one."""
+        report = self._wait.report(operation, time.time())
+        if not self._sensor.reschedule:  # There each poll is a process of its own, which knows of no others.
+            self._sensor.log.info("%s", self._wait.final_message(report))
+            self._show(msgspec.to_builtins(report))
+        require_succeeded(operation, self._hook.service.label)
+
+    def _tell(self, outcome: Outcome) -> None:
+        if message := self._wait.changed_message(outcome):
+            self._sensor.log.info("%s", message)
+            now = time.monotonic()
+            if isinstance(outcome, Operation) and now >= self._next_show and not self._sensor.reschedule:
+                self._next_show = now + _SHOW_PAUSE
+                self._show(self._wait.progress(outcome))
+
+    def _show(self, value: dict[str, Any]) -> None:
+        try:
+            self._ti.xcom_push(key=PROGRESS, value=value)
+        except Exception as error:  # Whatever the XCom backend raises: the wait matters more.
+            self._sensor.log.warning("Could not write the XCom %r: %s", PROGRESS, error)
+
+    @contextmanager
+    def _ends(self) -> Iterator[None]:
+        """Translate errors into the task's end, and cancel the operation if no try will wait for it any more."""
+        try:
+            with task_errors(self._sensor.source):
+                yield
+        except (AirflowTaskTimeout, DocConvError) as error:
+            end = self._end_of(error)
+            # Airflow's base class does this for some errors in one mode and for others in the other.
+            if self._skips:
+                raise AirflowSkipException(str(end)) from error
+            if end is error:
+                raise
+            raise end from error
+
+    def _end_of(self, error: AirflowTaskTimeout | DocConvError) -> BaseException:
+        """Return the error that the task ends with."""
+        if isinstance(error, AirflowTaskTimeout):
+            return self._timed_out()
+        if isinstance(error, DeadlineExceeded):
+            if self._was_execution_timeout():
+                return self._timed_out()
+            self._cancel(error)
+        return error
+
+    @property
+    def _skips(self) -> bool:
+        return bool(self._sensor.soft_fail or self._sensor.never_fail)
+
+    def _cancel(self, error: DeadlineExceeded) -> None:
+        if self._hook.cancel_if_running(self._sensor.operation_id):
+            error.remedy = "it was cancelled: raise the timeout and clear the task that started it"
+
+    def _was_execution_timeout(self) -> bool:
+        sensor = self._sensor
+        if sensor.execution_timeout is None:
+            return False
+        record = self._record()
+        # Without a record, the shorter of the two has ended it.
+        return (
+            sensor.execution_timeout.total_seconds() < sensor.timeout
+            if record is None
+            else time.time() < record.began + sensor.timeout
+        )
+
+    def _timed_out(self) -> AirflowTaskTimeout:
+        """Return the error of a wait that has exceeded ``execution_timeout``, and cancel if there is no retry."""
+        error = self._deadline_exceeded("within execution_timeout")
+        error.remedy = "a retry continues to wait for it"
+        if self._skips or self._ti.try_number > self._ti.max_tries:
+            error.remedy = "raise execution_timeout and clear this task to continue to wait for it"
+            self._cancel(error)
+        return AirflowTaskTimeout(str(error))
+
+    def _deadline_exceeded(self, limit: str = "in time") -> DeadlineExceeded:
+        return DeadlineExceeded(
+            f"{self._hook.service.label} did not finish the conversion {limit}",
+            operation_id=self._sensor.operation_id,
+            document=self._sensor.source,
+        )
+
+    @cached_property
+    def _wait(self) -> Wait:
+        sensor = self._sensor
+        return Wait(
+            sensor.operation_id,
+            self._hook.service.label,
+            deadline=self._began + sensor.timeout,
+            pace=Pace(sensor.poke_interval, sensor.max_poke_interval),
+            started=self._began,
+            # In the reschedule mode no poll knows for how long those before it have failed.
+            fault_tolerance=sensor.timeout if sensor.reschedule else sensor.fault_tolerance,
+        )
+
+    @cached_property
+    def _hook(self) -> DocConvHook:
+        hook = DocConvHook.for_connection(self._sensor.conn_id)
+        self._sensor.service_url = hook.service_url
+        return hook

@@ -1,0 +1,118 @@
+"""What lies in Airflow's database between worker and triggerer: always small, and what matters first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError, ServiceUnavailable
+from airflow_provider_docconv.services.errors import quote_words
+from airflow_provider_docconv.services.operations import Operation, OperationState
+from airflow_provider_docconv.triggers.batch import MAX_BYTES, BatchEvent, fit_into_row
+
+ENOUGH = 64 << 10
+ENDS = [state for state in OperationState if state.is_terminal]
+WORDS = (
+    st.none() | st.text(max_size=300).map(quote_words) | st.sampled_from('a é ☃ 😀 "'.split()).map(lambda c: c * 300)
+)
+IDS = st.sampled_from(
+    ["{}", "3f2b8c1d-9a47-4e0b-8f5c-{:012d}", "ü{}" + "x" * 190, "日本" * 90 + "{}", "😀" * 180 + "{}"]
+)
+
+
+def operations(form: str, count: int, started: float = 1_764_000_000.123) -> list[tuple[str, float]]:
+    return [(form.format(number), started + number) for number in range(count)]
+
+
+def passed_on(ended: list[tuple[Operation, float]], polls: int = 1, error: DocConvError | None = None) -> BatchEvent:
+    """Return an event as it comes out of Airflow's database."""
+    text = json.dumps(BatchEvent.of(ended, polls, error, 9e9).payload())
+    assert len(text) < ENOUGH
+    return BatchEvent.read(json.loads(text))
+
+
+@given(IDS, st.integers(0, 1000), st.sampled_from([0.0, 1_764_000_000.123, 4e9]))
+def test_as_many_operations_as_fit_are_chosen_in_their_order(form: str, count: int, started: float) -> None:
+    given_operations = operations(form, count, started)
+    chosen = fit_into_row(iter(given_operations))
+    assert len(json.dumps(chosen)) <= MAX_BYTES
+    assert list(chosen) == [operation_id for operation_id, _ in given_operations[: len(chosen)]]
+    for operation_id, start in given_operations[: len(chosen)]:
+        assert chosen[operation_id] == pytest.approx(start, abs=0.051)
+    if len(chosen) < count:
+        operation_id, start = given_operations[len(chosen)]
+        assert len(json.dumps({**chosen, operation_id: start})) > MAX_BYTES - 20
+
+
+def test_a_window_of_usual_operations_is_watched_as_a_whole() -> None:
+    assert len(fit_into_row(operations("3f2b8c1d-9a47-4e0b-8f5c-{:012d}", 800))) == 800
+
+
+@given(
+    IDS,
+    st.integers(0, 1000),
+    st.lists(st.tuples(st.sampled_from(ENDS), WORDS, WORDS, WORDS), min_size=1, max_size=12),
+    st.integers(0, 10**6),
+    st.none() | WORDS.map(lambda said: AuthenticationFailed("the login was refused", service_message=said)),
+)
+@example("{}", 1000, [(OperationState.FAILED, "😀" * 300, "😀" * 300, "😀" * 300)], 5, None)
+@example("3f2b8c1d-9a47-4e0b-8f5c-{:012d}", 1000, [(OperationState.SUCCEEDED, None, None, None)], 5, None)
+def test_an_event_is_small_and_loses_no_success(
+    form: str,
+    count: int,
+    kinds: list[tuple[OperationState, str | None, str | None, str | None]],
+    polls: int,
+    error: DocConvError | None,
+) -> None:
+    # A trigger watches what fitted into its row.
+    ended = []
+    for number, operation_id in enumerate(fit_into_row(operations(form, count))):
+        state, word, said, step_description = kinds[number % len(kinds)]
+        ended.append(
+            (Operation(operation_id, state, word or "", said, number, count, step_description), 1.8e9 + number / 7)
+        )
+    again = passed_on(ended, polls, error)
+    states = {operation.id: (operation.state, round(at, 1)) for operation, at in ended}
+    assert {each.id: (each.state, at) for each, at in again.ended}.items() <= states.items()
+    good = {operation.id for operation, _ in ended if operation.state is OperationState.SUCCEEDED}
+    assert {each.id for each, _ in again.ended if each.state is OperationState.SUCCEEDED} == good
+    assert again.polls == polls
+    assert str(again.stopped_by) == str(error)
+    assert type(again.stopped_by) is type(error)
+
+
+def test_an_event_of_a_few_comes_back_as_it_was() -> None:
+    ended = [
+        (Operation("op-1", OperationState.SUCCEEDED, ""), 1.5),
+        (Operation("op-2", OperationState.FAILED, "Failed", "No memory.", 3, 15, "Slide 3"), 2.5),
+        (Operation("op-3", OperationState.CANCELED, "Canceled"), 3.5),
+        (Operation("op-4", OperationState.NOT_FOUND, ""), 4.5),
+    ]
+    error = ServiceUnavailable("X does not answer", service_message="Busy.", operation_id="op-5", remedy="wait")
+    again = passed_on(ended, 17, error)
+    assert (again.ended, again.polls, again.deadline) == (ended, 17, 9e9)
+    assert (type(again.stopped_by), str(again.stopped_by)) == (ServiceUnavailable, str(error))
+
+
+def test_failures_are_told_as_long_as_there_is_room() -> None:
+    ended = [(Operation(f"op-{number}", OperationState.FAILED, "Failed", "no"), 1.0) for number in range(200)]
+    assert len(passed_on(ended).ended) == 200
+    wordy = [(Operation(f"op-{number}", OperationState.FAILED, "Failed", "😀" * 300), 1.0) for number in range(200)]
+    assert 0 < len(passed_on(wordy).ended) < 200
+
+
+def test_an_event_of_nothing_is_one() -> None:
+    assert (passed_on([]).ended, passed_on([]).stopped_by) == ([], None)
+
+
+@pytest.mark.parametrize("change", [{"polls": None}, {"polls": "17"}, {"others": [["op-1", 1.0]]}, {"succeeded": []}])
+def test_an_event_of_another_trigger_is_refused(change: dict[str, Any]) -> None:
+    payload = BatchEvent.of([], 1, None, 9e9).payload()
+    assert BatchEvent.read(payload)
+    with pytest.raises(msgspec.ValidationError):
+        BatchEvent.read(payload | change)
