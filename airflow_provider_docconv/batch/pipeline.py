@@ -366,7 +366,8 @@ class Pipeline:
         failures.since = now if failures.count == 1 else failures.since
         if isinstance(error, OperationNotFound):
             return self._is_unknown_again(document, failures, now)
-        if isinstance(error, StartReplyLost):
+        unanswered = isinstance(error, UnexpectedError) and document.entry.state is DocumentState.SENT
+        if isinstance(error, StartReplyLost) or unanswered:
             failures.lost_replies += 1
             return self._batch.start_again and failures.lost_replies < _FEW_ATTEMPTS
         if isinstance(error, DestinationUnwritable) and failures.count < _FEW_ATTEMPTS:
@@ -460,7 +461,7 @@ def _alike(error: DocConvError, count: int) -> DocConvError:
     return stopped
 
 
-class _ProgressLog:
+class ProgressLog:
     """
     Logs the progress of a batch now and then.
 

@@ -25,9 +25,9 @@ from airflow_provider_docconv.batch.record import (
 from airflow_provider_docconv.exceptions import ConversionFailed
 
 RUN = Run("this run", 2)
-REQUEST = ConversionRequest("s3://b/a.pptx", "s3://b/a.pdf", "pdf", 0, "the same", versioned=True)
+REQUEST = ConversionRequest("k", "s3://b/a.pptx", "s3://b/a.pdf", "pdf", "spec", "the same", versioned=True)
+CONDITIONS = "the service, its storage, the options"
 RECORDED = [state for state in DocumentState if state not in (DocumentState.SKIPPED, DocumentState.FAILED)]
-KINDS = ("ConversionFailed", "DocumentRejected", "SourceNotFound", "ConversionCanceled", "unheard of", None)
 
 TEXTS = st.text(st.characters(exclude_categories=()), min_size=1, max_size=20)
 COUNTS = st.integers(0, 2**53)
@@ -48,23 +48,24 @@ ENTRIES = st.builds(
     lost_replies=COUNTS,
     source_sha256=st.none() | TEXTS,
     results=st.lists(st.fixed_dictionaries({"uri": TEXTS, "size": COUNTS, "sha256": TEXTS}), max_size=3).map(tuple),
+    conditions=st.just("") | TEXTS,
     error=st.none() | TEXTS.map(lambda said: RecordedError.of(ConversionFailed("no", service_message=said))),
 )
 
 
-def recorded(kind: str | None) -> RecordedError | None:
-    return RecordedError(kind, "it went wrong", None, None, None) if kind else None
-
-
 def situations() -> Iterator[tuple[Entry, ConversionRequest, bool, Decision]]:
     """Give everything that can be known of a document, with what is done about it."""
-    runs, tries = ("this run", "last night's"), (2, 5)
-    for state, mark, run, max_tries, kind, versioned, full_refresh in product(
-        RECORDED, ("the same", "another"), runs, tries, KINDS, (True, False), (True, False)
+    runs, tries, reasons = ("this run", "last night's"), (2, 5), (CONDITIONS, "others", "")
+    for state, mark, run, max_tries, conditions, versioned, full_refresh in product(
+        RECORDED, ("the same", "another"), runs, tries, reasons, (True, False), (True, False)
     ):
-        entry = Entry("k", mark, state, run, max_tries, operation_id="op-1", error=recorded(kind))
+        entry = Entry("k", mark, state, run, max_tries, operation_id="op-1", conditions=conditions)
         request = replace(REQUEST, versioned=versioned)
-        yield entry, request, full_refresh, decide(request, entry, RUN, full_refresh=full_refresh)
+        yield entry, request, full_refresh, decided(entry, request, full_refresh=full_refresh)
+
+
+def decided(entry: Entry | None, request: ConversionRequest = REQUEST, *, full_refresh: bool = False) -> Decision:
+    return decide(request, entry, RUN, conditions=CONDITIONS, full_refresh=full_refresh)
 
 
 def test_there_is_a_decision_on_everything() -> None:
@@ -94,15 +95,15 @@ def test_there_is_a_decision_on_everything() -> None:
     ],
 )
 def test_what_a_try_does(state: str, mark: str, run: str, full_refresh: bool, decision: Decision) -> None:
-    error = recorded("DocumentRejected") if state == "rejected" else None
-    entry = Entry("k", mark, DocumentState(state), run, RUN.max_tries, operation_id="op-1", error=error)
-    assert decide(REQUEST, entry, RUN, full_refresh=full_refresh) is decision
+    conditions = CONDITIONS if state == "rejected" else ""
+    entry = Entry("k", mark, DocumentState(state), run, RUN.max_tries, operation_id="op-1", conditions=conditions)
+    assert decided(entry, full_refresh=full_refresh) is decision
 
 
 @pytest.mark.parametrize("full_refresh", [True, False])
 @pytest.mark.parametrize("versioned", [True, False])
 def test_an_unknown_document_is_started(versioned: bool, full_refresh: bool) -> None:
-    assert decide(replace(REQUEST, versioned=versioned), None, RUN, full_refresh=full_refresh) is Decision.START
+    assert decided(None, replace(REQUEST, versioned=versioned), full_refresh=full_refresh) is Decision.START
 
 
 def test_a_changed_document_is_started() -> None:
@@ -137,27 +138,28 @@ def test_a_full_refresh_takes_nothing_over_from_another_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "run", "max_tries", "full_refresh", "decision"),
+    ("conditions", "run", "max_tries", "full_refresh", "decision"),
     [
-        ("ConversionFailed", "this run", 2, False, Decision.REJECT),
-        ("DocumentRejected", "last night's", 2, False, Decision.REJECT),
-        ("DocumentRejected", "last night's", 5, False, Decision.REJECT),
-        ("DocumentRejected", "this run", 2, True, Decision.REJECT),
+        (CONDITIONS, "this run", 2, False, Decision.REJECT),
+        (CONDITIONS, "last night's", 2, False, Decision.REJECT),
+        (CONDITIONS, "last night's", 5, False, Decision.REJECT),
+        (CONDITIONS, "this run", 2, True, Decision.REJECT),
         # A person has cleared the task, or wants everything anew.
-        ("DocumentRejected", "this run", 5, False, Decision.START),
-        ("DocumentRejected", "last night's", 2, True, Decision.START),
-        # Errors that may be over by now.
-        ("SourceNotFound", "last night's", 2, False, Decision.START),
-        ("ConversionCanceled", "this run", 2, False, Decision.START),
-        ("unheard of", "this run", 2, False, Decision.START),
-        (None, "this run", 2, False, Decision.START),
+        (CONDITIONS, "this run", 5, False, Decision.START),
+        (CONDITIONS, "last night's", 2, True, Decision.START),
+        # What the refusal depended on has changed, as a password that was wrong.
+        ("others", "this run", 2, False, Decision.START),
+        ("others", "last night's", 2, False, Decision.START),
+        # It does not last: it may be over by now.
+        ("", "this run", 2, False, Decision.START),
+        ("", "last night's", 2, False, Decision.START),
     ],
 )
-def test_a_rejection_holds_if_the_service_spoke_and_nobody_has_cleared_the_task(
-    error: str | None, run: str, max_tries: int, full_refresh: bool, decision: Decision
+def test_a_refusal_lasts_only_as_long_as_its_reasons(
+    conditions: str, run: str, max_tries: int, full_refresh: bool, decision: Decision
 ) -> None:
-    entry = Entry("k", "the same", DocumentState.REJECTED, run, max_tries, error=recorded(error))
-    assert decide(REQUEST, entry, RUN, full_refresh=full_refresh) is decision
+    entry = Entry("k", "the same", DocumentState.REJECTED, run, max_tries, conditions=conditions)
+    assert decided(entry, full_refresh=full_refresh) is decision
 
 
 @given(ENTRIES)
@@ -177,13 +179,6 @@ def test_what_a_document_is_within_a_run_is_not_recorded(state: DocumentState) -
 def test_an_operation_that_was_started_has_an_id() -> None:
     with pytest.raises(ValueError, match="has an id"):
         Entry("k", "f", DocumentState.STARTED)
-
-
-def test_conversions_to_one_address_have_one_key() -> None:
-    assert REQUEST.key == replace(REQUEST, source="s3://b/other.pptx").key
-    assert REQUEST.key != replace(REQUEST, destination="s3://b/other.pdf").key
-    nowhere = replace(REQUEST, destination="", source="file:///a\ud800.pptx")
-    assert nowhere.key != replace(nowhere, source="file:///b.pptx").key
 
 
 @pytest.mark.parametrize(

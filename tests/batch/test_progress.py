@@ -68,7 +68,8 @@ def test_a_line_says_how_far_the_batch_is(clock: Clock, batch: Batch, caplog: py
     progress.log(93)
     assert caplog.messages == [
         "500 of 2,000 documents done (25 %), 100 in flight",
-        "507 of 2,000 documents done (25 %), 93 in flight, 3 of them not converted, 0.35 a second, about 1 h 11 min left",
+        "507 of 2,000 documents done (25 %), 93 in flight, 3 of them not converted, 0.35 a second, "
+        "about 1 h 11 min left",
     ]
 
 

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
 from airflow_provider_docconv.batch import record as record_module
-from airflow_provider_docconv.batch.batch import Batch
 from airflow_provider_docconv.batch.record import (
     ConversionRequest,
     DocumentState,
@@ -27,14 +26,12 @@ from airflow_provider_docconv.batch.record import (
     Record,
     RecordedError,
 )
-from airflow_provider_docconv.batch.sources import Naming
 from airflow_provider_docconv.exceptions import ConversionFailed, DestinationUnwritable, RecordDamaged
-from airflow_provider_docconv.services.catalog import ASPOSE_SLIDES
 from airflow_provider_docconv.task_state import path_name
 from airflow_provider_docconv.transfer.object_storage import to_path
+from tests.support.batches import empty_batch
 from tests.support.patience import wait_until
 from tests.support.places import Place
-from tests.support.tasks import Store, context
 
 TASK = "d.t"
 HEADER = Header("run-1", 1_764_000_000.5, {"start": 3, "status": 40})
@@ -43,9 +40,8 @@ SURROGATES = "caf\udce9 ☃\n"
 
 
 def request(name: str = "a", **values: Any) -> ConversionRequest:
-    asked = ConversionRequest(
-        f"s3://b/{name}.pptx", f"s3://b/pdf/{name}.pdf", "pdf", 0, "f" * 64, versioned=True, size=7
-    )
+    source, destination = f"s3://b/{name}.pptx", f"s3://b/pdf/{name}.pdf"
+    asked = ConversionRequest(f"key of {name}", source, destination, "pdf", "spec", "f" * 64, versioned=True, size=7)
     return replace(asked, **values)
 
 
@@ -317,7 +313,7 @@ def test_an_empty_batch_has_a_record(folder: Any) -> None:
 
 
 def test_requests_come_back_in_their_order_and_only_those_of_the_newest_fold(folder: Any) -> None:
-    asked = [request(SURROGATES), request("b", size=None), request("a", spec=3, versioned=False)]
+    asked = [request(SURROGATES), request("b", size=None), request("a", spec="another", versioned=False)]
     Record(folder, TASK).fold(HEADER, documents("old"))
     Record(folder, TASK).fold(HEADER, [(each, Entry(each.key, each.fingerprint)) for each in asked])
     Record(folder, "d.other").fold(Header("run-9", 9.0), documents("of another task"))
@@ -595,7 +591,13 @@ def test_an_empty_object_is_an_error(local: Any) -> None:
         *({"results": "x"}, {"results": {}}, {"results": [5]}, {"results": [{}]}, {"results": [{"uri": "u"}]}),
         *({"results": [{"uri": "u", "size": "1", "sha256": "x"}]}, {"results": [{"uri": 1, "size": 1, "sha256": "x"}]}),
         *({"error": "no"}, {"error": {}}, {"error": {**ERROR, "type": None}}, {"error": {**ERROR, "what": 5}}),
-        *({"error": {"type": "ConversionFailed"}}, {"error": {**ERROR, "remedy": []}}, {"source_sha256": 5}),
+        *(
+            {"conditions": None},
+            {"conditions": 5},
+            {"error": {"type": "ConversionFailed"}},
+            {"error": {**ERROR, "remedy": []}},
+            {"source_sha256": 5},
+        ),
     ],
     ids=lambda odd: str(odd)[:60],
 )
@@ -608,7 +610,16 @@ def test_an_entry_of_another_form_is_an_error_that_says_where(odd: dict[str, Any
     "odd",
     [
         *({"source": 5}, {"source": MISSING}, {"destination": None}, {"target_format": 1}, {"fingerprint": None}),
-        *({"spec": "0"}, {"spec": -1}, {"spec": MISSING}, {"versioned": 1}, {"size": "7"}, {"size": -7}),
+        *(
+            {"spec": 0},
+            {"spec": None},
+            {"spec": MISSING},
+            {"key": 5},
+            {"key": MISSING},
+            {"versioned": 1},
+            {"size": "7"},
+            {"size": -7},
+        ),
     ],
     ids=lambda odd: str(odd)[:60],
 )
@@ -699,21 +710,9 @@ def test_two_tasks_never_share_a_folder(
 ) -> None:
     root = tmp_path_factory.mktemp("place")
     for dag_id, task_id, map_index in {first, second}:
-        ti = context(None, dag_id=dag_id, task_id=task_id, map_index=map_index)
-        batch(root, ti).record.write(entry())
+        ti = {"dag_id": dag_id, "task_id": task_id, "map_index": map_index}
+        empty_batch(root, **ti).record.write(entry())
     assert len(list((root / "pdf" / ".docconv" / "record").iterdir())) == len({first, second})
-
-
-def batch(root: Path, given_context: Any) -> Batch:
-    return Batch(
-        [],
-        Naming(f"file://{root}/pdf/"),
-        ASPOSE_SLIDES,
-        given_context,
-        None,
-        full_refresh=False,
-        start_again=True,
-    )
 
 
 @pytest.mark.parametrize(
@@ -728,7 +727,7 @@ def batch(root: Path, given_context: Any) -> Batch:
     ids=range(5),
 )
 def test_the_longest_names_that_airflow_takes_have_a_folder(ids: dict[str, Any], tmp_path: Path) -> None:
-    found = batch(tmp_path, context(Store(), **ids))
+    found = empty_batch(tmp_path, **ids)
     found.load(resumed=False)
     found.record.write(entry())
     found.fold()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +11,38 @@ from msgspec.structs import replace
 
 from airflow_provider_docconv.batch.batch import Batch, Document
 from airflow_provider_docconv.batch.record import ConversionRequest, DocumentState, Entry
-from airflow_provider_docconv.batch.sources import Naming
+from airflow_provider_docconv.batch.sources import Naming, SourceSpec
+from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.exceptions import ConversionFailed, DocConvError
 from airflow_provider_docconv.services.catalog import ASPOSE_SLIDES
 from tests.support.tasks import context
 
+SETTINGS = Settings("aspose_slides", "my-client", "the secret of a batch", "https://service.example")
+
 
 def empty_batch(folder: Path | str = "/nowhere", **ti: Any) -> Batch:
     """Make a batch of no documents; nothing is written before it is asked to."""
-    return Batch(
-        [],
-        Naming(f"file://{folder}/pdf/"),
-        ASPOSE_SLIDES,
-        context(**ti),
-        logging.getLogger("batch"),
-        full_refresh=False,
-        start_again=True,
-    )
+    return make_batch(f"file://{folder}", [], context(**ti))
+
+
+def make_batch(root: str, specs: Sequence[SourceSpec], given: Any, **values: Any) -> Batch:
+    """Make a batch of some sources, whose results go to ``pdf/`` below a folder."""
+    fields = {
+        "record_folder": f"{root}/pdf/",
+        "destination_as_written": f"{root}/pdf/",
+        "service": ASPOSE_SLIDES,
+        "settings": SETTINGS,
+        "context": given,
+        "log": logging.getLogger("batch"),
+        "full_refresh": False,
+        "start_again": True,
+    }
+    return Batch(specs, Naming(f"{root}/pdf/"), **{**fields, **values})
 
 
 def add(batch: Batch, name: str, state: str = "waiting", error: DocConvError | None = None) -> Document:
     """Add a document in a state that it has in this run."""
-    request = ConversionRequest(f"s3://b/{name}", f"s3://b/pdf/{name}", "pdf", 0, "f", versioned=True)
+    request = ConversionRequest(name, f"s3://b/{name}", f"s3://b/pdf/{name}", "pdf", "spec", "f", versioned=True)
     document = Document(request, Entry(request.key, "f", run=batch.run.id))
     batch.documents[request.key] = document
     move(batch, document, state, error)
