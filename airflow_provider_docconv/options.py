@@ -1,14 +1,26 @@
 """
-The options of each service as types, for annotations that a type checker checks.
+The options of each service as types, for annotations in Dags.
 
-A Dag that says ``options: SlidesOptions = {"exportOptions": {"jpegQuality": 90}}`` is checked while it is written; any
-other mapping is checked when its task starts.
+A type checker reads ``options: SlidesOptions = {"exportOptions": {"jpegQuality": 90}}`` while the Dag is written. Any
+mapping of options, annotated or not, is checked when its task starts.
 """
 
 from __future__ import annotations
 
 from airflow_provider_docconv.services.groupdocs.options import GroupDocsOptions
 from airflow_provider_docconv.services.ocr.options import OcrSettings
-from airflow_provider_docconv.services.slides.options import SlidesMergeOptions, SlidesOptions, SlidesSplitOptions
+from airflow_provider_docconv.services.slides.options import (
+    MergeSource,
+    SlidesMergeOptions,
+    SlidesOptions,
+    SlidesSplitOptions,
+)
 
-__all__ = ["GroupDocsOptions", "OcrSettings", "SlidesMergeOptions", "SlidesOptions", "SlidesSplitOptions"]
+__all__ = [
+    "GroupDocsOptions",
+    "MergeSource",
+    "OcrSettings",
+    "SlidesMergeOptions",
+    "SlidesOptions",
+    "SlidesSplitOptions",
+]

@@ -26,6 +26,7 @@ LINTERS = (
     ("mypy", "--cache-dir", str(CACHE / "mypy"), "airflow_provider_docconv", "dev", "sandbox/src"),
     ("lint-imports", "--cache-dir", str(CACHE / "import-linter")),
     ("deptry", "."),
+    ("deptry", "sandbox/src", "--config", "sandbox/pyproject.toml"),
 )
 
 

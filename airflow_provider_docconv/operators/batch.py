@@ -103,6 +103,7 @@ class ConvertDocumentsOperator(BaseOperator):
         self.destination = destination
         # Before Airflow renders its templates: the documents' identity must not change with the run's date.
         self.destination_as_written = str(destination)
+        self.fixed_folder = _fixed_folder(destination)
         self.record = record
         self.options = options
         self.on_document_error = on_document_error
@@ -166,7 +167,7 @@ def _require_lasting_record(destination: object, record: object) -> None:
     if record is not None:
         if _NAMES_RUN.search(_templates(record)):
             raise ValueError(f"record must be the same folder in every run, not {str(record)!r}")
-    elif fixed_folder(destination) is None and _NAMES_RUN.search(_templates(destination)):
+    elif _fixed_folder(destination) is None and _NAMES_RUN.search(_templates(destination)):
         raise ValueError(
             f"destination {str(destination)!r} has no fixed folder before its first template, so the record of what is "
             "paid for already would be a new one in every run; set record to a folder that stays the same"
@@ -178,7 +179,7 @@ def _templates(value: object) -> str:
     return text[text.find("{") :] if "{" in text else ""
 
 
-def fixed_folder(destination: object) -> str | None:
+def _fixed_folder(destination: object) -> str | None:
     """
     Return the part of a destination that is the same in every run, as a folder; None if there is none.
 

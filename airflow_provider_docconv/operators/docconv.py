@@ -1,4 +1,4 @@
-"""The operators: those that start something, the one that fetches its results, and the one for whole batches."""
+"""All operators: those that start an operation, the one that fetches its results, and the one for whole batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetches what an operation made."""
+"""The operator that fetches the results of an operation."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ if TYPE_CHECKING:
 
 class DownloadResultOperator(BaseOperator):
     """
-    Fetch what an operation made and return ``[{"uri", "size", "sha256", "source_sha256"}]``.
+    Fetch the results of an operation and return ``[{"uri", "size", "sha256", "source_sha256"}]``.
 
     A result streams to its destination and appears there whole or not at all. A ZIP of page images gets ``.zip``
     appended to its name, or is unpacked.
 
-    :param operation_id: the operation, which has ended (templated)
+    :param operation_id: the operation, which must have ended (templated)
     :param conn_id: the connection it was started with (templated)
     :param destination: anything that ``ObjectStoragePath`` takes: a folder if it ends with ``/``, else the file
         (templated). Several results are numbered
-    :param source: the document, to name it in messages and, in a folder, its result (templated)
+    :param source: the document: its name appears in messages and, if the destination is a folder, becomes the name of
+        the result (templated)
     :param unpack: unpack a ZIP of page images, or of other single pages, into the destination, which must be a folder:
         all of its files appear there, or none
-    :param cleanup: delete afterwards what the operation has left: the result at Aspose.OCR Cloud, the results in
-        GroupDocs' storage with the upload beside them, or what ``remote_result`` names. A failed cleanup is a warning.
-        A task that has cleaned up can't be cleared
-    :param remote_result: where the start's options have the result saved in the vendor's storage, if the service does
-        not say that (templated): ``aspose-slides://storage/path``, as a source; if it ends with ``/``, a folder, for
-        all files in it. ``groupdocs-conversion://storage`` names just the storage
-    :param remote_source: the start task's XCom ``remote_source``: ``cleanup`` deletes the upload, too, if
-        ``outputPath`` has GroupDocs save the result elsewhere (templated)
+    :param cleanup: after the download, delete what the operation has left: the result at Aspose.OCR Cloud, the results
+        in GroupDocs' storage with the upload beside them, or what ``remote_result`` names. A failure is only logged. A
+        task that has cleaned up can't be cleared
+    :param remote_result: the result's address in the vendor's storage, if the start's options saved it there and the
+        service does not return it (templated): ``aspose-slides://storage/path``, or a folder, which ends with ``/``,
+        for all files in it. ``groupdocs-conversion://storage`` names only the storage
+    :param remote_source: the start task's XCom ``remote_source``, so that ``cleanup`` deletes the upload even if
+        ``outputPath`` had GroupDocs save the result elsewhere (templated)
     :param source_sha256: the start task's XCom ``source_sha256``, to return it with each result (templated)
     """
 
@@ -78,7 +79,7 @@ class DownloadResultOperator(BaseOperator):
         """
         Fetch the results.
 
-        :raises DocConvError: if one could not be fetched or stored, of the type that says what to do
+        :raises DocConvError: if one could not be fetched or delivered, of the type that says what to do
         """
         from airflow_provider_docconv.worker.download import download
 

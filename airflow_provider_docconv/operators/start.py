@@ -1,9 +1,9 @@
-"""The operators that start an operation: a conversion, a merge or a split."""
+"""Operators that start an operation: a conversion, a split or a merge."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
@@ -11,6 +11,8 @@ from airflow_provider_docconv.links.docconv import ServiceLink
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+
+    from airflow_provider_docconv.services.slides.options import MergeSource
 
 
 class StartOperator(BaseOperator):
@@ -47,8 +49,8 @@ class StartConversionOperator(StartOperator):
     """
     Start a conversion and return the operation id.
 
-    The operation id is written down before anything else happens: a retry resumes the operation of the try before.
-    Clearing the task after it has succeeded starts a new conversion.
+    The operation id is written down before anything else happens, so that a retry resumes the same operation. Clearing
+    the task starts a new one.
 
     The XCom ``source_sha256`` is the SHA-256, in hexadecimal, of the document that was sent. The XCom ``remote_source``
     is its address in the vendor's storage, if the options required an upload there.
@@ -57,11 +59,10 @@ class StartConversionOperator(StartOperator):
         ``groupdocs-conversion://storage/path`` for one in the vendor's storage (templated)
     :param target_format: the format to convert to, as the vendor names it (templated)
     :param conn_id: connection to the service (templated)
-    :param options: options by the vendor's parameter names, see the service's page in the docs (templated). Give a
-        document's password as a template, ``{"password": "{{ conn.deck_password.password }}"}``, to keep it out of
-        the Dag file
-    :param on_lost_reply: what a retry does if a start was sent and its reply never came, so that the conversion may or
-        may not be running (and billed): ``"fail"``, or ``"start_again"`` at the risk of paying twice
+    :param options: options by the vendor's parameter names (templated); the docs have a page on each service. To keep a
+        document's password out of the Dag file, write ``{"password": "{{ conn.deck_password.password }}"}``
+    :param on_lost_reply: what a retry does if the reply to a start was lost, so that the conversion may be running (and
+        billed): ``"fail"``, or ``"start_again"`` at the risk of paying twice
     """
 
     template_fields: Sequence[str] = ("source", "target_format", "conn_id", "options")
@@ -93,12 +94,12 @@ class StartConversionOperator(StartOperator):
 
 class SplitPresentationOperator(StartConversionOperator):
     """
-    Start to split a presentation and return the operation id; the result is a ZIP with a file per slide.
+    Start splitting a presentation and return the operation id; the result is a ZIP with one file per slide.
 
-    Wait for it with ``ConversionSensor`` and fetch it with ``DownloadResultOperator``, as a conversion. Its parameters
-    are those of :class:`StartConversionOperator`: ``target_format`` is the format of the files, and ``options`` are
-    ``from``, ``to``, ``width``, ``height``, ``destFolder``, ``password``, ``fontsFolder``, ``storage`` and
-    ``exportOptions``. With ``destFolder`` the files stay in the vendor's storage.
+    Wait for it with ``ConversionSensor`` and fetch it with ``DownloadResultOperator``, as for a conversion. The
+    parameters are those of :class:`StartConversionOperator`: ``target_format`` is the format of the files, and
+    ``options`` are ``from``, ``to``, ``width``, ``height``, ``destFolder``, ``password``, ``fontsFolder``, ``storage``
+    and ``exportOptions``. With ``destFolder`` the files stay in the vendor's storage.
     """
 
     ui_color = "#e4dcf7"
@@ -114,32 +115,19 @@ class SplitPresentationOperator(StartConversionOperator):
         return StartSplit(self, context).run()
 
 
-class MergeSource(TypedDict, total=False):
-    """
-    A document to merge, with more to say than its address.
-
-    ``source``: its address. ``slides``: the numbers of the slides to take, from 1, in this order, as a list or
-    ``"1,3"``; all if it is missing. ``password``: opens it.
-    """
-
-    source: str
-    slides: Sequence[int] | int | str
-    password: str
-
-
 class MergePresentationsOperator(StartOperator):
     """
-    Start to merge presentations into one pptx and return the operation id.
+    Start merging presentations into one pptx and return the operation id.
 
-    Wait for it with ``ConversionSensor`` and fetch it with ``DownloadResultOperator``, as a conversion. Retries and
+    Wait for it with ``ConversionSensor`` and fetch it with ``DownloadResultOperator``, as for a conversion. Retries and
     Clears work as in :class:`StartConversionOperator`.
 
-    :param sources: what to merge, in this order: each an address as in ``StartConversionOperator``, or a mapping with
-        ``source``, ``slides`` and ``password`` (templated)
+    :param sources: the presentations to merge, in this order: each an address as in ``StartConversionOperator``, or a
+        mapping with ``source``, ``slides`` and ``password`` (templated)
     :param conn_id: connection to the service (templated)
-    :param options: ``storage`` and ``outPath``: where the result is saved in the vendor's storage, instead of being
-        kept for a download (templated)
-    :param on_lost_reply: as in ``StartConversionOperator``
+    :param options: ``storage`` and ``outPath`` save the result in the vendor's storage instead of keeping it for a
+        download (templated)
+    :param on_lost_reply: see :class:`StartConversionOperator`
     """
 
     template_fields: Sequence[str] = ("sources", "conn_id", "options")

@@ -1,1 +1,1 @@
-"""The vendors' protocols, pure: they build requests and read replies, without sockets, clock or Airflow."""
+"""The vendors' protocols. They build requests and read replies, without sockets, clock, threads or Airflow."""

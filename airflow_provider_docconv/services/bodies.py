@@ -15,8 +15,17 @@ import pybase64
 from airflow_provider_docconv.services.documents import Document
 
 _LINE_END = b"\r\n"
-# What is encoded at once, a multiple of three; measured: more leaves the processor's cache and takes longer.
-_SLICE = 3 << 16
+# How much is encoded and decoded at once; measured: more leaves the processor's cache and takes a quarter longer.
+_ENCODED_AT_ONCE = 3 << 16  # A multiple of three, which makes whole groups of base64.
+_DECODED_AT_ONCE = 256 << 10
+# What a JSON document may have beside its base64 string.
+_MAX_REST = 1 << 20
+_MAX_DEPTH = 64
+# The first part of \u002B or \/, if the rest is in the next chunk.
+_HALF_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
+_SPACES = dict.fromkeys(map(ord, " \r\n\t"))
+_JSON = json.JSONDecoder(strict=False)  # Base64 may have line breaks in it.
+_STRING_END = re.compile(rb'["\\]')
 
 
 class Body(Protocol):
@@ -31,7 +40,7 @@ class Body(Protocol):
         """The number of bytes, or None if unknown before it is sent."""
 
     def chunks(self) -> Iterator[bytes]:
-        """Produce the body from its beginning; every call starts anew."""
+        """Yield the body; every call starts at its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class BytesBody:
         return len(self.content)
 
     def chunks(self) -> Iterator[bytes]:
-        """Produce the body in one piece."""
+        """Yield the body in one chunk."""
         yield self.content
 
 
@@ -57,14 +66,14 @@ def json_body(value: object) -> BytesBody:
 
 
 def form_body(fields: Mapping[str, str]) -> BytesBody:
-    """Build a form body, as the token endpoints take it."""
+    """Build the form body that the token endpoints take."""
     return BytesBody(urlencode(fields).encode(), "application/x-www-form-urlencoded")
 
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
     """
-    A document as a part of a form.
+    A document in a form.
 
     :param document: the document
     :param name: the part's name
@@ -79,15 +88,15 @@ class FilePart:
 @dataclass(frozen=True, slots=True)
 class MultipartBody:
     """
-    A multipart form: JSON parts without a file name, then the documents.
+    A multipart form: JSON values first, then the documents.
 
     :param files: the documents
-    :param json_parts: values sent before the files; the services tell them from files by the missing file name
+    :param json_parts: the values, sent without a file name, by which the services tell them from documents
     """
 
     files: Sequence[FilePart]
     json_parts: Mapping[str, object] = field(default_factory=dict)
-    # Random, so that no document can carry it by design.
+    # Random, so that nobody can write a document that contains it.
     boundary: str = field(default_factory=lambda: secrets.token_hex(16))
 
     @property
@@ -97,7 +106,7 @@ class MultipartBody:
 
     @property
     def length(self) -> int | None:
-        """The number of bytes, if all documents' are known."""
+        """The number of bytes, or None if that of a document is unknown."""
         length = len(self._values()) + len(self._end())
         for file in self.files:
             if file.document.size is None:
@@ -106,7 +115,7 @@ class MultipartBody:
         return length
 
     def chunks(self) -> Iterator[bytes]:
-        """Produce the form, with the documents read as it goes."""
+        """Yield the form, reading the documents meanwhile."""
         yield self._values()
         for file in self.files:
             yield self._head(file)
@@ -122,7 +131,7 @@ class MultipartBody:
         ).encode()
 
     def _head(self, file: FilePart) -> bytes:
-        # Escaped as HTML's multipart/form-data encoding says: a quote or a line break would end the header.
+        # Escaped as in HTML's multipart/form-data encoding: a quote or a line break would end the header.
         safe_name = file.file_name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
         return (
             f'--{self.boundary}\r\nContent-Disposition: form-data; name="{file.name}"; filename="{safe_name}"\r\n'
@@ -150,21 +159,21 @@ class Base64Body:
 
     @property
     def length(self) -> int | None:
-        """The number of bytes, if the document's is known."""
+        """The number of bytes, or None if that of the document is unknown."""
         if self.document.size is None:
             return None
         return len(self._head()) + -(-self.document.size // 3) * 4 + len(self._tail())
 
     def chunks(self) -> Iterator[bytes]:
-        """Produce the object, with the document read and encoded as it goes."""
+        """Yield the object, reading and encoding the document meanwhile."""
         yield self._head()
         left = b""
         for chunk in self.document.chunks():
             data = left + chunk
             whole = len(data) - len(data) % 3
             left = data[whole:]
-            for at in range(0, whole, _SLICE):
-                yield pybase64.b64encode(data[at : min(at + _SLICE, whole)])
+            for at in range(0, whole, _ENCODED_AT_ONCE):
+                yield pybase64.b64encode(data[at : min(at + _ENCODED_AT_ONCE, whole)])
         yield pybase64.b64encode(left)
         yield self._tail()
 
@@ -176,25 +185,14 @@ class Base64Body:
         return f'"{fields}}}'.encode()
 
 
-_MAX_REST = 1 << 20
-_MAX_DEPTH = 64
-# What is decoded at once; measured: more leaves the processor's cache and takes a quarter longer.
-_DECODED_AT_ONCE = 256 << 10
-# The beginning of \u002B or \/, whose rest is in the next piece.
-_HALF_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
-_SPACES = dict.fromkeys(map(ord, " \r\n\t"))
-_JSON = json.JSONDecoder(strict=False)  # Line breaks between the letters are nothing to complain of.
-_STRING_END = re.compile(rb'["\\]')
-
-
 class Base64Field:
     """
-    Decodes the base64 string at one place of a JSON document, in memory that does not grow with it.
+    Decodes a base64 string inside a JSON document while it streams, in bounded memory.
 
-    Feed it the document piece by piece; :meth:`close` checks that it was whole and returns the rest of it.
-    No released JSON parser streams inside one string. .NET writes ``+`` as ``\\u002B``, so escapes are undone.
+    Feed it the document in chunks; :meth:`close` checks that it is complete and returns the rest of it. No released
+    JSON parser streams inside a string. Escapes are undone, because .NET writes ``+`` as ``\\u002B``.
 
-    :param path: where the string is, as keys and indexes
+    :param path: the keys and indexes that lead to the string
     """
 
     def __init__(self, path: tuple[str | int, ...]) -> None:
@@ -212,9 +210,9 @@ class Base64Field:
 
     def feed(self, chunk: bytes) -> bytes:
         """
-        Take the next piece of the document and return what of the string could be decoded.
+        Take the next chunk of the document and return the decoded part of the string.
 
-        :raises ValueError: if the document is no such JSON
+        :raises ValueError: if the document is not such JSON
         """
         decoded: list[bytes] = []
         at = 0
@@ -229,9 +227,9 @@ class Base64Field:
 
     def close(self) -> Any:
         """
-        Return the document with an empty string in the place of the decoded one.
+        Return the document, with the base64 string replaced by an empty one.
 
-        :raises ValueError: if the document is not whole
+        :raises ValueError: if the document is incomplete
         """
         if self._in_field or self._string is not None or self._where or self._quads or self._tail:
             raise ValueError("the JSON document ended early")
@@ -239,13 +237,13 @@ class Base64Field:
 
     @property
     def found(self) -> bool:
-        """Whether the string has been met."""
+        """Whether the document had the string."""
         return self._found
 
     def _keep(self, data: bytes) -> None:
         self._rest += data
         if len(self._rest) > _MAX_REST:
-            raise ValueError("the JSON document is too large beside its base64 string")
+            raise ValueError("the JSON document is too large apart from its base64 string")
 
     def _read_structure(self, chunk: bytes, at: int) -> int:
         char = chunk[at : at + 1]
@@ -264,7 +262,7 @@ class Base64Field:
             self._is_key = char == b"{"
         elif char in (b"}", b"]"):
             if not self._where:
-                raise ValueError("the JSON document closes what it never opened")
+                raise ValueError("the JSON document has an unmatched bracket")
             self._where.pop()
             self._is_key = False
         elif char == b":":
@@ -279,7 +277,7 @@ class Base64Field:
 
     def _read_string(self, chunk: bytes, at: int) -> int:
         string = self._string
-        assert string is not None  # noqa: S101 - the caller looked
+        assert string is not None  # noqa: S101 - the caller has checked it
         if self._escaped:
             self._escaped = False
             string += chunk[at : at + 1]
@@ -300,13 +298,13 @@ class Base64Field:
     def _read_field(self, chunk: bytes, at: int, decoded: list[bytes]) -> int:
         last = min(len(chunk), at + _DECODED_AT_ONCE)
         end = chunk.find(b'"', at, last)
-        # Other bytes than ASCII become a character that is no base64.
+        # Bytes beyond ASCII become a character that is not base64.
         text = self._tail + chunk[at : last if end < 0 else end].decode("ascii", "replace")
         self._tail = ""
         if "\\" in text:
             if end < 0 and (half := _HALF_ESCAPE.search(text, max(0, len(text) - 5))):
                 text, self._tail = text[: half.start()], half[0]
-            # The quickest way in Python's library to undo escapes: .NET writes one in 64 characters.
+            # The fastest way in Python's library to undo escapes; .NET writes one in 64 characters.
             text = _JSON.decode(f'"{text}"')
         self._decode(text, decoded)
         if end < 0:
@@ -318,7 +316,7 @@ class Base64Field:
         return end + 1
 
     def _decode(self, text: str, decoded: list[bytes]) -> None:
-        # Looking for each costs next to nothing, taking none out does not.
+        # Searching is almost free, translating is not.
         if any(chr(space) in text for space in _SPACES):
             text = text.translate(_SPACES)
         data = self._quads + text
@@ -326,6 +324,6 @@ class Base64Field:
         self._quads = data[whole:]
         if whole:
             if self._padded:
-                raise ValueError("the base64 string goes on after its end")
+                raise ValueError("the base64 string continues after its padding")
             decoded.append(pybase64.b64decode(data[:whole], validate=True))
             self._padded = data[whole - 1] == "="

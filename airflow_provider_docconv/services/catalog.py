@@ -1,7 +1,7 @@
 """
-All conversion services, each described once. A new service is a package beside this module and an entry here.
+The conversion services, each described once. A new one is a package beside this module and an entry here.
 
-It imports nothing heavy, because every Airflow command reads it; the protocols are loaded when they are used.
+This module imports nothing heavy, because every Airflow command loads it. A protocol is loaded when it is used.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceInfo:
     """
-    What is known of a service without speaking to it.
+    A conversion service.
 
     :param name: the connection type
     :param label: the name in messages and in Airflow's UI
     :param host: the vendor's base URL
-    :param dashboard: the vendor's page of the account
+    :param dashboard: the vendor's page about the account
     :param docs_url: the vendor's documentation
     :param protocol: the protocol's module below this package, and its class
-    :param hook_class: the class of its hook
-    :param has_storage: whether documents can lie in a storage of the service
+    :param hook_class: the name of its hook's class
+    :param has_storage: whether the service has a storage for documents
     """
 
     name: str
@@ -47,7 +47,7 @@ class ServiceInfo:
         """
         Return the protocol, ready to build requests.
 
-        :param storage: the service's storage to use when an address or option names none
+        :param storage: the name of the storage to use unless an address or option names another
         """
         module, name = self.protocol
         protocol: type[ConversionService] = getattr(import_module(f"{__package__}.{module}"), name)

@@ -1,4 +1,4 @@
-"""A source document, as the services see it."""
+"""Source documents, as the services see them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from airflow_provider_docconv.services.errors import SourceNotFound
 
-# A multiple of three: base64 then needs no copy of what is left over.
+# A multiple of three, so that base64 leaves no remainder to copy.
 _CHUNK = 3 << 18
 
 
@@ -20,12 +20,12 @@ class Document:
     A document that is sent with the request.
 
     :param name: its file name, without folders
-    :param opener: opens it for reading from its beginning, as often as it is called
+    :param opener: opens it for reading from its beginning, any number of times
     :param size: its length in bytes, or None if unknown
-    :param version: tells this content from an earlier one, as far as its store knows without reading it
-    :param key: a name, safe in a path, under which it may lie in the vendor's storage meanwhile
-    :param reader: returns its bytes from one offset to another, at less cost than opening it
-    :ivar sha256: the SHA-256, in hexadecimal, of what :meth:`chunks` has read last, None if that was not the whole
+    :param version: tells its content from an earlier one, as far as its store knows
+    :param key: names its folder in the vendor's storage, if it has to be uploaded there; safe in a path
+    :param reader: returns the bytes between two offsets, at less cost than opening it
+    :ivar sha256: the SHA-256, in hexadecimal, of what :meth:`chunks` has read, None if it has not read all of it
     """
 
     name: str
@@ -40,7 +40,7 @@ class Document:
         """
         Read the document piece by piece.
 
-        :raises SourceNotFound: if it can't be read, or is not as long as it was
+        :raises SourceNotFound: if it can't be read, or its length has changed
         """
         read, digest = 0, hashlib.sha256()
         self.sha256 = None
@@ -49,17 +49,17 @@ class Document:
                 while chunk := file.read(_CHUNK):
                     read += len(chunk)
                     if self.size is not None and read > self.size:
-                        break  # The announced length is sent: the service must not take it for the whole.
+                        break  # The service must not take the announced length for all of it.
                     digest.update(chunk)
                     yield chunk
-        except Exception as error:  # The stores' drivers raise errors of their own kinds.
-            # Transports take an OSError out of a body for a broken connection, and would send it again.
+        except Exception as error:  # Each driver raises its own types.
+            # HTTP clients would take an OSError for a broken connection, and send the request again.
             raise SourceNotFound(f"the source can't be read ({error})", document=self.name) from error
         if self.size is not None and read != self.size:
             raise SourceNotFound(
-                f"the source changed while it was read ({self.size} bytes were announced, but not {read})",
+                f"the source changed while it was read (expected {self.size} bytes, got {read})",
                 document=self.name,
-                remedy="run the task again when nobody writes to the source",
+                remedy="run the task again once the source is complete",
             )
         self.sha256 = digest.hexdigest()
 
@@ -67,28 +67,28 @@ class Document:
         """
         Return some of its bytes.
 
-        :raises SourceNotFound: if the document can't be read
+        :raises SourceNotFound: if it can't be read
         """
         try:
             if self.reader and self.size is not None:
                 end = min(offset + length, self.size)
-                # Stores refuse a range that begins at the end.
+                # Stores refuse a range that starts at the end.
                 return self.reader(offset, end) if offset < end else b""
             with self.opener() as file:
                 file.seek(offset)
                 return file.read(length)
-        except Exception as error:  # As above.
+        except Exception as error:  # Each driver raises its own types.
             raise SourceNotFound(f"the source can't be read ({error})", document=self.name) from error
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteDocument:
     """
-    A document that lies in the vendor's storage already.
+    A document in the vendor's storage.
 
     :param path: its path there, without a leading slash
-    :param storage: the storage's name, or None for the account's default one
-    :param key: as a document's, for what is made of it
+    :param storage: the storage's name, or None for the account's default storage
+    :param key: names the folder of its results in the vendor's storage; safe in a path
     """
 
     path: str
@@ -102,23 +102,23 @@ class RemoteDocument:
 
     @property
     def version(self) -> str:
-        """Nothing: the vendor's storage is not asked."""
+        """Empty: the vendor's storage is not asked for it."""
         return ""
 
     @property
     def folder(self) -> str:
-        """The folder, empty for the storage's top."""
+        """The folder, empty for the root of the storage."""
         return self.path.rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class PresentationToMerge:
     """
-    What a merge takes of a document; the name is the vendor's.
+    A presentation to merge.
 
-    :param document: the document
+    :param document: the presentation
     :param slides: the numbers of the slides to take, from 1; empty for all
-    :param password: opens the document
+    :param password: opens the presentation
     """
 
     document: Document | RemoteDocument

@@ -6,36 +6,33 @@ import re
 from enum import StrEnum
 from typing import ClassVar
 
-_MAX_WORDS = 300
-# Lone surrogates too: JSON can carry them, and no log or database takes them. And what turns the direction of writing.
+_MAX_MESSAGE = 300
+# Control characters, what changes the direction of writing, and lone surrogates, which JSON may contain and databases
+# refuse.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
-
-
-def quote_words(text: str) -> str:
-    """Make a text from outside fit for a one-line message: printable and of bounded length."""
-    words = " ".join(_UNPRINTABLE.sub(" ", text).split())
-    return words if len(words) <= _MAX_WORDS else words[: _MAX_WORDS - 1] + "…"
+# How some libraries show objects in their messages.
+_OBJECT = re.compile(r"<[^<>]*object at 0x[0-9a-f]+>:? ?")
 
 
 class Handling(StrEnum):
     """What an error asks for."""
 
-    #: The document, the options or the operation must change first: a later try would end alike.
+    #: The document, the options or the operation must change first: another try would end in the same way.
     REJECT = "reject"
-    #: Nothing is wrong with them: a later try may succeed with nothing changed.
+    #: Another try may succeed with nothing changed.
     RETRY = "retry"
-    #: Nothing else will succeed either until a person has acted.
+    #: Every other document would fail, too, until a person acts.
     STOP = "stop"
 
 
 class DocConvError(Exception):
     """
-    Base of every error of this package; its text is one sentence: which document, what happened, what to do.
+    Base of all errors of this package. Its text is one sentence: which document, what happened, what to do.
 
     :param what: what happened, as a clause ("Aspose.Slides Cloud refused the document")
     :param service_message: the service's own words, if it sent any
-    :param document: name or URI of the document concerned, if known
-    :param operation_id: the operation concerned, if there is one
+    :param document: the document's name or URI, if known
+    :param operation_id: the operation, if there is one
     :param remedy: what to do next; each type has a default
     """
 
@@ -53,14 +50,14 @@ class DocConvError(Exception):
     ) -> None:
         super().__init__(what)
         self.what = what
-        self.service_message = quote_words(service_message) if service_message else None
+        self.service_message = one_line(service_message) if service_message else None
         self.document = document
         self.operation_id = operation_id
         self.remedy = remedy or self.default_remedy
 
     @property
     def retryable(self) -> bool:
-        """Whether a later try may succeed with nothing changed."""
+        """Whether another try may succeed with nothing changed."""
         return self.handling is Handling.RETRY
 
     @property
@@ -69,9 +66,9 @@ class DocConvError(Exception):
         return f'{self.what}, saying "{self.service_message}"' if self.service_message else self.what
 
     def __str__(self) -> str:
-        text = f"{quote_words(self.document)}: {self.summary}" if self.document else self.summary
+        text = f"{one_line(self.document)}: {self.summary}" if self.document else self.summary
         if self.operation_id:
-            text += f" (operation {quote_words(self.operation_id)})"
+            text += f" (operation {one_line(self.operation_id)})"
         if self.remedy:
             text += f"; {self.remedy}"
         return text.rstrip(".") + "."
@@ -84,20 +81,20 @@ class InvalidOptions(DocConvError):
 
 
 class ConnectionNotFound(DocConvError):
-    """Airflow has no such connection, or could not look it up: it does not tell these apart."""
+    """Airflow has no such connection, or could not look it up; it does not distinguish the two."""
 
     handling = Handling.RETRY
-    default_remedy = "define it, or correct conn_id; if it is defined, look at the secrets backend"
+    default_remedy = "define it or correct conn_id; if it is defined, check the secrets backend"
 
 
 class SourceNotFound(DocConvError):
     """The source document does not exist or can't be read."""
 
-    default_remedy = "check the path and that its connection may read it"
+    default_remedy = "check the path, and that its connection may read it"
 
 
 class DocumentRejected(DocConvError):
-    """The document itself can't be converted: empty, damaged, encrypted, misnamed or of an unknown kind."""
+    """The document can't be converted: it is empty, damaged, encrypted, misnamed or of an unknown kind."""
 
     default_remedy = "repair or replace the document"
 
@@ -109,59 +106,59 @@ class RefusedByService(DocumentRejected):
 
 
 class ConversionFailed(DocConvError):
-    """The operation ended, and the service says that it failed."""
+    """The operation failed, as the service reports."""
 
     default_remedy = "correct the document or the options, then clear the task that started it"
 
 
 class ConversionCanceled(DocConvError):
-    """The operation was cancelled, by a person or by the service (it ends operations that take too long)."""
+    """The operation was cancelled, by a person or by the service, which ends operations that take too long."""
 
     default_remedy = "clear the task that started it to convert the document again"
 
 
 class OperationNotFound(DocConvError):
-    """The service does not know the operation: it expired or was made with another account."""
+    """The service does not know the operation: it has expired, or it was started with another account."""
 
     default_remedy = (
-        "check that conn_id is the one that started it; "
-        "if it expired (results are kept for about 24 hours), clear the task that started it"
+        "check that conn_id is the connection that started it; "
+        "if it has expired (results are kept for about 24 hours), clear the task that started it"
     )
 
 
 class ResultNotFound(DocConvError):
-    """There is no result where it was said to lie in the vendor's storage."""
+    """The vendor's storage has no result at the given address."""
 
-    default_remedy = "correct stored: it is where the start's options say that the result is saved"
+    default_remedy = "correct remote_result: the address at which the start's options save the result"
 
 
 class AuthenticationFailed(DocConvError):
-    """The service refused the client id and secret, or locked them for a while."""
+    """The service refused the client id and secret, or has locked them for a while."""
 
     handling = Handling.STOP
     default_remedy = "check login (client id) and password (client secret) of the connection"
 
 
 class AccessDenied(DocConvError):
-    """The credentials are good, but the account may not do this: a quota is used up or a right is missing."""
+    """The credentials are valid, but the account may not do this: a quota is used up, or a right is missing."""
 
     handling = Handling.STOP
     default_remedy = "check the account's plan and rights at the vendor"
 
 
 class StartReplyLost(DocConvError):
-    """A start was sent and its reply never came: the conversion may or may not have begun (and been billed)."""
+    """The reply to a start was lost: the conversion may have begun, and may be billed."""
 
     default_remedy = (
-        "clear the task to start it again, which may pay twice, or set on_lost_reply='start_again' to always do so"
+        "clear the task to start again, at the risk of paying twice, or set on_lost_reply='start_again' to always do so"
     )
 
 
 class ServiceUnavailable(DocConvError):
-    """The service can't be reached or asks to come back later; nothing is wrong with the document."""
+    """The service can't be reached, or asks for a later try; nothing is wrong with the document."""
 
     handling = Handling.RETRY
-    default_remedy = "the next try of the task may succeed; if not, check the connection's host and the service"
+    default_remedy = "a retry may succeed; if not, check the connection's host and the service"
 
 
 class TLSFailed(DocConvError):
@@ -169,51 +166,51 @@ class TLSFailed(DocConvError):
 
     handling = Handling.STOP
     default_remedy = (
-        "check the connection's host and this machine's clock, or name the certificate authority's file "
-        "in the connection's 'verify'"
+        "check the connection's host and this machine's clock, or set the connection's 'verify' to the file of the "
+        "certificate authority"
     )
 
 
 class UnexpectedReply(DocConvError):
-    """The reply is not what the protocol promises, for example an HTML page of a proxy."""
+    """The reply does not fit the protocol: it is, for example, the HTML page of a proxy."""
 
     handling = Handling.RETRY
-    default_remedy = "check that the connection's host is the service and not a proxy or a login page"
+    default_remedy = "check that the connection's host is the service, and not a proxy or a login page"
 
 
 class TruncatedResult(DocConvError):
-    """A result ended before it was complete."""
+    """A result broke off."""
 
     handling = Handling.RETRY
-    default_remedy = "nothing was kept; the next try of the task downloads it again"
+    default_remedy = "nothing was written; a retry downloads it again"
 
 
 class ResultRejected(DocConvError):
-    """A result is unsafe or not what was asked for, so it was not stored."""
+    """A result is unsafe, or not what was asked for, so it was not delivered."""
 
-    default_remedy = "nothing was stored; check the host of the connection"
+    default_remedy = "nothing was written; check the connection's host"
 
 
 class DestinationUnwritable(DocConvError):
     """The destination can't be written."""
 
     handling = Handling.STOP
-    default_remedy = "check the path and that its connection may write there"
+    default_remedy = "check the path, and that its connection may write there"
 
 
 class DeadlineExceeded(DocConvError):
-    """The operation did not end before the deadline; where the service can, it was cancelled then."""
+    """The operation did not end before the deadline. Where the service can, it was cancelled."""
 
-    default_remedy = "it may still end at the service: raise the timeout and clear this task to go on waiting for it"
+    default_remedy = "it may still end at the service: raise the timeout and clear this task to resume the wait"
 
 
 class NamesCollide(DocConvError):
-    """Two documents of a batch would be stored under one name."""
+    """Two documents of a batch would be delivered under one name."""
 
     handling = Handling.STOP
     default_remedy = (
-        "nothing was sent; give destination as a template that tells them apart, such as '…/{folder}{stem}-{extension}."
-        "{format}'"
+        "nothing was sent; give destination as a template that distinguishes them, such as "
+        "'…/{folder}{stem}-{extension}.{format}'"
     )
 
 
@@ -221,7 +218,7 @@ class RecordDamaged(DocConvError):
     """The record of earlier conversions can't be read."""
 
     handling = Handling.STOP
-    default_remedy = "nothing was sent; restore the file, or delete it to convert its documents anew"
+    default_remedy = "nothing was sent; restore the file, or delete it to convert its documents again"
 
 
 class UnexpectedError(DocConvError):
@@ -243,10 +240,13 @@ class UnexpectedError(DocConvError):
 class DocumentsFailed(DocConvError):
     """Some documents of a batch were not converted; all others are delivered."""
 
-    default_remedy = "the report names each with what to do"
+    default_remedy = "the report names each of them, with its remedy"
 
 
-_OBJECT = re.compile(r"<[^<>]*object at 0x[0-9a-f]+>:? ?")
+def one_line(text: str) -> str:
+    """Return a text from outside as one printable line of bounded length."""
+    line = " ".join(_UNPRINTABLE.sub(" ", text).split())
+    return line if len(line) <= _MAX_MESSAGE else line[: _MAX_MESSAGE - 1] + "…"
 
 
 def explain(error: BaseException) -> str:
@@ -258,8 +258,8 @@ def explain(error: BaseException) -> str:
         error = inner
     if message := getattr(error, "verify_message", None):
         return str(message)
-    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return quote_words(_OBJECT.sub("", str(words))) or type(error).__name__
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return one_line(_OBJECT.sub("", str(text))) or type(error).__name__
 
 
 def _inner(error: BaseException) -> BaseException | None:
@@ -281,7 +281,7 @@ def scrub(error: DocConvError, *secrets: str | None) -> None:
 
 
 def _without(text: str, secret: str) -> str:
-    for form in {secret, quote_words(secret)} - {""}:
+    for form in {secret, one_line(secret)} - {""}:
         text = text.replace(form, "***")
         if text.endswith("…"):
             # The text was cut, and may end with the beginning of the secret.

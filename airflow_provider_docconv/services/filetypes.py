@@ -1,4 +1,4 @@
-"""What bytes say they are, and whether they are whole."""
+"""What kind of file some bytes are, by their beginning, and whether they are complete, by their end."""
 
 from __future__ import annotations
 
@@ -9,9 +9,33 @@ import struct
 from airflow_provider_docconv.services.documents import Document
 from airflow_provider_docconv.services.errors import DocumentRejected, TruncatedResult
 
-# The header of a member is 30 bytes long (APPNOTE 4.3.7); its name follows, and then its content.
+ZIP = b"PK\x03\x04"
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+DJVU = b"AT&TFORM"
+PNG = b"\x89PNG"
+JPEG = b"\xff\xd8\xff"
+# TIFF 6.0 in either byte order, and BigTIFF.
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_MAGIC: dict[str, tuple[bytes, ...]] = {
+    "djvu": (DJVU,),
+    "djv": (DJVU,),
+    "png": (PNG,),
+    "jpg": (JPEG,),
+    "jpeg": (JPEG,),
+    "gif": (b"GIF8",),
+    "tiff": _TIFF,
+    "tif": _TIFF,
+}
+# The extensions for files that come without a name.
+_KINDS = ("png", "jpg", "gif", "tiff", "djvu")
+
+_OOXML = frozenset("docx docm dotx dotm pptx pptm ppsx ppsm potx potm xlsx xlsm xltx xltm xlsb".split())
+_ZIP_BASED = _OOXML | frozenset("odt ott odp otp ods ots odg epub xps zip".split())
+_MARKUP = frozenset("html htm xhtml xml svg xaml fodp fodt fods".split())
+
+# The header of an archive's member has 30 bytes (APPNOTE 4.3.7). Its name follows, and then its content.
 _NAME_LENGTH, _NAME = 26, 30
-# The first member holds the media type, uncompressed (OpenDocument 1.3, part 2, 3.3; EPUB OCF 3.3, 4.3).
+# The first member has the media type, uncompressed (OpenDocument 1.3, part 2, 3.3; EPUB OCF 3.3, 4.3).
 _MEDIA_TYPE = re.compile(rb"mimetypeapplication/(?:vnd\.oasis\.opendocument\.([a-z-]+)|epub\+zip)(?![a-z-])")
 _OPEN_DOCUMENT = {
     b"text": "odt",
@@ -23,77 +47,24 @@ _OPEN_DOCUMENT = {
     b"graphics": "odg",
     None: "epub",
 }
-# Where the writers of Office Open XML keep what a document consists of; no standard says so.
+# The folders in which programs put the parts of Office Open XML documents; no standard requires them.
 _PARTS = re.compile(rb"PK\x03\x04.{26}(word|ppt|xl)/", re.DOTALL)
 _OFFICE = {b"word": "docx", b"ppt": "pptx", b"xl": "xlsx"}
 _BEFORE_PARTS = ("[Content_Types].xml", "_rels/", "docProps/", "word/", "ppt/", "xl/")
 
-
-def first_member(head: bytes) -> str:
-    """Return the name of an archive's first member, or as much of it as there is."""
-    if len(head) < _NAME:
-        return ""
-    (length,) = struct.unpack_from("<H", head, _NAME_LENGTH)
-    return head[_NAME : _NAME + length].decode("utf-8", "replace")
-
-
-def package_kind(head: bytes) -> str:
-    """
-    Return the extension that an archive's first members speak for; ``zip`` if they are files of their own.
-
-    :param head: the archive's first bytes, the more the better
-    """
-    if media_type := _MEDIA_TYPE.match(head, _NAME):
-        return _OPEN_DOCUMENT.get(media_type[1], "zip")
-    if first_member(head).startswith(_BEFORE_PARTS) and (part := _PARTS.search(head)):
-        return _OFFICE[part[1]]
-    return "zip"
-
-
-ZIP = b"PK\x03\x04"
-OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-DJVU = b"AT&TFORM"
-
-_OOXML = frozenset("docx docm dotx dotm pptx pptm ppsx ppsm potx potm xlsx xlsm xltx xltm xlsb".split())
-_ZIP_BASED = _OOXML | frozenset("odt ott odp otp ods ots odg epub xps zip".split())
-_MARKUP = frozenset("html htm xhtml xml svg xaml fodp fodt fods".split())
-# TIFF 6.0 in either order of its bytes, and BigTIFF.
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_MAGIC: dict[str, tuple[bytes, ...]] = {
-    "djvu": (DJVU,),
-    "djv": (DJVU,),
-    "png": (b"\x89PNG",),
-    "jpg": (b"\xff\xd8\xff",),
-    "jpeg": (b"\xff\xd8\xff",),
-    "gif": (b"GIF8",),
-    "tiff": _TIFF,
-    "tif": _TIFF,
-}
-# The extension for what comes without one; the more telling first.
-_KINDS = ("png", "jpg", "gif", "tiff", "djvu")
+# An encrypted Office Open XML file is an OLE compound file with a stream of this name (MS-OFFCRYPTO 2.3.4).
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _OLE_HEADER = 512
-_FIRST_BYTES = 4096
 
-
-def extension(name: str) -> str:
-    """Return a file name's extension, in lower case and without the dot."""
-    stem, dot, end = name.rpartition(".")
-    return end.lower() if dot and stem else ""
-
-
-def is_image_archive(name: str, head: bytes) -> bool:
-    """
-    Tell whether a result is a ZIP of single pages although its name promises something else.
-
-    The services answer with one whenever a format has one file a page (Aspose.Slides Cloud's documentation).
-    """
-    end = extension(name)
-    if end == "zip" or not head.startswith(ZIP):
-        return False
-    first = first_member(head)
-    # Where a page is such an archive itself, it shows by the file that lies there first.
-    return end not in _ZIP_BASED or ("/" not in first and extension(first) in _ZIP_BASED)
+# How many of a document's first bytes are looked at, and of a result's.
+_DOCUMENT_HEAD = 4096
+_RESULT_HEAD = 1024
+#: How many of a file's last bytes are looked at: the end record of a ZIP archive and the longest comment after it.
+TAIL = 22 + 0xFFFF
+_NEAR_END = 1024
+_ZIP_END = b"PK\x05\x06"
+_PNG_END = b"IEND\xaeB`\x82"
+_JPEG_END = b"\xff\xd9"
 
 
 def require_convertible(document: Document, service: str, has_password: bool) -> None:
@@ -102,18 +73,18 @@ def require_convertible(document: Document, service: str, has_password: bool) ->
 
     :param document: the document
     :param service: the service's name, for messages
-    :param has_password: whether a password to open it is given
-    :raises DocumentRejected: if it is empty, encrypted without a password, or surely not what its name says
+    :param has_password: whether a password for it is given
+    :raises DocumentRejected: if it is empty, encrypted without a password, or certainly not what its name says
     """
     name, end = document.name, extension(document.name)
-    head = document.read_at(0, _FIRST_BYTES)
+    head = document.read_at(0, _DOCUMENT_HEAD)
     if not head:
         raise DocumentRejected(f"the document is empty, so it was not sent to {service}", document=name)
     if not fits(end, head):
         raise DocumentRejected(
-            f"the document is no .{end} file ({looks_like(head)}), so it was not sent to {service}",
+            f"the document is not a .{end} file ({looks_like(head)}), so it was not sent to {service}",
             document=name,
-            remedy="give it its right name, or replace it",
+            remedy="rename or replace it",
         )
     if end in _OOXML and not has_password and _is_encrypted(document, head):
         raise DocumentRejected(
@@ -124,7 +95,6 @@ def require_convertible(document: Document, service: str, has_password: bool) ->
 
 
 def _is_encrypted(document: Document, head: bytes) -> bool:
-    # An encrypted Office Open XML file is an OLE compound file; its directory names the stream (MS-OFFCRYPTO 2.3.4).
     if not head.startswith(OLE) or len(head) < _OLE_HEADER:
         return False
     (sector_shift,) = struct.unpack_from("<H", head, 30)
@@ -134,15 +104,21 @@ def _is_encrypted(document: Document, head: bytes) -> bool:
     return _ENCRYPTED in document.read_at((directory + 1) << sector_shift, 4096)
 
 
+def extension(name: str) -> str:
+    """Return a file name's extension, in lower case and without the dot."""
+    stem, dot, end = name.rpartition(".")
+    return end.lower() if dot and stem else ""
+
+
 def fits(end: str, head: bytes) -> bool:
     """
-    Tell whether a file may be what its extension says; of an unknown extension, anything may be.
+    Tell whether a file may be what its extension says. Anything fits an unknown extension.
 
     :param end: the extension, in lower case
-    :param head: the file's first bytes, at best 1 KiB
+    :param head: the file's first bytes, preferably 1 KiB
     """
     if end in _ZIP_BASED:
-        # A legacy binary under a new name is common, and the services open it.
+        # Old binary files under a new extension are common, and the services open them.
         return head.startswith((b"PK", OLE))
     if end == "pdf":
         return is_pdf(head)
@@ -150,8 +126,8 @@ def fits(end: str, head: bytes) -> bool:
 
 
 def fits_result(end: str, head: bytes) -> bool:
-    """Tell the same of a result, of which more is certain: a service begins HTML with a tag, a person need not."""
-    return fits(end, head) and (end not in _MARKUP or _text(head).startswith(b"<"))
+    """Tell the same of a result, more strictly: a service's HTML begins with a tag, a person's need not."""
+    return fits(end, head) and (end not in _MARKUP or _markup(head).startswith(b"<"))
 
 
 def is_pdf(head: bytes) -> bool:
@@ -160,17 +136,61 @@ def is_pdf(head: bytes) -> bool:
 
 
 def is_xml(head: bytes) -> bool:
-    """Tell whether a file says that it is XML, or is an SVG picture that does not say so."""
-    return _text(head).startswith((b"<?xml", b"<svg"))
+    """Tell whether a file has an XML declaration, or is an SVG picture without one."""
+    return _markup(head).startswith((b"<?xml", b"<svg"))
 
 
-def _text(head: bytes) -> bytes:
+def _markup(head: bytes) -> bytes:
     # UTF-16 has a zero beside each of these characters.
     return head[:512].lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").replace(b"\0", b"").lower()
 
 
+def is_image_archive(name: str, head: bytes) -> bool:
+    """
+    Tell whether a result is a ZIP of single pages, although its name says something else.
+
+    The services return one for formats with one file per page (Aspose.Slides Cloud's documentation).
+    """
+    end = extension(name)
+    if end == "zip" or not head.startswith(ZIP):
+        return False
+    first = _first_member(head)
+    # Where a page is an archive itself, the first member's extension shows it.
+    return end not in _ZIP_BASED or ("/" not in first and extension(first) in _ZIP_BASED)
+
+
+def kind_of(head: bytes) -> str:
+    """Return the extension that fits a result's first bytes, or an empty string."""
+    if is_pdf(head):
+        return "pdf"
+    if head.startswith(ZIP):
+        return package_kind(head)
+    return next((kind for kind in _KINDS if fits(kind, head)), "")
+
+
+def package_kind(head: bytes) -> str:
+    """
+    Return the extension that fits an archive's first members; ``zip`` if they are just files.
+
+    :param head: the archive's first bytes, the more the better
+    """
+    if media_type := _MEDIA_TYPE.match(head, _NAME):
+        return _OPEN_DOCUMENT.get(media_type[1], "zip")
+    if _first_member(head).startswith(_BEFORE_PARTS) and (part := _PARTS.search(head)):
+        return _OFFICE[part[1]]
+    return "zip"
+
+
+def _first_member(head: bytes) -> str:
+    """Return the name of an archive's first member, as far as it is there."""
+    if len(head) < _NAME:
+        return ""
+    (length,) = struct.unpack_from("<H", head, _NAME_LENGTH)
+    return head[_NAME : _NAME + length].decode("utf-8", "replace")
+
+
 def looks_like(head: bytes) -> str:
-    """Say in a few words what a file's first bytes say that it is."""
+    """Say in a few words what a file is, judging by its first bytes."""
     kinds = {ZIP: "a ZIP archive", OLE: "an old binary Office file", DJVU: "a DjVu file", b"%PDF-": "a PDF"}
     for magic, kind in kinds.items():
         if head.startswith(magic):
@@ -180,64 +200,9 @@ def looks_like(head: bytes) -> str:
     return f"it begins with {head[:8]!r}"
 
 
-def kind_of(head: bytes) -> str:
-    """Return the extension that a result's first bytes speak for, or an empty string."""
-    if is_pdf(head):
-        return "pdf"
-    if head.startswith(ZIP):
-        return package_kind(head)
-    return next((kind for kind in _KINDS if fits(kind, head)), "")
-
-
-#: How many of a file's last bytes are looked at: the end record of a ZIP archive and the longest comment after it.
-TAIL = 22 + 0xFFFF
-_NEAR = 1024
-_ZIP_END = b"PK\x05\x06"
-_PNG_END = b"IEND\xaeB`\x82"
-_JPEG_END = b"\xff\xd9"
-
-
-def missing_end(head: bytes, tail: bytes, size: int) -> str | None:
-    """
-    Say what is missing at the end of a file; None if it looks whole, or if its kind has no end that is known.
-
-    A PDF has its ``%%EOF`` within the last KiB (ISO 32000-1, annex H), a ZIP archive its end record (APPNOTE 4.3.16),
-    a PNG picture its ``IEND`` chunk, a JPEG picture its EOI marker, and a DjVu file says its length (DjVu 3, 8.1).
-
-    :param head: the file's first bytes, at best 1 KiB
-    :param tail: its last bytes, at best :data:`TAIL`
-    :param size: its length in bytes
-    """
-    if head.startswith(DJVU):
-        return _djvu_end(head, size)
-    if head.startswith(ZIP):
-        return None if _ZIP_END in tail else "the ZIP archive has no directory at its end"
-    near = tail[-_NEAR:]
-    if is_pdf(head):
-        return None if b"%%EOF" in near else "the PDF has no %%EOF at its end"
-    if head.startswith(b"\x89PNG"):
-        return None if _PNG_END in near else "the PNG picture has no IEND at its end"
-    if head.startswith(b"\xff\xd8\xff"):
-        return None if _JPEG_END in near else "the JPEG picture has no end marker"
-    if is_xml(head):
-        return None if near.rstrip(b" \t\r\n\0").endswith(b">") else "the XML ends inside of its text"
-    return None
-
-
-def _djvu_end(head: bytes, size: int) -> str | None:
-    if len(head) < 12:
-        return "the DjVu file ends in its header"
-    (length,) = struct.unpack_from(">I", head, 8)
-    # The length is that of what follows it.
-    return None if size >= length + 12 else f"the DjVu file has {size} of its {length + 12} bytes"
-
-
-_HEAD = 1024
-
-
 class Inspection:
     """
-    What is known of the bytes that have passed.
+    Inspects bytes while they pass: their number, their checksum, and whether they are complete.
 
     :param what: what they are, for messages
     """
@@ -246,13 +211,13 @@ class Inspection:
         self._what = what
         self._hash = hashlib.sha256()
         self._head = self._tail = b""
-        #: How many there were.
+        #: How many have passed.
         self.size = 0
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next piece."""
-        if len(self._head) < _HEAD:
-            self._head += chunk[: _HEAD - len(self._head)]
+        """Take the next chunk."""
+        if len(self._head) < _RESULT_HEAD:
+            self._head += chunk[: _RESULT_HEAD - len(self._head)]
         self._tail = chunk[-TAIL:] if len(chunk) >= TAIL else (self._tail + chunk)[-TAIL:]
         self._hash.update(chunk)
         self.size += len(chunk)
@@ -264,9 +229,45 @@ class Inspection:
 
     def require_whole(self) -> None:
         """
-        Check that they end as their first bytes promise.
+        Check that they are a complete file.
 
         :raises TruncatedResult: if not
         """
         if missing := missing_end(self._head, self._tail, self.size):
             raise TruncatedResult(f"{self._what} is incomplete: {missing}")
+
+
+def missing_end(head: bytes, tail: bytes, size: int) -> str | None:
+    """
+    Say what is missing at the end of a file; None if it looks complete, or its kind has no known end.
+
+    A PDF has its ``%%EOF`` within the last KiB (ISO 32000-1, annex H), a ZIP archive its end record (APPNOTE 4.3.16),
+    a PNG picture its ``IEND`` chunk, a JPEG picture its EOI marker, and a DjVu file has its length in its header
+    (DjVu 3, 8.1).
+
+    :param head: the file's first bytes, preferably 1 KiB
+    :param tail: its last bytes, preferably :data:`TAIL`
+    :param size: its length in bytes
+    """
+    if head.startswith(DJVU):
+        return _missing_djvu_end(head, size)
+    if head.startswith(ZIP):
+        return None if _ZIP_END in tail else "the ZIP archive has no directory at its end"
+    near_end = tail[-_NEAR_END:]
+    if is_pdf(head):
+        return None if b"%%EOF" in near_end else "the PDF has no %%EOF at its end"
+    if head.startswith(PNG):
+        return None if _PNG_END in near_end else "the PNG picture has no IEND at its end"
+    if head.startswith(JPEG):
+        return None if _JPEG_END in near_end else "the JPEG picture has no end marker"
+    if is_xml(head):
+        return None if near_end.rstrip(b" \t\r\n\0").endswith(b">") else "the XML does not end with a tag"
+    return None
+
+
+def _missing_djvu_end(head: bytes, size: int) -> str | None:
+    if len(head) < 12:
+        return "the DjVu file ends in its header"
+    (length,) = struct.unpack_from(">I", head, 8)
+    # The length is that of what follows it.
+    return None if size >= length + 12 else f"the DjVu file has {size} of its {length + 12} bytes"

@@ -19,26 +19,44 @@ from airflow_provider_docconv.services.errors import (
     RefusedByService,
     ServiceUnavailable,
     UnexpectedReply,
-    quote_words,
+    one_line,
 )
 
 T = TypeVar("T")
 
-#: A conversation with a service: yields requests, is sent their replies, and returns what it was about.
+#: A dialogue with a service: yields requests, is sent their replies, and returns the outcome.
 Flow: TypeAlias = "Generator[Request, Reply, T]"
+
+TOKEN_PATH = "/connect/token"  # noqa: S105 - a path, not a secret
+# A token is renewed this many seconds before it expires, or earlier if it is short-lived.
+_MAX_LEAD = 300
+_DEFAULT_LIFETIME = 3600.0
+_MAX_LIFETIME = 10**9
+# Where an error body has its message, the most telling first.
+_MESSAGE_KEYS = (
+    "message",
+    "description",
+    "detail",
+    "title",
+    "error_description",
+    "messages",
+    "error",
+    "errors",
+    "code",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """
-    One HTTP request, without the host and the credentials.
+    An HTTP request, without host and credentials.
 
     :param method: the HTTP verb
-    :param path: below the connection's base URL, already percent-encoded
-    :param query: query parameters, not yet encoded
-    :param headers: headers beside the body's own; the values may be secrets
-    :param body: the body, which can be produced again for a second sending
-    :param repeatable: whether sending it twice does no more than sending it once
+    :param path: the path below the connection's base URL, percent-encoded
+    :param query: the query parameters, not encoded
+    :param headers: headers besides the body's own; the values may be secrets
+    :param body: the body, which can be sent more than once
+    :param repeatable: whether sending the request twice has the same effect as sending it once
     """
 
     method: str
@@ -52,7 +70,7 @@ class Request:
 @dataclass(frozen=True, slots=True)
 class Reply:
     """
-    One HTTP reply, small enough to be held in memory.
+    An HTTP reply, small enough for memory.
 
     :param status: the HTTP status
     :param headers: the headers, with lower-case names
@@ -65,30 +83,30 @@ class Reply:
 
     @property
     def ok(self) -> bool:
-        """Whether the status is one of success."""
+        """Whether the status is a success."""
         return 200 <= self.status < 300
 
     @property
     def is_page(self) -> bool:
-        """Whether it is an HTML page, which no service sends, but a proxy or a load balancer in front of it does."""
+        """Whether it is an HTML page, which comes not from a service, but from a proxy or load balancer before it."""
         return self.body[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
     @property
     def is_not_found(self) -> bool:
-        """Whether the service itself says that there is nothing there."""
+        """Whether the service itself, not a proxy, says that nothing is there."""
         return self.status == 404 and not self.is_page
 
     def text(self) -> str:
-        """Return the body as text, whatever it is."""
+        """Return the body as text, with a mark for each byte that is not UTF-8."""
         return self.body.decode("utf-8", errors="replace")
 
     def json_object(self, service: str) -> dict[str, Any]:
         """
         Return the body as a JSON object, with the first letter of its keys in lower case.
 
-        The vendors' servers write lower-camel keys; their documentation prints Pascal ones, and the SDKs read both.
+        The vendors' servers write keys in lower camel case, their documentation in Pascal case; the SDKs read both.
 
-        :raises UnexpectedReply: if it is anything else
+        :raises UnexpectedReply: if it is not a JSON object
         """
         value = _parse(self.body)
         if isinstance(value, dict):
@@ -97,9 +115,9 @@ class Reply:
 
     def json_objects(self, service: str) -> list[dict[str, Any]]:
         """
-        Return the JSON objects in a body that is a list, as :meth:`json_object` does.
+        Return the JSON objects in a body that is a list, each as :meth:`json_object` does.
 
-        :raises UnexpectedReply: if it is anything else
+        :raises UnexpectedReply: if it is not a JSON list
         """
         value = _parse(self.body)
         if isinstance(value, list):
@@ -107,25 +125,23 @@ class Reply:
         raise self._not_json(service)
 
     def _not_json(self, service: str) -> UnexpectedReply:
-        return UnexpectedReply(
-            f"{service} answered with {self.kind()} where JSON was due", service_message=self.message()
-        )
+        return UnexpectedReply(f"{service} replied with {self.kind()} instead of JSON", service_message=self.message())
 
     def kind(self) -> str:
-        """Name what the body looks like, for a message."""
+        """Describe the body in a few words, for a message."""
         if not self.body[:512].strip():
-            return "nothing"
+            return "an empty body"
         if self.is_page:
             return "an HTML page"
         return f"HTTP {self.status} and {len(self.body)} bytes of {self.headers.get('content-type', 'unknown type')}"
 
     def message(self) -> str:
-        """Return the words in which the service explains itself: an error's message, a page's title, or a text."""
+        """Return the service's explanation: the message of an error, the title of a page, or a text."""
         try:
             value = json.loads(self.body)
         except (ValueError, RecursionError):
-            return quote_words(_page_title(self.text()))
-        return quote_words(find_message(value) or f"HTTP {self.status}")
+            return one_line(_page_title(self.text()))
+        return one_line(find_message(value) or f"HTTP {self.status}")
 
 
 def _parse(body: bytes) -> Any:
@@ -144,22 +160,9 @@ def _page_title(text: str) -> str:
     return (title[1] if title else text[:1000]).strip()
 
 
-_MESSAGE_KEYS = (
-    "message",
-    "description",
-    "detail",
-    "title",
-    "error_description",
-    "messages",
-    "error",
-    "errors",
-    "code",
-)
-
-
 def find_message(value: object, depth: int = 5) -> str | None:
     """
-    Find the explanation in an error body of any of the known shapes, nested or flat, in any letter case.
+    Find the message in an error body of any known shape, nested or flat, in any letter case.
 
     The shapes: ``{"error": {"message", "description"}}`` and ``{"message"}`` (Aspose and GroupDocs SDKs),
     ``{"error": "invalid_client"}`` (their token endpoint), ``{"title", "detail"}`` (RFC 9457, Aspose.OCR's OpenAPI
@@ -184,15 +187,14 @@ def path_segment(text: str) -> str:
     """
     Percent-encode a text from outside as one segment of a URL's path.
 
-    :raises UnexpectedReply: if it is ``.`` or ``..``, which HTTP clients take for a way out of the folder, or no
-        text that can be encoded
+    :raises UnexpectedReply: if it is ``.`` or ``..``, which HTTP clients resolve, or can't be encoded
     """
     try:
         if text not in (".", ".."):
             return quote(text, safe="")
     except UnicodeEncodeError:
         pass
-    raise UnexpectedReply(f"{text[:100]!r} is no name")
+    raise UnexpectedReply(f"unsafe name {text[:100]!r} in a path")
 
 
 def path_segments(text: str) -> str:
@@ -205,18 +207,18 @@ def path_segments(text: str) -> str:
 
 
 def query(**values: object) -> dict[str, str]:
-    """Build query parameters, without those that are None or empty."""
+    """Return query parameters, without those that are None or empty."""
     return {key: str(value) for key, value in values.items() if value is not None and value != ""}
 
 
 def require_success(reply: Reply, service: str, operation_id: str | None = None) -> Reply:
     """
-    Return the reply if its status is one of success.
+    Return the reply if its status is a success.
 
     :param reply: the reply
     :param service: the service's name, for the message
     :param operation_id: the operation that was asked about, if any
-    :raises DocConvError: of the type that says what to do about the status
+    :raises DocConvError: of the type that says what to do
     """
     if reply.ok:
         return reply
@@ -224,39 +226,33 @@ def require_success(reply: Reply, service: str, operation_id: str | None = None)
 
 
 def refusal(reply: Reply, service: str, operation_id: str | None) -> DocConvError:
-    """Build the error that says what to do about a reply whose status is not one of success."""
+    """Return the error that a reply stands for, of the type that says what to do."""
     status, message = reply.status, reply.message()
     if status == 401:
-        return AuthenticationFailed(f"{service} refused a new access token", service_message=message)
+        return AuthenticationFailed(f"{service} refused a fresh access token", service_message=message)
     if status in (402, 403):
         return AccessDenied(f"{service} denied the request (HTTP {status})", service_message=message)
     if status == 404 and reply.is_page:
-        return UnexpectedReply(f"{service} answered with {reply.kind()} (HTTP 404)", service_message=message)
+        return UnexpectedReply(f"{service} replied with {reply.kind()} (HTTP 404)", service_message=message)
     if status == 404 and operation_id:
         return OperationNotFound(
             f"{service} does not know the operation", service_message=message, operation_id=operation_id
         )
     if 300 <= status < 400:
         return ServiceUnavailable(
-            f"{service} redirected the request, which it never should (HTTP {status})",
-            remedy="check the connection's host: it must be the service's own address",
+            f"{service} redirected the request (HTTP {status})",
+            remedy="check the connection's host: it must be the address of the service itself",
         )
     if status in (408, 429) or status >= 500:
-        return ServiceUnavailable(f"{service} is not able to answer now (HTTP {status})", service_message=message)
+        return ServiceUnavailable(f"{service} is unavailable (HTTP {status})", service_message=message)
     if operation_id:
         return UnexpectedReply(
             f"{service} refused the request (HTTP {status})",
             service_message=message,
             operation_id=operation_id,
-            remedy="check that conn_id is the one that started it, and the connection's host",
+            remedy="check that conn_id is the connection that started it, and the connection's host",
         )
     return RefusedByService(f"{service} refused the request (HTTP {status})", service_message=message)
-
-
-TOKEN_PATH = "/connect/token"  # noqa: S105 - a path, not a secret
-_LONGEST_LEAD = 300
-_USUAL_LIFE = 3600.0
-_LONGEST_LIFE = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +260,8 @@ class Token:
     """
     An access token.
 
-    :param value: what goes into the Authorization header
-    :param renew_at: when to ask for another one, in seconds on the clock of the caller
+    :param value: the token, for the Authorization header
+    :param renew_at: when to get a new one, in seconds on the caller's clock
     """
 
     value: str = field(repr=False)
@@ -273,7 +269,7 @@ class Token:
 
 
 def token_request(client_id: str, client_secret: str) -> Request:
-    """Build the request for a token; its path is that of the service's own token endpoint."""
+    """Build the request for a token, to the service's own token endpoint."""
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
     return Request("POST", TOKEN_PATH, headers={"Accept": "application/json"}, body=form_body(form))
 
@@ -284,10 +280,10 @@ def read_token(reply: Reply, service: str, now: float) -> Token:
 
     :param reply: the reply
     :param service: the service's name, for messages
-    :param now: the time, in seconds
-    :raises AuthenticationFailed: if the credentials are refused, or locked after too many refusals
-    :raises ServiceUnavailable: if the endpoint can't answer now
-    :raises UnexpectedReply: if the reply holds no token
+    :param now: the time on the caller's clock, in seconds
+    :raises AuthenticationFailed: if the credentials are refused, or locked after too many attempts
+    :raises ServiceUnavailable: if the endpoint is unavailable
+    :raises UnexpectedReply: if the reply has no token
     """
     if reply.status in (400, 401, 403):
         raise AuthenticationFailed(
@@ -297,22 +293,22 @@ def read_token(reply: Reply, service: str, now: float) -> Token:
         wait = reply.headers.get("retry-after", "")
         wait = wait if wait.isascii() and wait.isdigit() else "600"
         raise AuthenticationFailed(
-            f"{service} has locked the login after too many refused ones",
+            f"{service} has locked the login after too many failed attempts",
             remedy="correct login (client id) and password (client secret) of the connection, "
             f"or wait {wait} seconds if they are right",
         )
     value = require_success(reply, f"{service}'s login").json_object(f"{service}'s login")
     token, lifetime = value.get("access_token"), value.get("expires_in")
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
-        raise UnexpectedReply(f"{service}'s login answered without an access token")
-    seconds = _USUAL_LIFE
-    if isinstance(lifetime, int | float) and 0 < lifetime < _LONGEST_LIFE:
+        raise UnexpectedReply(f"{service}'s login returned no access token")
+    seconds = _DEFAULT_LIFETIME
+    if isinstance(lifetime, int | float) and 0 < lifetime < _MAX_LIFETIME:
         seconds = float(lifetime)
-    return Token(token, now + seconds - min(_LONGEST_LEAD, seconds / 5))
+    return Token(token, now + seconds - min(_MAX_LEAD, seconds / 5))
 
 
 def hide(reply: Reply, secret: str) -> Reply:
-    """Take a secret out of a reply that repeats it, before its words are cut to length."""
+    """Remove a secret from a reply that repeats it, before its message is shortened."""
     body = reply.body
     for form in _forms(secret):
         if form in body:

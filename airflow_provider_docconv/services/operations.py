@@ -1,4 +1,4 @@
-"""One conversion asked of a service, and the files it made, in words that are the same for all services."""
+"""Operations and their results, in terms that are the same for all services."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from airflow_provider_docconv.services.errors import (
     InvalidOptions,
     StartReplyLost,
     UnexpectedReply,
-    quote_words,
+    one_line,
 )
 from airflow_provider_docconv.services.http import Reply, Request, require_success
 
 _MAX_ID = 200
 _MAX_NUMBER = 1 << 50
+# With these, "not implemented" and "unavailable", nothing can have begun. Other statuses above 500, such as a proxy's
+# 520 to 524, may say that the service took the request and did not answer in time.
+_NOTHING_BEGUN = (501, 503)
 
 
 class OperationState(StrEnum):
-    """Where an operation stands, whatever the vendor calls it."""
+    """The state of an operation, whatever the vendor calls it."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -33,7 +36,7 @@ class OperationState(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the operation has ended."""
         return self not in (OperationState.QUEUED, OperationState.RUNNING)
 
 
@@ -43,12 +46,12 @@ class Operation:
     An operation as last seen.
 
     :param id: the operation id
-    :param state: where it stands
-    :param vendor_status: the vendor's own word for it
+    :param state: its state
+    :param vendor_status: its state in the vendor's words
     :param message: the service's explanation of a failure
-    :param step: the step that it is at, counted from 1, if the service reports progress
-    :param steps: how many steps there are
-    :param step_description: what the service says of the step ("Converting slide 3 of 15")
+    :param step: the current step, counted from 1, if the service reports progress
+    :param steps: the number of steps
+    :param step_description: the service's description of the step ("Converting slide 3 of 15")
     """
 
     id: str
@@ -61,146 +64,141 @@ class Operation:
 
     @property
     def done(self) -> float:
-        """The share of the work that is done, from 0 to 1; 0 if the service does not say."""
+        """The share of the work that is done, from 0 to 1; 0 if the service does not report it."""
         return min(self.step / self.steps, 1.0) if self.step and self.steps else 0.0
 
     @property
     def progress(self) -> str:
-        """Say in a few words how far it is ("running (Started), step 3 of 15: Converting slide 3 of 15")."""
-        # With the vendor's word: one that nobody knows is taken for running until the deadline.
+        """The progress in a few words ("running (Started), step 3 of 15: Converting slide 3 of 15")."""
+        # With the vendor's status, because an unknown one counts as running.
         text = f"{self.state.value.replace('_', ' ')} ({self.vendor_status})"
         if self.step is not None and self.steps:
             text += f", step {self.step} of {self.steps}"
         return f"{text}: {self.step_description}" if self.step_description else text
 
     def serialize(self) -> dict[str, Any]:
-        """Return it as plain JSON values, for a trigger's event."""
+        """Return plain JSON values, for a trigger's event."""
         return {**asdict(self), "state": self.state.value}
 
     @classmethod
     def deserialize(cls, values: Mapping[str, Any]) -> Operation:
-        """Make it from what :meth:`serialize` returned."""
+        """Return the operation that :meth:`serialize` was called on."""
         return cls(**{**values, "state": OperationState(values["state"])})
 
 
 class Started(NamedTuple):
     """
-    An operation that a service has begun.
+    An operation that a service has started.
 
     :param operation_id: the operation
-    :param remote_source: where in the vendor's storage the document was uploaded to, if it was
+    :param remote_source: the document in the vendor's storage, if it was uploaded there
     """
 
     operation_id: str
     remote_source: RemoteDocument | None = None
 
 
-def state_of(word: object, states: Mapping[str, OperationState]) -> OperationState:
+def state_of(vendor_status: object, states: Mapping[str, OperationState]) -> OperationState:
     """
-    Translate a vendor's status word.
+    Translate a vendor's status.
 
-    A word that nobody knows is no end: the vendor may add one any day, so waiting goes on until the deadline.
+    An unknown one counts as running: the vendor may add a status at any time.
     """
-    return states.get(str(word).strip().lower(), OperationState.RUNNING)
+    return states.get(str(vendor_status).strip().lower(), OperationState.RUNNING)
 
 
-def status_word(value: object, service: str) -> str:
+def read_status(value: object, service: str) -> str:
     """
-    Return a vendor's status word, fit for a message.
+    Return a vendor's status, fit for a message.
 
-    :raises UnexpectedReply: if there is none: then it was not the service that answered
+    :raises UnexpectedReply: if there is none, so that the reply can't come from the service
     """
-    word = words(str(value) if isinstance(value, int) else value)
-    if word is None:
-        raise UnexpectedReply(f"{service} answered without the operation's status")
-    return word
+    vendor_status = printable(str(value) if isinstance(value, int) else value)
+    if vendor_status is None:
+        raise UnexpectedReply(f"{service} replied without the operation's status")
+    return vendor_status
 
 
 def clean_operation_id(text: str) -> str:
     """
     Return an operation id without the quotes that some servers and SDKs leave around it.
 
-    :raises ValueError: if it can't be one
+    :raises ValueError: if it can't be an operation id
     """
     value = text.strip()
     if len(value) >= 2 and value[0] == value[-1] == '"':
         value = value[1:-1].strip()
     odd = any(char in '<>{}"' or unicodedata.category(char)[0] in "CZ" for char in value[:_MAX_ID])
     if odd or not 0 < len(value) <= _MAX_ID:
-        raise ValueError(f"not an operation id: {quote_words(text[:100])!r}")
+        raise ValueError(f"not an operation id: {one_line(text[:100])!r}")
     return value
 
 
-def given_operation_id(value: object) -> str:
+def read_operation_id(value: object) -> str:
     """
     Return an operation id that a task was given, as :func:`clean_operation_id` does.
 
-    :raises InvalidOptions: if it can't be one
+    :raises InvalidOptions: if it can't be an operation id
     """
     try:
-        # A template that finds nothing renders as "None".
+        # A template without a value renders as "None".
         if isinstance(value, str) and value.strip() != "None":
             return clean_operation_id(value)
-        raise ValueError(f"not an operation id: {quote_words(repr(value)[:100])}")
+        raise ValueError(f"not an operation id: {one_line(repr(value)[:100])}")
     except ValueError as error:
         raise InvalidOptions(str(error), remedy="give the operation id that the start task returned") from error
 
 
 def whole_number(value: object) -> int | None:
-    """Return a number from outside if it is a sensible count, of steps or of bytes, else None."""
+    """Return a number from outside if it is a plausible count of steps or bytes, else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MAX_NUMBER else None
 
 
-def words(value: object) -> str | None:
-    """Return a text from outside, made fit for a message, or None."""
-    return quote_words(value) or None if isinstance(value, str) else None
+def printable(value: object) -> str | None:
+    """Return a text from outside, fit for a message, or None if it is not a text or empty."""
+    return one_line(value) or None if isinstance(value, str) else None
 
 
 class Decoder(Protocol):
-    """Turns the body of a result's reply into the document."""
+    """Decodes the body of a reply to a result."""
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take the next piece and return what it gives."""
+        """Decode the next piece."""
 
     def close(self) -> None:
-        """Check that it was whole; raise a DocConvError if not."""
+        """Check that all of it came; raise a DocConvError if not."""
 
 
-class Plain:
-    """The decoder of services whose reply is the document itself."""
+class PlainDecoder:
+    """Decodes nothing: the body is the result."""
 
     def feed(self, chunk: bytes) -> bytes:
-        """Return the piece as it is."""
+        """Return the next piece, unchanged."""
         return chunk
 
     def close(self) -> None:
-        """Find nothing to check: the transport has counted the bytes."""
+        """Check nothing: the client counts the bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResultFile:
     """
-    One file that an operation made.
+    One of an operation's results.
 
-    :param operation_id: the operation, if it is known
-    :param request: gets it
-    :param name: what the service calls it, if it says; hostile
-    :param size: its length in bytes, if the service says
+    :param operation_id: the operation, if known
+    :param request: the request that fetches it
+    :param name: the service's name for it, if there is one; hostile
+    :param size: its length in bytes, if the service reports it
     :param decoder: makes a decoder for the reply's body
-    :param remote: where it lies in the vendor's storage, if it does
+    :param remote: the file in the vendor's storage, if it is there
     """
 
     operation_id: str | None
     request: Request
     name: str | None = None
     size: int | None = None
-    decoder: Callable[[], Decoder] = field(default=Plain, repr=False)
+    decoder: Callable[[], Decoder] = field(default=PlainDecoder, repr=False)
     remote: RemoteDocument | None = None
-
-
-# Not implemented, and unavailable: the only breakdowns after which nothing can have begun. Proxies have more of
-# their own (520 to 524), which say that the service took the request and did not answer in time.
-_NOTHING_DONE = (501, 503)
 
 
 def read_started(reply: Reply, service: str, remote_source: RemoteDocument | None = None) -> Started:
@@ -209,20 +207,19 @@ def read_started(reply: Reply, service: str, remote_source: RemoteDocument | Non
 
     :param reply: the reply
     :param service: the service's name, for messages
-    :param remote_source: where the document was uploaded to, if it was
-
-    :raises StartReplyLost: if the service may have begun, but the reply does not say as what
+    :param remote_source: the document in the vendor's storage, if it was uploaded there
+    :raises StartReplyLost: if the operation may have started, but the reply has no operation id
     :raises DocConvError: if the service refused
     """
-    if reply.status >= 500 and reply.status not in _NOTHING_DONE:
+    if reply.status >= 500 and reply.status not in _NOTHING_BEGUN:
         raise StartReplyLost(
-            f"{service} broke down over the start (HTTP {reply.status})", service_message=reply.message()
+            f"{service} failed while it started the operation (HTTP {reply.status})", service_message=reply.message()
         )
     require_success(reply, service)
     try:
         return Started(clean_operation_id(reply.text()), remote_source)
     except ValueError as error:
         raise StartReplyLost(
-            f"{service} answered the start with {reply.kind()} instead of an operation id",
+            f"{service} replied to the start with {reply.kind()} instead of an operation id",
             service_message=reply.message(),
         ) from error

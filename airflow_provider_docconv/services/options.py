@@ -1,4 +1,4 @@
-"""Options by the vendor's names: what each is checked against, before anything is sent."""
+"""Checks options, by the vendor's names, before anything is sent."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 
 from airflow_provider_docconv.services.errors import InvalidOptions
 
-_FEW = 12
-_REFUSED = object()
+# A message lists up to this many names, and suggests the nearest of more.
+_MAX_LISTED = 12
+_NO_MATCH = object()
 
 
 def fingerprint(*values: object, **parts: object) -> str:
-    """Return a digest of what makes one conversion differ from another; leave secrets out."""
+    """Return a digest that tells one conversion from another; leave out secrets."""
     return hashlib.sha256(json.dumps([*values, parts], sort_keys=True, default=str).encode()).hexdigest()
 
 
 def without_passwords(options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return options without what must not be written down, at any depth."""
+    """Return options without the passwords in them, at any depth of mappings."""
     return {
         key: without_passwords(value) if isinstance(value, Mapping) else value
         for key, value in (options or {}).items()
@@ -33,9 +34,9 @@ def without_passwords(options: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def require_mapping(given: object, name: str) -> Mapping[Any, Any]:
     """
-    Return options that are some at all.
+    Check that options are a mapping.
 
-    :raises InvalidOptions: if they are no mapping
+    :raises InvalidOptions: if not
     """
     if isinstance(given, Mapping):
         return given
@@ -44,16 +45,16 @@ def require_mapping(given: object, name: str) -> Mapping[Any, Any]:
 
 def read_options(service: str, given: object, schema: Any, where: str = "") -> dict[str, Any]:
     """
-    Return options as the vendor types them, without those that are None or, but inside of an option, empty.
+    Return options with the vendor's types, without those that are None or, at the top, empty.
 
-    Templates give texts, so a text of digits is taken for a number and ``true`` for a boolean. Inside of an option the
-    letter case of names is the user's choice: the vendors' documentation and SDKs differ.
+    Templates render to texts, so a text of digits counts as a number and ``true`` as a boolean. Below the top, names
+    may be in any letter case, because the vendors' documentation and SDKs differ.
 
     :param service: the service's name, for messages
     :param given: the options
-    :param schema: the TypedDict that they are to fit, or a union of some
-    :param where: the option that they are the value of, if any
-    :raises InvalidOptions: if there is no such option, or it is of another type
+    :param schema: the TypedDict that they must fit, or a union of several
+    :param where: the option whose value they are; empty at the top
+    :raises InvalidOptions: if an option is unknown, or of another type
     """
     options = require_mapping(given, where or "options")
     fields = _fields(schema)
@@ -64,7 +65,7 @@ def read_options(service: str, given: object, schema: Any, where: str = "") -> d
         full = f"{where}.{name or key}" if where else str(name or key)
         if name is None:
             raise InvalidOptions(f"{service} has no option {full!r}, {_hint(str(key), fields)}")
-        # A template that has nothing to give gives an empty text.
+        # A template without a value renders to an empty text.
         if value is not None and (where or value != ""):
             read[name] = _read(service, value, fields[name], full)
     return read
@@ -72,11 +73,11 @@ def read_options(service: str, given: object, schema: Any, where: str = "") -> d
 
 def slide_numbers(given: object, name: str) -> list[int]:
     """
-    Return the numbers of slides; empty if there is nothing given.
+    Return the numbers of slides; empty if none are given.
 
-    :param given: a number, a list of them, or a text such as ``"1,3"``
-    :param name: the option that it is the value of
-    :raises InvalidOptions: if it is something else, or no slide's number
+    :param given: a number, a list of numbers, or a text such as ``"1,3"``
+    :param name: the option whose value it is
+    :raises InvalidOptions: if it is something else, or a number is less than 1
     """
     if given is None or given == "":
         return []
@@ -91,7 +92,7 @@ def slide_numbers(given: object, name: str) -> list[int]:
 
 
 def secrets_in(options: object) -> Iterator[str]:
-    """Find the passwords in options, at any depth."""
+    """Yield the passwords in options, at any depth."""
     if isinstance(options, Mapping):
         for key, value in options.items():
             if isinstance(value, str) and value and "password" in str(key).lower():
@@ -104,7 +105,7 @@ def secrets_in(options: object) -> Iterator[str]:
 
 @lru_cache(maxsize=64)
 def _fields(schema: Any) -> dict[str, tuple[Any, ...]]:
-    """Give for each name the types that its value may have: in a union, those of all its members."""
+    """Return the types that each option may have: for a union, those of all its members."""
     fields: dict[str, tuple[Any, ...]] = {}
     for member in _members(schema):
         for name, hint in get_type_hints(member).items():
@@ -119,9 +120,9 @@ def _members(hint: Any) -> tuple[Any, ...]:
 def _read(service: str, value: object, hints: tuple[Any, ...], name: str) -> Any:
     nested = tuple(hint for hint in hints if is_typeddict(hint))
     if nested and (isinstance(value, Mapping) or nested == hints):
-        return read_options(service, value, Union[nested], name)  # noqa: UP007  # known only when it runs
+        return read_options(service, value, Union[nested], name)  # noqa: UP007 - its members are known only at run time
     for hint in hints:
-        if hint not in nested and (found := _convert(service, value, hint, name)) is not _REFUSED:
+        if hint not in nested and (found := _convert(service, value, hint, name)) is not _NO_MATCH:
             return found
     shown = "" if "password" in name.lower() else f", not {repr(value)[:100]}"
     raise InvalidOptions(f"{name} must be {' or '.join(dict.fromkeys(map(_describe, hints)))}{shown}")
@@ -130,41 +131,41 @@ def _read(service: str, value: object, hints: tuple[Any, ...], name: str) -> Any
 def _convert(service: str, value: object, hint: Any, name: str) -> Any:
     origin = get_origin(hint)
     if origin is Literal:
-        return value if value in get_args(hint) else _REFUSED
+        return value if value in get_args(hint) else _NO_MATCH
     if origin is Sequence:
         if not isinstance(value, list | tuple):
-            return _REFUSED
+            return _NO_MATCH
         members = _members(get_args(hint)[0])
         return [_read(service, item, members, f"{name}[{index}]") for index, item in enumerate(value)]
     if origin is Mapping:
         texts = isinstance(value, Mapping) and all(isinstance(item, str) for pair in value.items() for item in pair)
-        return value if texts else _REFUSED
+        return value if texts else _NO_MATCH
     return _PLAIN[hint](value)
 
 
 def _text(value: object) -> object:
-    return value if isinstance(value, str) else _REFUSED
+    return value if isinstance(value, str) else _NO_MATCH
 
 
 def _truth(value: object) -> object:
     if isinstance(value, str):
-        return {"true": True, "false": False}.get(value.strip().lower(), _REFUSED)
-    return value if isinstance(value, bool) else _REFUSED
+        return {"true": True, "false": False}.get(value.strip().lower(), _NO_MATCH)
+    return value if isinstance(value, bool) else _NO_MATCH
 
 
 def _whole(value: object) -> object:
     try:
-        return int(value) if isinstance(value, str) else value if type(value) is int else _REFUSED
+        return int(value) if isinstance(value, str) else value if type(value) is int else _NO_MATCH
     except ValueError:
-        return _REFUSED
+        return _NO_MATCH
 
 
 def _number(value: object) -> object:
     try:
         number = float(value) if isinstance(value, str) else value
     except ValueError:
-        return _REFUSED
-    return number if type(number) in (int, float) and isfinite(number) else _REFUSED  # type: ignore[arg-type]  # it is
+        return _NO_MATCH
+    return number if type(number) in (int, float) and isfinite(number) else _NO_MATCH  # type: ignore[arg-type]  # It is a number.
 
 
 _PLAIN: dict[type, Callable[[object], object]] = {str: _text, bool: _truth, int: _whole, float: _number}
@@ -180,7 +181,7 @@ def _describe(hint: Any) -> str:
 
 
 def _hint(name: str, fields: Mapping[str, object]) -> str:
-    if len(fields) <= _FEW:
+    if len(fields) <= _MAX_LISTED:
         return f"only {', '.join(sorted(fields))}"
     lower = {field.lower(): field for field in fields}
     return f"the nearest are {', '.join(lower[near] for near in get_close_matches(name.lower(), lower, 3, 0.0))}"

@@ -1,11 +1,11 @@
-"""What every conversion service can be asked."""
+"""The protocol of a conversion service, which each vendor implements."""
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from airflow_provider_docconv.services.catalog import ServiceInfo
 from airflow_provider_docconv.services.documents import Document, PresentationToMerge, RemoteDocument
@@ -15,21 +15,16 @@ from airflow_provider_docconv.services.operations import Operation, OperationSta
 from airflow_provider_docconv.services.options import read_options
 from airflow_provider_docconv.services.storage import RemoteStorage
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["ConversionService", "ResultFile", "own_folder", "require_format"]
-
-# What an upload of ours lies in, by Document.key.
+# The folder of one document, by its key.
 _OWN_FOLDER = re.compile(r"docconv/[0-9a-f]{16}(?=/)")
 
 
 class CancelOutcome(NamedTuple):
     """
-    What became of an operation that is no longer needed.
+    The outcome of an attempt to cancel an operation.
 
     :param canceled: whether it was cancelled
-    :param message: the same as a sentence for the log
+    :param message: the outcome as a sentence for the log
     """
 
     canceled: bool
@@ -38,12 +33,12 @@ class CancelOutcome(NamedTuple):
 
 class ConversionService(ABC):
     """
-    A vendor's protocol: builds requests and reads replies, and does neither I/O nor waiting.
+    A vendor's protocol: builds requests and reads replies.
 
-    Its methods are flows: generators that yield requests and are sent replies, so that the same code serves a
-    blocking client and an asynchronous one.
+    Its methods are flows: generators that yield requests and are sent the replies. They do no I/O, so that the same
+    code serves the blocking client and the asynchronous one.
 
-    :param storage: name of the vendor's storage that is used when nothing else is said
+    :param storage: the vendor's storage to use unless an address or option names another
     """
 
     info: ClassVar[ServiceInfo]
@@ -52,7 +47,7 @@ class ConversionService(ABC):
     #: The target formats in lower case; empty if only the service knows.
     target_formats: ClassVar[frozenset[str]] = frozenset()
     can_cancel: ClassVar[bool] = False
-    #: The option that says where in the vendor's storage a result is saved: at one place, however many there are.
+    #: The option that names the result's address in the vendor's storage: a single one, even for several results.
     saving_option: ClassVar[str | None] = None
 
     def __init__(self, storage: str | None = None) -> None:
@@ -66,23 +61,23 @@ class ConversionService(ABC):
     @abstractmethod
     def start(self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]) -> Flow[Started]:
         """
-        Start a conversion and return the operation id.
+        Start a conversion.
 
         :param source: the document
         :param target_format: the format to convert to, as the vendor names it
         :param options: options by the vendor's parameter names
-        :raises InvalidOptions: if the service has no such format or option
-        :raises StartReplyLost: if it may have begun, but no operation id came back
+        :raises InvalidOptions: if the service does not have the format or an option
+        :raises StartReplyLost: if it may have started, but no operation id came back
         :raises DocConvError: if the service refused
         """
 
     def start_merge(self, presentations: Sequence[PresentationToMerge], options: Mapping[str, Any]) -> Flow[Started]:
         """
-        Start merging documents into one and return the operation id.
+        Start merging presentations into one.
 
-        :param presentations: what to merge, in this order
+        :param presentations: the presentations, in this order
         :param options: options by the vendor's parameter names
-        :raises InvalidOptions: if the service can't merge, or has no such option
+        :raises InvalidOptions: if the service can't merge, or does not have an option
         :raises DocConvError: as :meth:`start` does
         """
         raise InvalidOptions(f"{self.label} can't merge documents")
@@ -91,12 +86,12 @@ class ConversionService(ABC):
         self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]
     ) -> Flow[Started]:
         """
-        Start splitting a document into a file per page and return the operation id.
+        Start splitting a document into one file per page.
 
         :param source: the document
         :param target_format: the format of the files
         :param options: options by the vendor's parameter names
-        :raises InvalidOptions: if the service can't split, or has no such format or option
+        :raises InvalidOptions: if the service can't split, or does not have the format or an option
         :raises DocConvError: as :meth:`start` does
         """
         raise InvalidOptions(f"{self.label} can't split documents")
@@ -104,104 +99,108 @@ class ConversionService(ABC):
     @abstractmethod
     def status(self, operation_id: str) -> Flow[Operation]:
         """
-        Ask where an operation stands; an unknown one is in the state ``NOT_FOUND``.
+        Get the state of an operation; ``NOT_FOUND`` if the service does not know it.
 
-        :raises DocConvError: if the service did not answer that
+        :raises DocConvError: if the reply has no answer
         """
 
     @abstractmethod
     def results(self, operation_id: str) -> Flow[list[ResultFile]]:
         """
-        List the files that a successful operation made.
+        List the results of a successful operation.
 
-        :raises DocConvError: if the service did not answer that
+        :raises DocConvError: if the reply has no answer
         """
 
-    def saved_results(self, operation_id: str, stored: RemoteDocument) -> Flow[list[ResultFile]]:
+    def saved_results(self, operation_id: str, remote: RemoteDocument) -> Flow[list[ResultFile]]:
         """
-        List the files that a successful operation has saved in the vendor's storage.
+        List the results that a successful operation has saved in the vendor's storage.
 
         :param operation_id: the operation
-        :param stored: where they lie: a file, or a folder if the path ends with ``/``. Where the service tells the
-            paths, but not the storage, the path may be empty
-        :raises InvalidOptions: if there is no storage, or the path is empty and the service does not tell it
-        :raises ResultNotFound: if there is nothing
-        :raises DocConvError: if the service did not answer that
+        :param remote: where they are: a file, or a folder if the path ends with ``/``. The path may be empty where the
+            service reports the paths, but not the storage
+        :raises InvalidOptions: if there is no storage, or the path is empty and the service does not report it
+        :raises ResultNotFound: if nothing is there
+        :raises DocConvError: if the reply has no answer
         """
         storage = self.remote_storage()
-        if not stored.path.strip("/"):
-            raise InvalidOptions(f"{self.label} does not say where it has saved a result, so stored must name the file")
-        return (yield from storage.find(RemoteDocument(stored.path, stored.storage or self.storage), operation_id))
+        if not remote.path.strip("/"):
+            raise InvalidOptions(
+                f"{self.label} does not report where it has saved a result",
+                operation_id=operation_id,
+                remedy="give remote_result with the path of the file or folder",
+            )
+        return (yield from storage.find(RemoteDocument(remote.path, remote.storage or self.storage), operation_id))
 
     def result_storage(self, source: RemoteDocument | None, options: Mapping[str, Any]) -> str | None:
         """
-        Name the storage in which results lie that the service lists without it, None for the connection's.
+        Return the storage of results that the service lists without naming it; None for the connection's.
 
-        :param source: the document, if it lies in the vendor's storage
+        :param source: the document, if it is in the vendor's storage
         :param options: the options of the conversion
         """
         return None
 
     def cancel(self, operation_id: str) -> Flow[bool]:
-        """Cancel an operation where the service can; return whether it was asked to."""
+        """Cancel an operation, if the service can; return whether it can."""
         return False
         yield  # makes it a flow like the others
 
     def cancel_if_running(self, operation_id: str) -> Flow[CancelOutcome]:
         """
-        Cancel an operation that is no longer needed, where the service can, and say what became of it.
+        Cancel an operation that is no longer needed, if the service can.
 
-        One that has succeeded is left alone: it is paid for, and cancelling would delete its result (Aspose.OCR has one
-        call for both).
+        One that has succeeded is left alone: it is paid for, and Aspose.OCR's call to cancel would delete its result.
 
         :param operation_id: the operation
-        :raises DocConvError: if the service did not answer
+        :raises DocConvError: if the reply has no answer
         """
         if not self.can_cancel:
-            message = f"{self.label} can't cancel: operation {operation_id} runs on, and its result is not fetched"
+            message = f"{self.label} can't cancel: operation {operation_id} keeps running, but its result is not needed"
             return CancelOutcome(False, message)
         operation = yield from self.status(operation_id)
         if operation.state is OperationState.SUCCEEDED:
-            message = f"Operation {operation_id} has succeeded in the meantime; {self.label} still has its result"
+            message = f"Operation {operation_id} has already succeeded; {self.label} still has its result"
             return CancelOutcome(False, message)
         if operation.state.is_terminal:
-            message = f"Operation {operation_id} has ended in the meantime at {self.label} ({operation.vendor_status})"
+            message = f"Operation {operation_id} has already ended at {self.label} ({operation.vendor_status})"
             return CancelOutcome(False, message)
         yield from self.cancel(operation_id)
-        return CancelOutcome(True, f"Operation {operation_id} was cancelled at {self.label}")
+        return CancelOutcome(True, f"Cancelled operation {operation_id} at {self.label}")
 
     def clean_up(self, operation_id: str, files: Sequence[ResultFile]) -> Flow[bool]:
         """
-        Delete what a successful operation has left at the service or in its storage, where that can be done.
+        Delete what a successful operation has left at the service or in its storage, as far as possible.
 
         :param operation_id: the operation
-        :param files: what :meth:`results` or :meth:`saved_results` returned, and the upload if it is known
-        :return: whether there was anything to delete
+        :param files: the results, and the upload if it is known
+        :return: whether anything could be deleted
         :raises DocConvError: if the service did not delete it
         """
-        stored = [file.remote for file in files if file.remote]
-        owns = [_OWN_FOLDER.match(each.path) for each in stored]
-        # A folder of ours holds the upload, and the result if nobody said where else to save it.
-        folders = {RemoteDocument(own[0], each.storage) for each, own in zip(stored, owns, strict=True) if own}
-        for each, own in zip(stored, owns, strict=True):
-            if not own:
-                yield from self.remote_storage().delete_file(each)
+        remotes = [file.remote for file in files if file.remote]
+        # A folder of ours has the upload, and the result unless an option has it saved elsewhere.
+        folders: set[RemoteDocument] = set()
+        for remote in remotes:
+            if own := _OWN_FOLDER.match(remote.path):
+                folders.add(RemoteDocument(own[0], remote.storage))
+            else:
+                yield from self.remote_storage().delete_file(remote)
         for folder in sorted(folders, key=lambda folder: folder.path):
             yield from self.remote_storage().delete_folder(folder)
-        return bool(stored)
+        return bool(remotes)
 
     def supported_formats(
-        self, source_format: str | None = None, stored: RemoteDocument | None = None
+        self, source_format: str | None = None, remote: RemoteDocument | None = None
     ) -> Flow[dict[str, list[str]]]:
         """
-        Ask what can be converted to what: the target formats of each source format.
+        Get the target formats of each source format.
 
-        :param source_format: ask for this one only
-        :param stored: ask for this document in the vendor's storage only
-        :raises InvalidOptions: if the service has no such list
-        :raises DocConvError: if the service did not answer that
+        :param source_format: get those of this source format only
+        :param remote: get those of this document in the vendor's storage only
+        :raises InvalidOptions: if the service does not list them
+        :raises DocConvError: if the reply has no answer
         """
-        raise InvalidOptions(f"{self.label} has no list of formats")
+        raise InvalidOptions(f"{self.label} does not list its formats")
 
     def remote_storage(self) -> RemoteStorage:
         """
@@ -212,30 +211,30 @@ class ConversionService(ABC):
         raise InvalidOptions(f"{self.label} has no storage")
 
     def password(self, options: Mapping[str, Any]) -> str | None:
-        """Return the document's password out of the options, if one is given."""
+        """Return the document's password from the options, if there is one."""
         value = options.get("password")
         return value if isinstance(value, str) and value else None
 
     def check(self, target_format: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """
-        Check a target format and options; return those that are given, as the vendor types them.
+        Check a target format and options; return the given options with the vendor's types.
 
-        :raises InvalidOptions: if the service has no such thing
+        :raises InvalidOptions: if the service does not have the format or an option
         """
         require_format(self.label, target_format, self.target_formats)
         return self.read_options(options, self.options_type)
 
     def read_options(self, options: Mapping[str, Any], schema: Any) -> dict[str, Any]:
         """
-        Check options; return those that are given, as the vendor types them.
+        Check options; return those that are given with the vendor's types.
 
-        :raises InvalidOptions: if the service has no such thing
+        :raises InvalidOptions: if the service does not have an option
         """
         return read_options(self.label, options, schema)
 
 
 def own_folder(document: Document | RemoteDocument) -> str:
-    """Name the folder of the vendor's storage in which a document, or what is made of it, lies meanwhile."""
+    """Return the folder in the vendor's storage for a document's upload and results."""
     return f"docconv/{document.key}"
 
 
@@ -246,9 +245,9 @@ def require_format(service: str, target_format: str, known: Collection[str]) -> 
     :param service: the service's name
     :param target_format: the format
     :param known: the formats in lower case; empty if only the service knows
-    :raises InvalidOptions: if it is none of them
+    :raises InvalidOptions: if it is not one of them
     """
     if not isinstance(target_format, str) or not target_format.isalnum():
-        raise InvalidOptions(f"{target_format!r} is no target format")
+        raise InvalidOptions(f"{target_format!r} is not a target format")
     if known and target_format.lower() not in known:
         raise InvalidOptions(f"{service} can't convert to {target_format!r}, only to {', '.join(sorted(known))}")

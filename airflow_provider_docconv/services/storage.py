@@ -1,8 +1,8 @@
 """
-The storages beside the conversion services, for documents that lie there already and results that stay there.
+The vendors' storages, for documents that are already there and results that stay there.
 
-Facts: the vendors' SDKs. Aspose.Slides Cloud has files twice; those below ``/async`` have no limit of size
-(documentation). An upload that failed can answer 200 with a list of errors (its Node SDK's issue 13).
+Facts: the vendors' SDKs. Aspose.Slides Cloud has two calls for each file; those below ``/async`` have no size limit
+(documentation). A failed upload can answer 200 with a list of errors (issue 13 of its Node SDK).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class RemoteStorage:
     A service's storage.
 
     :param label: the service's name, for messages
-    :param transfers: the URL's path to which files are sent, and from which they are fetched
-    :param root: the URL's path of everything else
+    :param transfers: the URL path of uploads and downloads
+    :param root: the URL path of everything else
     :param encode: percent-encodes a path in the storage as the vendor's SDK does
     """
 
@@ -36,91 +36,91 @@ class RemoteStorage:
     root: str
     encode: Callable[[str], str]
 
-    def upload(self, document: Document, stored: RemoteDocument, file_name: str) -> Flow[RemoteDocument]:
+    def upload(self, document: Document, remote: RemoteDocument, file_name: str) -> Flow[RemoteDocument]:
         """
-        Send a document there, replacing what has its path, and return where it lies.
+        Upload a document, replacing a file of that path, and return its address.
 
         :param document: the document
-        :param stored: where it goes
+        :param remote: its address in the storage
         :param file_name: the file name that the service sees
-        :raises DocumentRejected: if the storage did not take it
+        :raises DocumentRejected: if the storage refused it
         """
         body = MultipartBody([FilePart(document, "file", file_name)])
-        reply = yield Request("PUT", self._file(self.transfers, stored), self._named(stored), _JSON, body)
+        reply = yield Request("PUT", self._file(self.transfers, remote), self._named(remote), _JSON, body)
         value = require_success(reply, self.label).json_object(self.label)
         if value.get("errors") or not value.get("uploaded"):
             raise DocumentRejected(
-                f"{self.label} did not store the upload",
+                f"{self.label} did not accept the upload",
                 service_message=find_message(value.get("errors")),
                 remedy="check the storage and its quota at the vendor",
             )
-        return stored
+        return remote
 
     def file(
-        self, stored: RemoteDocument, operation_id: str | None = None, name: str | None = None, size: int | None = None
+        self, remote: RemoteDocument, operation_id: str | None = None, name: str | None = None, size: int | None = None
     ) -> ResultFile:
         """
-        Say how a file is fetched.
+        Describe a file, so that it can be fetched.
 
-        :param stored: where it lies
-        :param operation_id: the operation that made it, if it is known
-        :param name: what the service calls it; hostile
-        :param size: its length in bytes, if the service says
+        :param remote: its address
+        :param operation_id: the operation that made it, if known
+        :param name: the service's name for it; hostile
+        :param size: its length in bytes, if the service reports it
         """
-        request = Request("GET", self._file(self.transfers, stored), self._named(stored))
-        return ResultFile(operation_id, request, name, size, remote=stored)
+        request = Request("GET", self._file(self.transfers, remote), self._named(remote))
+        return ResultFile(operation_id, request, name, size, remote=remote)
 
-    def delete_file(self, stored: RemoteDocument) -> Flow[None]:
-        """Delete a file; one that is not there is no error."""
-        yield from self._delete(Request("DELETE", self._file(self.root, stored), self._named(stored), _JSON))
+    def delete_file(self, remote: RemoteDocument) -> Flow[None]:
+        """Delete a file, if it exists."""
+        yield from self._delete(Request("DELETE", self._file(self.root, remote), self._named(remote), _JSON))
 
-    def delete_folder(self, stored: RemoteDocument) -> Flow[None]:
-        """Delete a folder and all that it holds; one that is not there is no error."""
-        parameters = self._named(stored) | {"recursive": "true"}
-        yield from self._delete(Request("DELETE", self._path(self.root, "folder", stored), parameters, _JSON))
+    def delete_folder(self, remote: RemoteDocument) -> Flow[None]:
+        """Delete a folder with everything in it, if it exists."""
+        parameters = self._named(remote) | {"recursive": "true"}
+        yield from self._delete(Request("DELETE", self._path(self.root, "folder", remote), parameters, _JSON))
 
-    def exists(self, stored: RemoteDocument) -> Flow[bool]:
+    def exists(self, remote: RemoteDocument) -> Flow[bool]:
         """
-        Ask whether there is a file or folder.
+        Tell whether a file or folder exists.
 
-        :raises DocConvError: if the service did not answer that
+        :raises DocConvError: if the reply has no answer
         """
-        return (yield from self._look(stored)).get("exists") is True
+        return (yield from self._look(remote)).get("exists") is True
 
-    def find(self, stored: RemoteDocument, operation_id: str | None = None) -> Flow[list[ResultFile]]:
+    def find(self, remote: RemoteDocument, operation_id: str | None = None) -> Flow[list[ResultFile]]:
         """
-        Find what an operation has saved: a file, or all files of a folder if the path ends with ``/``.
+        Find the results that an operation has saved: a file, or all files of a folder if the path ends with ``/``.
 
-        Where there is no such file, it is looked for with ``.zip`` at its end: Aspose.Slides Cloud appends that where
-        a format has a file per slide (documentation).
+        A missing file is also tried with ``.zip`` appended, as Aspose.Slides Cloud does for formats with one file per
+        slide (documentation).
 
-        :param stored: where it lies
-        :param operation_id: the operation that made it, if it is known
-        :raises ResultNotFound: if there is nothing
-        :raises DocConvError: if the service did not answer that
+        :param remote: their address
+        :param operation_id: the operation that made them, if known
+        :raises ResultNotFound: if nothing is there
+        :raises DocConvError: if the reply has no answer
         """
-        if stored.path.endswith("/"):
-            files = yield from self._list(stored, operation_id)
+        if remote.path.endswith("/"):
+            files = yield from self._list(remote, operation_id)
         else:
-            files = yield from self._find_file(stored, operation_id)
+            files = yield from self._find_file(remote, operation_id)
         if files:
             return files
         raise ResultNotFound(
-            f"{self.label} has no {'files in' if stored.path.endswith('/') else 'file'} {stored.path!r} "
-            f"in its {stored.storage or 'default'} storage",
+            f"{self.label} has no {'files in' if remote.path.endswith('/') else 'file'} {remote.path!r} "
+            f"in its {remote.storage or 'default'} storage",
             operation_id=operation_id,
         )
 
-    def _find_file(self, stored: RemoteDocument, operation_id: str | None) -> Flow[list[ResultFile]]:
-        for path in (stored.path, f"{stored.path}.zip"):
-            candidate = RemoteDocument(path, stored.storage)
+    def _find_file(self, remote: RemoteDocument, operation_id: str | None) -> Flow[list[ResultFile]]:
+        for path in (remote.path, f"{remote.path}.zip"):
+            candidate = RemoteDocument(path, remote.storage)
             found = yield from self._look(candidate)
             if found.get("exists") is True and not found.get("isFolder"):
                 return [self.file(candidate, operation_id, candidate.name)]
         return []
 
-    def _list(self, stored: RemoteDocument, operation_id: str | None) -> Flow[list[ResultFile]]:
-        folder = RemoteDocument(stored.path.rstrip("/"), stored.storage)
+    def _list(self, remote: RemoteDocument, operation_id: str | None) -> Flow[list[ResultFile]]:
+        folder = RemoteDocument(remote.path.rstrip("/"), remote.storage)
         reply = yield Request("GET", self._path(self.root, "folder", folder), self._named(folder), _JSON)
         if reply.is_not_found:
             return []
@@ -132,15 +132,15 @@ class RemoteStorage:
             if lower.get("isfolder") or not name:
                 continue
             if not isinstance(name, str) or name in (".", "..") or "/" in name or "\\" in name:
-                # A cleanup deletes what is listed here.
+                # A cleanup would delete it.
                 raise UnexpectedReply(f"{self.label} lists a file whose name leads out of its folder")
             file = RemoteDocument(f"{folder.path}/{name}", folder.storage)
             files.append(self.file(file, operation_id, name, whole_number(lower.get("size")) or None))
-        # So that the second slide comes before the tenth.
+        # The second slide comes before the tenth.
         return sorted(files, key=lambda file: (len(file.name or ""), file.name or ""))
 
-    def _look(self, stored: RemoteDocument) -> Flow[dict[str, Any]]:
-        reply = yield Request("GET", self._path(self.root, "exist", stored), self._named(stored), _JSON)
+    def _look(self, remote: RemoteDocument) -> Flow[dict[str, Any]]:
+        reply = yield Request("GET", self._path(self.root, "exist", remote), self._named(remote), _JSON)
         return require_success(reply, self.label).json_object(self.label)
 
     def _delete(self, request: Request) -> Flow[None]:
@@ -148,11 +148,11 @@ class RemoteStorage:
         if not reply.is_not_found:
             require_success(reply, self.label)
 
-    def _file(self, root: str, stored: RemoteDocument) -> str:
-        return self._path(root, "file", stored)
+    def _file(self, root: str, remote: RemoteDocument) -> str:
+        return self._path(root, "file", remote)
 
-    def _path(self, root: str, kind: str, stored: RemoteDocument) -> str:
-        return f"{root}/{kind}/{self.encode(stored.path)}"
+    def _path(self, root: str, kind: str, remote: RemoteDocument) -> str:
+        return f"{root}/{kind}/{self.encode(remote.path)}"
 
-    def _named(self, stored: RemoteDocument) -> dict[str, str]:
-        return query(storageName=stored.storage)
+    def _named(self, remote: RemoteDocument) -> dict[str, str]:
+        return query(storageName=remote.storage)

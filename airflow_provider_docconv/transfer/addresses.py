@@ -1,4 +1,4 @@
-"""Addresses and file names that come from outside: which are safe, and which reach what they say."""
+"""Addresses and file names from outside: which ones are safe, and which ones reach the file that they name."""
 
 from __future__ import annotations
 
@@ -12,83 +12,84 @@ from airflow_provider_docconv.services.documents import RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions, ResultRejected
 from airflow_provider_docconv.services.filetypes import extension
 
-# fsspec reads a chain of stores, s3fs and adlfs read a version, Python's urlsplit() drops control characters.
-_SIGNS = ("::", "?versionId=", "?versionid=", "\t", "\r", "\n")
+# For fsspec the first separates a chain of stores, for s3fs and adlfs the next two begin a version, and Python's
+# urlsplit() drops the others.
+_SPECIAL = ("::", "?versionId=", "?versionid=", "\t", "\r", "\n")
 # Airflow drops these at the end.
-_ENDS = ("#", "?")
-# What str() and Jinja make of an XCom that is not there.
+_DROPPED_ENDS = ("#", "?")
+# What str() and Jinja make of a missing XCom.
 _NOTHING = ("", "None")
+# Separators of folders, control characters, what changes the direction of writing, and what can't be encoded.
+_UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+#: The longest name that file systems take, in bytes.
+MAX_NAME = 255
 
 
 def address_of(given: object) -> str:
-    """Return an address that is given as a text or a path as text; empty if it is neither."""
-    # An ObjectStoragePath is no PurePath.
+    """Return an address that was given as a text or a path, as a text; empty if it is neither."""
+    # An ObjectStoragePath is not a PurePath.
     return str(given) if isinstance(given, str | PurePath) or hasattr(given, "protocol") else ""
 
 
 def read_address(given: object, what: str) -> str:
     """
-    Return an address that a task was given.
+    Return an address that a task was given, as a text.
 
     :param given: the address
-    :param what: what it is given as, for the message
-    :raises InvalidOptions: if it is none
+    :param what: the parameter that it was given as, for the message
+    :raises InvalidOptions: if it is not an address
     """
     text = address_of(given)
     if text in _NOTHING:
-        raise InvalidOptions(f"{what} is {given!r}, which is no address", remedy=f"correct the task's {what}")
+        found = "is empty" if given == "" else f"is {given!r}"
+        raise InvalidOptions(f"{what} {found}: expected a path or URI", remedy=f"correct the task's {what}")
     return text
 
 
 def is_addressable(name: str) -> bool:
     """
-    Tell whether a name reaches the object of that name, and no other, in every store.
+    Tell whether every store takes a name literally, so that it reaches the object of that name and no other.
 
     :param name: an address, or the part of one up to its end
     """
-    return not name.endswith(_ENDS) and not any(sign in name for sign in _SIGNS)
+    return not name.endswith(_DROPPED_ENDS) and not any(text in name for text in _SPECIAL)
 
 
 def require_addressable(uri: str) -> None:
     """
-    Check that an address reaches the object that it says.
+    Check that an address reaches the object that it names.
 
     :raises InvalidOptions: if not
     """
     if not is_addressable(uri):
         raise InvalidOptions(
-            f"{uri!r} is no document's address: names can't end with # or ?, nor hold ::, ?versionId= or a line break",
-            remedy="give it another name",
+            f"unsupported characters in {uri!r}: a name can't contain ::, ?versionId= or a line break, "
+            "nor end with # or ?",
+            remedy="rename it",
         )
 
 
-# Separators of folders, control characters, what turns the direction of writing, and what no encoding takes.
-_UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-# In bytes, what file systems take.
-_LONGEST = 255
-
-
 def is_safe(name: str) -> bool:
-    """Tell whether a file of that name lies in its folder, and shows as what it is."""
-    return not _UNSAFE.search(name) and name.strip(". ") != "" and len(name.encode()) <= _LONGEST
+    """Tell whether a file of that name stays in its folder, and is shown under that name."""
+    return not _UNSAFE.search(name) and name.strip(". ") != "" and len(name.encode()) <= MAX_NAME
 
 
 def safe_name(name: str, service: str) -> str:
     """
-    Return a file name from a service as it is.
+    Return a file name from a service, unchanged.
 
-    :raises ResultRejected: if it is none that is safe
+    :raises ResultRejected: if it is unsafe
     """
     if not is_safe(name):
         raise ResultRejected(
-            f"{service} calls its result {name[:_LONGEST]!r}, which is no safe file name",
-            remedy="nothing was stored; give destination as a file instead of a folder if you trust the service",
+            f"{service} returned an unsafe file name {name[:MAX_NAME]!r}",
+            remedy="nothing was written; if you trust the service, give destination as a file instead of a folder",
         )
     return name
 
 
 def folded(name: str) -> str:
-    """Return what is the same for names that some file systems take for one: by letter case or writing of accents."""
+    """Return the same text for names that some file systems treat as equal, which differ in case or accents."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
@@ -96,7 +97,7 @@ def numbered(name: str, number: int) -> str:
     """
     Name one of several results: ``deck.png-1.png``.
 
-    The whole name stays in front, so that these are nobody else's: ``deck-1.png`` is what a ``deck-1.pptx`` becomes.
+    The whole name stays in front, to avoid a clash: ``deck-1.png`` would be the result of a ``deck-1.pptx``.
 
     :param name: the name that a single result would have, or an address that ends with it
     :param number: the result's number
@@ -106,13 +107,13 @@ def numbered(name: str, number: int) -> str:
 
 def read_remote(uri: str, service: ServiceInfo) -> RemoteDocument | None:
     """
-    Read an address in a service's storage; None if it is one of something else.
+    Read an address in a service's storage; return None if it is an address of something else.
 
-    The path may be empty, and ends with ``/`` for a folder.
+    The path may be empty. A folder ends with ``/``.
 
-    :param uri: the address; no storage name is the default one
-    :param service: the type of the connection to the service
-    :raises InvalidOptions: if its path leads out of a folder
+    :param uri: the address; without a storage name, the default storage is meant
+    :param service: the service
+    :raises InvalidOptions: if the path has ``.`` or ``..`` in it
     """
     scheme, found, rest = uri.partition("://")
     if not found or scheme != service.scheme:
@@ -123,13 +124,15 @@ def read_remote(uri: str, service: ServiceInfo) -> RemoteDocument | None:
 
 def read_remote_path(given: str) -> str:
     """
-    Return a path in a service's storage that a person has given, without a leading slash.
+    Return a path in a service's storage without a leading slash.
 
     :param given: the path
-    :raises InvalidOptions: if it leads out of a folder: a service may refuse that, and HTTP clients shorten it
+    :raises InvalidOptions: if it has ``.`` or ``..`` in it, which HTTP clients would resolve
     """
     if {".", ".."} & set(given.split("/")):
-        raise InvalidOptions(f"{given!r} is no path in the vendor's storage", remedy="write it without . and ..")
+        raise InvalidOptions(
+            f"unsupported path {given!r} in the vendor's storage", remedy="write it without . and .. in it"
+        )
     return given.lstrip("/")
 
 
@@ -137,7 +140,7 @@ def write_remote(remote: RemoteDocument, service: ServiceInfo) -> str:
     """
     Write the address that :func:`read_remote` reads.
 
-    :param remote: where it lies
-    :param service: the type of the connection to the service
+    :param remote: the document
+    :param service: the service
     """
     return f"{service.scheme}://{quote(remote.storage or '', safe='')}/{quote(remote.path)}"

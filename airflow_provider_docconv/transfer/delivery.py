@@ -1,12 +1,14 @@
-"""Brings an operation's results to their destination: under safe names, whole or not at all."""
+"""Writes the results of an operation to their destination: under safe names, whole or not at all."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict
 
+from airflow_provider_docconv.services.catalog import ServiceInfo
 from airflow_provider_docconv.services.errors import DocConvError, ResultRejected, TruncatedResult
 from airflow_provider_docconv.services.filetypes import (
     Inspection,
@@ -16,17 +18,17 @@ from airflow_provider_docconv.services.filetypes import (
     kind_of,
     looks_like,
 )
+from airflow_provider_docconv.services.operations import ResultFile
 from airflow_provider_docconv.transfer.addresses import folded, numbered, read_address, require_addressable, safe_name
 from airflow_provider_docconv.transfer.object_storage import store_errors, to_path, writing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    pass
-    from airflow_provider_docconv.hooks.docconv import DocConvHook
-    from airflow_provider_docconv.services.service import ResultFile
-
+# How many first bytes tell what a file is.
 _HEAD = 1024
+# How often a result that breaks off is fetched.
+_DOWNLOADS = 3
 
 
 class DeliveredFile(TypedDict):
@@ -42,6 +44,87 @@ class DeliveredFile(TypedDict):
     source_sha256: NotRequired[str]
 
 
+class NamedResult(Protocol):
+    """A result that is being read."""
+
+    @property
+    def name(self) -> str | None:
+        """What the service calls it; hostile."""
+
+
+class ResultClient(Protocol):
+    """What delivery needs of a hook."""
+
+    @property
+    def service(self) -> ServiceInfo:
+        """The service."""
+
+    def open_result(self, file: ResultFile) -> AbstractContextManager[tuple[NamedResult, Iterator[bytes]]]:
+        """Open a result: what is known of it, and its bytes."""
+
+    def clean_up(self, operation_id: str, files: Sequence[ResultFile]) -> bool:
+        """Delete what an operation has left at the service; return whether there was anything to delete."""
+
+
+def deliver(
+    client: ResultClient, files: Sequence[ResultFile], destination: Destination, log: logging.Logger | Any
+) -> list[DeliveredFile]:
+    """
+    Fetch all results of an operation, and return where they were delivered.
+
+    :param client: the hook of the connection that started the operation
+    :param files: the results
+    :param destination: where they go
+    :param log: gets a line for a result that has to be fetched again
+    :raises DocConvError: if one could not be fetched or delivered, of the type that says what to do
+    """
+    numbers = [None] if len(files) == 1 else range(1, len(files) + 1)
+    return [
+        delivered
+        for file, number in zip(files, numbers, strict=True)
+        for delivered in _fetch(client, file, destination, number, log)
+    ]
+
+
+def _fetch(
+    client: ResultClient, file: ResultFile, destination: Destination, number: int | None, log: logging.Logger | Any
+) -> list[DeliveredFile]:
+    for _ in range(_DOWNLOADS - 1):
+        try:
+            return _fetch_once(client, file, destination, number)
+        except TruncatedResult as error:
+            log.warning("%s Fetching it again", error)
+    return _fetch_once(client, file, destination, number)
+
+
+def _fetch_once(
+    client: ResultClient, file: ResultFile, destination: Destination, number: int | None
+) -> list[DeliveredFile]:
+    with client.open_result(file) as (result, chunks):
+        return destination.write(chunks, result.name, number)
+
+
+def clean_up(client: ResultClient, operation_id: str, files: Sequence[ResultFile], log: logging.Logger | Any) -> None:
+    """
+    Delete what an operation has left at the service. A failure is only logged.
+
+    :param client: the hook of the connection that started the operation
+    :param operation_id: the operation, whose results are delivered
+    :param files: its results, and what was uploaded for it
+    :param log: gets a line about it
+    """
+    label = client.service.label
+    try:
+        deleted = client.clean_up(operation_id, files)
+    except DocConvError as error:
+        log.warning("The results were delivered, but could not be deleted at %s: %s", label, error)
+        return
+    if deleted:
+        log.info("Deleted the files of operation %s at %s", operation_id, label)
+    else:
+        log.info("%s keeps the result until it expires: it has no call to delete one", label)
+
+
 class Destination:
     """
     Where the results of one operation go.
@@ -49,7 +132,7 @@ class Destination:
     :param uri: a folder if it ends with ``/``, else the file
     :param service: the service's name, for messages
     :param stem: names a single file in a folder, without its extension; if None, the service's own name does
-    :raises InvalidOptions: if it is no address
+    :raises InvalidOptions: if it is not an address
     """
 
     def __init__(self, uri: str | ObjectStoragePath, service: str, stem: str | None) -> None:
@@ -58,7 +141,7 @@ class Destination:
         self._stem = stem
         self._taken: set[str] = set()
 
-    def store(self, chunks: Iterator[bytes], offered_name: str | None, number: int | None) -> list[DeliveredFile]:
+    def write(self, chunks: Iterator[bytes], offered_name: str | None, number: int | None) -> list[DeliveredFile]:
         """
         Write a result, so that it appears whole or not at all.
 
@@ -66,10 +149,10 @@ class Destination:
         :param offered_name: what the service calls it; hostile
         :param number: its number from 1 if there are several
         :raises ResultRejected: if its name or its content is unsafe, or not what was asked for
-        :raises TruncatedResult: if it has no end
+        :raises TruncatedResult: if its end is missing
         :raises DestinationUnwritable: if it can't be written
         """
-        head, chunks = peek(chunks)
+        head, chunks = split_head(chunks)
         uri = self._file_uri(offered_name, number, head)
         inspection = Inspection(f"the result from {self._service}")
         with store_errors(self._unwritable(uri)), writing(to_path(uri)) as file:
@@ -81,7 +164,7 @@ class Destination:
         return [{"uri": uri, "size": inspection.size, "sha256": inspection.sha256}]
 
     def _unwritable(self, uri: str) -> str:
-        return f"the result still waits at {self._service}, but its destination {uri} can't be written"
+        return f"{self._service} still has the result, but {uri} can't be written"
 
     def _file_uri(self, offered_name: str | None, number: int | None, head: bytes) -> str:
         folder, slash, name = self._uri.rpartition("/")
@@ -92,7 +175,9 @@ class Destination:
         if is_image_archive(name, head):
             name += ".zip"
         if not fits_result(extension(name), head):
-            raise ResultRejected(f"the result of {self._service} is no .{extension(name)} file ({looks_like(head)})")
+            raise ResultRejected(
+                f"the result from {self._service} is not a .{extension(name)} file ({looks_like(head)})"
+            )
         uri = f"{folder}{slash}{name}"
         while number and folded(uri) in self._taken:  # The results of one operation must not replace each other.
             uri = numbered(uri, number)
@@ -108,71 +193,10 @@ class Destination:
         return numbered(name, number) if number else name
 
 
-def peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """Return the first KiB of what comes, or more, and all of it again."""
+def split_head(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Return at least the first KiB of a file, and an iterator over all of it."""
     chunks = iter(chunks)
     first: list[bytes] = []
     while sum(map(len, first)) < _HEAD and (chunk := next(chunks, b"")):
         first.append(chunk)
     return b"".join(first), chain(first, chunks)
-
-
-_DOWNLOADS = 3
-
-
-def deliver(
-    hook: DocConvHook, files: Sequence[ResultFile], destination: Destination, log: logging.Logger | Any
-) -> list[DeliveredFile]:
-    """
-    Fetch everything that an operation made, and say where it lies.
-
-    :param hook: the hook of the connection that started the operation
-    :param files: what its operation has made
-    :param destination: where the results go
-    :param log: gets a line for a result that has to be fetched again
-    :raises DocConvError: if one could not be fetched or stored, of the type that says what to do
-    """
-    numbers = [None] if len(files) == 1 else range(1, len(files) + 1)
-    return [
-        stored
-        for file, number in zip(files, numbers, strict=True)
-        for stored in _fetch(hook, file, destination, number, log)
-    ]
-
-
-def clean_up(hook: DocConvHook, operation_id: str, files: Sequence[ResultFile], log: logging.Logger | Any) -> None:
-    """
-    Delete what an operation has left at the service; that this fails is no reason to fail.
-
-    :param hook: the hook of the connection that started the operation
-    :param operation_id: the operation, whose results are delivered
-    :param files: what it has made, and what was uploaded for it
-    :param log: gets a line about it
-    """
-    try:
-        deleted = hook.clean_up(operation_id, files)
-    except DocConvError as error:
-        log.warning("The results are stored, but %s still has them: %s", hook.service.label, error)
-        return
-    if deleted:
-        log.info("Deleted at %s what operation %s had left there", hook.service.label, operation_id)
-    else:
-        log.info("%s keeps the result until it expires: there is nothing that could be deleted", hook.service.label)
-
-
-def _fetch(
-    hook: DocConvHook, file: ResultFile, destination: Destination, number: int | None, log: logging.Logger | Any
-) -> list[DeliveredFile]:
-    for _ in range(_DOWNLOADS - 1):
-        try:
-            return _fetch_once(hook, file, destination, number, log)
-        except TruncatedResult as error:
-            log.warning("%s Fetching it again", error)
-    return _fetch_once(hook, file, destination, number, log)
-
-
-def _fetch_once(
-    hook: DocConvHook, file: ResultFile, destination: Destination, number: int | None, log: logging.Logger | Any
-) -> list[DeliveredFile]:
-    with hook.open_result(file) as (result, chunks):
-        return destination.store(chunks, result.name, number)

@@ -1,4 +1,4 @@
-"""A file in an object store that appears whole when it is committed, or not at all."""
+"""Files in object stores: read in small blocks, and written so that they appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 # fsspec's default blocks hold 50 MiB and more; measured: these cost 34 MiB and are as fast.
 BLOCK = 8 << 20
-# The stores in which an object that is sent in one request appears when all of it has come.
-_WHOLE_BY_REQUEST = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl"})
+# In these stores an object that is sent in one request appears once all of it has arrived.
+_ATOMIC_REQUESTS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl"})
 
 
 class ObjectFile:
     """
     An object that is being written.
 
-    What fits into one block goes in one request; a multipart upload would take three.
+    One block or less goes in one request, where a multipart upload would take three.
 
-    :param path: where it will lie
+    :param path: its address
     """
 
     def __init__(self, path: ObjectStoragePath) -> None:
         self._path = path
         self._held = bytearray()
-        self._upload = None if path.protocol in _WHOLE_BY_REQUEST else self._open()
+        self._upload = None if path.protocol in _ATOMIC_REQUESTS else self._open()
 
     def write(self, data: bytes) -> int:
         """Take the next piece, and return its length."""
@@ -48,7 +48,7 @@ class ObjectFile:
         return len(data)
 
     def commit(self) -> None:
-        """Let the object appear."""
+        """Make the object appear."""
         if self._upload is None:
             self._path.fs.pipe_file(self._path.path, bytes(self._held))
         else:
@@ -56,43 +56,43 @@ class ObjectFile:
             self._upload.commit()
 
     def discard(self) -> None:
-        """Let nothing appear."""
+        """Drop the object, so that nothing appears."""
         if self._upload is not None:
-            with suppress(Exception):  # What went wrong before is what matters.
+            with suppress(Exception):  # The error that led here matters more.
                 self._upload.discard()
-            # Else adlfs, which can't discard, would commit what is there when the file is garbage.
+            # adlfs can't discard, and would commit what is there when the file is garbage-collected.
             with suppress(AttributeError):
                 self._upload.closed = True
 
     def _open(self) -> Any:
-        # Not the file of the path's own open(), which can't be marked as closed.
+        # Not the path's own open(), whose file can't be marked as closed.
         return self._path.fs.open(self._path.path, "wb", block_size=BLOCK, autocommit=False)
 
 
 #: The protocols of files on this machine.
 LOCAL = ("file", "local", "")
-# What the stores' drivers call a version, the most telling first.
+# The drivers' names for a version, the most reliable first.
 _VERSIONS = ("ETag", "etag", "md5Hash", "content_settings", "mtime", "LastModified", "updated")
 
 
 def version_of(info: Mapping[str, Any]) -> str:
-    """Return what tells this content of a file from an earlier one, as far as its store's listing says."""
+    """Return what tells a file's content from an earlier one, as far as its store's listing says."""
     # Some drivers keep the quotes of the header in one place and drop them in another.
     return next((str(info[key]).removeprefix("W/").strip('"') for key in _VERSIONS if info.get(key)), "")
 
 
 def to_path(uri: str) -> ObjectStoragePath:
-    """Make a path of an address."""
+    """Return the path of an address."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     return ObjectStoragePath(uri)
 
 
 def forget_store(uri: str) -> None:
-    """Connect to the store of an address anew when it is next used; else Airflow keeps it as long as the process."""
+    """Make the next use of an address connect to its store anew; Airflow would keep the connection."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    # Airflow moved this function twice; the class was always beside it.
+    # Airflow has moved this function twice, always together with the class.
     attach = import_module(ObjectStoragePath.__module__).attach
     address = urlsplit(uri)
     with suppress(AttributeError):
@@ -110,23 +110,23 @@ def open_for_reading(path: ObjectStoragePath) -> BinaryIO:
         return cast("BinaryIO", path.open("rb", block_size=BLOCK, cache_type="readahead"))
     except OSError:
         raise
-    except Exception as error:  # The stores' drivers raise errors of their own kinds.
+    except Exception as error:  # Each driver raises its own types.
         raise OSError(explain(error)) from error
 
 
 @contextmanager
 def store_errors(what: str) -> Iterator[None]:
     """
-    Turn whatever a store's driver raises into an error of ours.
+    Raise the errors of a store's driver as ours.
 
     :param what: what can't be done, as a clause
-    :raises DestinationUnwritable: with that clause and the driver's words
+    :raises DestinationUnwritable: with that clause and the driver's message
     """
     try:
         yield
     except DocConvError:
         raise
-    except Exception as error:  # Each driver has kinds of its own.
+    except Exception as error:  # Each driver raises its own types.
         raise DestinationUnwritable(f"{what} ({explain(error)})") from error
 
 
@@ -141,13 +141,13 @@ def read_whole(path: ObjectStoragePath) -> bytes:
 
 
 def write_whole(path: ObjectStoragePath, content: bytes) -> None:
-    """Write a small file so that nobody ever reads half of it."""
+    """Write a small file so that it appears whole or not at all."""
     with writing(path) as file:
         file.write(content)
 
 
 def writing(path: ObjectStoragePath) -> AbstractContextManager[BinaryIO]:
-    """Open a file for writing so that it appears whole, when the context ends well, or not at all."""
+    """Open a file for writing that appears whole when the context ends, or not at all if it raises."""
     return _writing_local(path) if path.protocol in LOCAL else _writing_object(path)
 
 
@@ -164,13 +164,13 @@ def _writing_object(path: ObjectStoragePath) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _writing_local(path: ObjectStoragePath) -> Iterator[BinaryIO]:
-    # fsspec's own autocommit=False copies from the temporary folder, which shows a growing file.
+    # Not fsspec's autocommit=False, which copies from the temporary folder, so that a growing file shows.
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".docconv-{secrets.token_hex(8)}.part")
     try:
         with part.open("wb") as file:
             yield cast("BinaryIO", file)
-        # The path's own replace() moves a file into a folder of that name.
+        # Not the path's own replace(), which would move the file into a folder of that name.
         os.replace(part.path, path.path)
     except BaseException:
         part.unlink(missing_ok=True)

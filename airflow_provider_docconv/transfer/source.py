@@ -1,4 +1,4 @@
-"""A source document: in anything that ``ObjectStoragePath`` reaches, or in the vendor's own storage."""
+"""Opens a source document, in anything that ``ObjectStoragePath`` reaches or in the vendor's own storage."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from airflow_provider_docconv.services.errors import InvalidOptions, SourceNotFo
 from airflow_provider_docconv.transfer.addresses import read_address, read_remote, require_addressable
 from airflow_provider_docconv.transfer.object_storage import open_for_reading, to_path, version_of
 
-# What is no document, by fsspec's word for it. Reading a pipe or a device may never end.
-_NO_FILES = {"directory": "a folder", "other": "a pipe or a device"}
+# By fsspec's names. Reading a pipe or a device may never end.
+_NOT_FILES = {"directory": "a folder", "other": "a pipe or a device"}
 
 
 def open_source(uri: str, service: ServiceInfo) -> Document | RemoteDocument:
     """
-    Find a source document.
+    Find a source document; it is opened when it is read.
 
     :param uri: its address: anything that ``ObjectStoragePath`` takes, or ``aspose-slides://storage/path`` and
         ``groupdocs-conversion://storage/path`` for a document in the vendor's storage (no storage name: the default)
-    :param service: the type of the connection that will convert it
+    :param service: the service that will convert it
     :raises SourceNotFound: if there is no such document
-    :raises InvalidOptions: if no store's driver would reach a document of that name
+    :raises InvalidOptions: if the address has characters that a store's driver would misread
     """
-    if stored := read_remote(uri, service):
-        if not stored.name:
-            raise InvalidOptions(f"{uri!r} names no document in the vendor's storage")
-        return stored
+    if remote := read_remote(uri, service):
+        if not remote.name:
+            raise InvalidOptions(f"{uri!r} is a folder in the vendor's storage: expected a document")
+        return remote
     require_addressable(uri)
     try:
         file = to_path(uri)
-        # The drivers remember listings, and would send only as much of the document as there was then.
+        # The drivers cache listings, and would send only as many bytes as the document had then.
         file.fs.invalidate_cache(file.parent.path)
         info = file.fs.info(file.path)
     except FileNotFoundError as error:
         raise SourceNotFound(
             f"the source does not exist, so nothing was sent to {service.label}", document=uri
         ) from error
-    except Exception as error:  # The stores' drivers raise errors of their own kinds.
+    except Exception as error:  # Each driver raises its own types.
         raise SourceNotFound(
             f"the source can't be read ({explain(error)}), so nothing was sent to {service.label}", document=uri
         ) from error
-    if (kind := info.get("type")) in _NO_FILES:
+    if (kind := info.get("type")) in _NOT_FILES:
         raise SourceNotFound(
-            f"the source is {_NO_FILES[kind]}, so nothing was sent to {service.label}",
+            f"the source is {_NOT_FILES[kind]}, so nothing was sent to {service.label}",
             document=uri,
             remedy="name one document",
         )
@@ -62,9 +62,9 @@ def stem_of(source: object, service: ServiceInfo) -> str:
     Return the file name of a source without its extension.
 
     :param source: its address
-    :param service: the type of the connection that has converted it
-    :raises InvalidOptions: if it is no address
+    :param service: the service that has converted it
+    :raises InvalidOptions: if it is not an address
     """
     uri = read_address(source, "source")
-    stored = read_remote(uri, service)
-    return PurePosixPath(stored.path if stored else uri).stem
+    remote = read_remote(uri, service)
+    return PurePosixPath(remote.path if remote else uri).stem

@@ -16,7 +16,7 @@ from asgiref.sync import sync_to_async
 from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError, serialize
 from airflow_provider_docconv.hooks.asynchronous import async_client, async_settings
 from airflow_provider_docconv.polling import FAULT_TOLERANCE, Outcome, Pace, Wait, WaitReport, apoll_until_ended
-from airflow_provider_docconv.services.operations import Operation, OperationState, given_operation_id
+from airflow_provider_docconv.services.operations import Operation, OperationState, read_operation_id
 from airflow_provider_docconv.task_state import task_was_ended_by_user
 from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.triggers.progress import PROGRESS, Progress, TaskKey, push
@@ -173,7 +173,7 @@ class ConversionTrigger(BaseEventTrigger):
         return TriggerEvent(ConversionEvent(operation, report).payload())
 
     async def _wait(self) -> tuple[Operation, WaitReport]:
-        self.operation_id = given_operation_id(self.operation_id)
+        self.operation_id = read_operation_id(self.operation_id)
         self.started = self.started or time.time()
         while True:
             async with async_client(self.conn_id) as client:

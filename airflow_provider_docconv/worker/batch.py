@@ -16,12 +16,13 @@ from airflow_provider_docconv.batch.pipeline import End, Limits, Pipeline
 from airflow_provider_docconv.batch.sources import Naming, check_specs, read_specs
 from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
-from airflow_provider_docconv.operators.batch import ConvertDocumentsOperator, fixed_folder
 from airflow_provider_docconv.services.errors import DocConvError
 from airflow_provider_docconv.triggers.batch import BatchEvent, BatchTrigger, fit_into_row
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_docconv.operators.batch import ConvertDocumentsOperator
 
 # How long Airflow's own check waits behind the trigger, which ends by itself.
 _BACKSTOP = timedelta(minutes=5)
@@ -66,7 +67,7 @@ class ConvertDocuments:
         check_specs(specs, hook.service.create())
         naming = Naming(str(operator.destination))
         # As written in the Dag: a destination with the run's date is another folder in every run.
-        folder = str(operator.record or fixed_folder(operator.destination_as_written) or naming.folder)
+        folder = str(operator.record or operator.fixed_folder or naming.folder)
         return Batch(
             specs,
             naming,

@@ -1,4 +1,4 @@
-"""Fetches what an operation made."""
+"""Fetches the results of an operation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.services.documents import RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions
-from airflow_provider_docconv.services.operations import given_operation_id
+from airflow_provider_docconv.services.operations import read_operation_id
 from airflow_provider_docconv.transfer.addresses import read_remote
 from airflow_provider_docconv.transfer.delivery import DeliveredFile, Destination, clean_up, deliver
 from airflow_provider_docconv.transfer.source import stem_of
@@ -28,7 +28,7 @@ def download(operator: DownloadResultOperator) -> list[DeliveredFile]:
     log = operator.log
     with task_errors(operator.source):
         hook = DocConvHook.for_connection(operator.conn_id)
-        operation_id = given_operation_id(operator.operation_id)
+        operation_id = read_operation_id(operator.operation_id)
         stem = stem_of(operator.source, hook.service) if operator.source else None
         kind = UnpackingDestination if operator.unpack else Destination
         destination = kind(operator.destination, hook.service.label, stem)

@@ -1,4 +1,4 @@
-"""Starts an operation once, whatever it is: a conversion, a split or a merge."""
+"""Starts an operation once: a conversion, a split or a merge."""
 
 from __future__ import annotations
 
@@ -11,12 +11,6 @@ import msgspec
 
 from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
-from airflow_provider_docconv.operators.start import (
-    MergePresentationsOperator,
-    MergeSource,
-    StartConversionOperator,
-    StartOperator,
-)
 from airflow_provider_docconv.polling import SECOND_LOOK
 from airflow_provider_docconv.services.documents import Document, PresentationToMerge, RemoteDocument
 from airflow_provider_docconv.services.errors import DocConvError, Handling, StartReplyLost
@@ -28,6 +22,7 @@ from airflow_provider_docconv.services.options import (
     slide_numbers,
     without_passwords,
 )
+from airflow_provider_docconv.services.slides.options import MergeSource
 from airflow_provider_docconv.task_state import StartRecord, TaskState, max_tries, task_state
 from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.transfer.addresses import read_address, write_remote
@@ -36,19 +31,24 @@ from airflow_provider_docconv.transfer.source import open_source
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-OperatorT = TypeVar("OperatorT", bound=StartOperator)
+    from airflow_provider_docconv.operators.start import (
+        MergePresentationsOperator,
+        StartConversionOperator,
+        StartOperator,
+    )
+
 Opened = TypeVar("Opened")
 
 
-class _Start(ABC, Generic[OperatorT, Opened]):
+class _Start(ABC, Generic[Opened]):
     """
-    One run of an operator that starts something.
+    One run of an operator that starts an operation.
 
     :param operator: the operator
     :param context: the task's context
     """
 
-    def __init__(self, operator: OperatorT, context: Context) -> None:
+    def __init__(self, operator: StartOperator, context: Context) -> None:
         self.operator = operator
         self._context = context
 
@@ -84,14 +84,14 @@ class _Start(ABC, Generic[OperatorT, Opened]):
     @abstractmethod
     def open(self, hook: DocConvHook) -> Opened:
         """
-        Find what is to be sent.
+        Open what is to be sent.
 
-        :raises DocConvError: if it is not there
+        :raises DocConvError: if it can't be opened
         """
 
     @abstractmethod
     def identify(self, opened: Opened) -> dict[str, object]:
-        """Say what makes this operation differ from another, besides connection and options; without secrets."""
+        """Return what tells this operation from another, besides connection and options; without secrets."""
 
     @abstractmethod
     def send(self, hook: DocConvHook, opened: Opened) -> Started:
@@ -108,7 +108,7 @@ class _Start(ABC, Generic[OperatorT, Opened]):
         return StartRecord(found, max_tries(self._context))
 
     def _earlier(self, hook: DocConvHook, before: StartRecord | None, wanted: StartRecord) -> StartRecord | None:
-        """Return the record of an earlier try if its operation is to be resumed."""
+        """Return the record of an earlier try, if its operation is to be resumed."""
         if before is None:
             return None
         log, operation_id = self.operator.log, before.operation_id
@@ -116,7 +116,7 @@ class _Start(ABC, Generic[OperatorT, Opened]):
         superseded = before.fingerprint != wanted.fingerprint or before.max_tries != wanted.max_tries
         if operation_id is None:
             if not superseded and self.operator.on_lost_reply == "fail":
-                raise StartReplyLost("an earlier try sent the start and ended before the reply came")
+                raise StartReplyLost("an earlier try sent the start, but ended before the reply came")
             return None
         if superseded:
             log.info("Cancelling superseded operation %s", operation_id)
@@ -136,7 +136,7 @@ class _Start(ABC, Generic[OperatorT, Opened]):
                 error.handling = Handling.RETRY
             raise
         except DocConvError:
-            StartRecord.delete(state)  # It surely has not begun.
+            StartRecord.delete(state)  # It certainly did not begin.
             raise
         label = hook.service.label
         self.operator.log.info("%s started operation %s for %s", label, started.operation_id, self.subject())
@@ -149,8 +149,10 @@ class _Start(ABC, Generic[OperatorT, Opened]):
         )
 
 
-class StartConversion(_Start[StartConversionOperator, Document | RemoteDocument]):
+class StartConversion(_Start[Document | RemoteDocument]):
     """One run of a ``StartConversionOperator``."""
+
+    operator: StartConversionOperator
 
     def subject(self) -> str:
         """Name the source."""
@@ -158,14 +160,14 @@ class StartConversion(_Start[StartConversionOperator, Document | RemoteDocument]
 
     def open(self, hook: DocConvHook) -> Document | RemoteDocument:
         """
-        Find the source.
+        Open the source.
 
-        :raises DocConvError: if it is not there
+        :raises DocConvError: if it can't be opened
         """
         return open_source(read_address(self.operator.source, "source"), hook.service)
 
     def identify(self, opened: Document | RemoteDocument) -> dict[str, object]:
-        """Say which document becomes what."""
+        """Return the source and the target format."""
         return {**_identify(self.operator.source, opened), "target_format": self.operator.target_format}
 
     def send(self, hook: DocConvHook, opened: Document | RemoteDocument) -> Started:
@@ -189,8 +191,10 @@ class StartSplit(StartConversion):
         return hook.start_split(opened, self.operator.target_format, self.operator.options)
 
 
-class StartMerge(_Start[MergePresentationsOperator, list[PresentationToMerge]]):
+class StartMerge(_Start[list[PresentationToMerge]]):
     """One run of a ``MergePresentationsOperator``."""
+
+    operator: MergePresentationsOperator
 
     def subject(self) -> str:
         """Name the first source and how many follow."""
@@ -199,9 +203,9 @@ class StartMerge(_Start[MergePresentationsOperator, list[PresentationToMerge]]):
 
     def open(self, hook: DocConvHook) -> list[PresentationToMerge]:
         """
-        Find the sources.
+        Open the sources.
 
-        :raises DocConvError: if one is not there
+        :raises DocConvError: if one can't be opened
         """
         opened = []
         for number, each in enumerate(self._sources()):
@@ -214,7 +218,7 @@ class StartMerge(_Start[MergePresentationsOperator, list[PresentationToMerge]]):
         return opened
 
     def identify(self, opened: list[PresentationToMerge]) -> dict[str, object]:
-        """Say which documents, and which of their slides, are merged."""
+        """Return the sources and their slides."""
         pairs = zip(self._sources(), opened, strict=True)
         return {"merge": [{**_identify(each["source"], one.document), "slides": one.slides} for each, one in pairs]}
 
@@ -243,5 +247,5 @@ def _is_unknown(hook: DocConvHook, operation_id: str) -> bool:
 
 
 def _identify(source: object, document: Document | RemoteDocument) -> dict[str, object]:
-    """Say what makes a source differ from another, and from what it was before."""
+    """Return what tells a source from another one, and from an earlier version of itself."""
     return {"source": str(source), "size": getattr(document, "size", None), "version": document.version}

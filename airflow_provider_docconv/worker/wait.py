@@ -29,7 +29,7 @@ from airflow_provider_docconv.polling import (
     poll_until_ended,
     require_succeeded,
 )
-from airflow_provider_docconv.services.operations import Operation, OperationState, given_operation_id
+from airflow_provider_docconv.services.operations import Operation, OperationState, read_operation_id
 from airflow_provider_docconv.task_state import (
     AirflowTaskState,
     WaitRecord,
@@ -149,7 +149,7 @@ class SensorWait:
     def _begin(self) -> None:
         """Find out when the wait began: in this try or in an earlier one."""
         sensor = self._sensor
-        sensor.operation_id = given_operation_id(sensor.operation_id)
+        sensor.operation_id = read_operation_id(sensor.operation_id)
         record = self._record()
         if record:
             self._began = record.began

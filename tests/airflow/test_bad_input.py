@@ -100,7 +100,7 @@ BAD = {
     ),
     "misnamed": Bad(
         exceptions.DocumentRejected,
-        ("is no .docx file (it is a PDF)", "give it its right name, or replace it"),
+        ("is not a .docx file (it is a PDF)", "rename or replace it"),
         name="letter.docx",
         content=lambda _: PDF,
         service="groupdocs_conversion",
@@ -140,7 +140,7 @@ BAD = {
     ),
     "HTML for a token": Bad(
         exceptions.UnexpectedReply,
-        ('an HTML page where JSON was due, saying "Sign in to the company proxy"', "not a proxy or a login page"),
+        ('an HTML page instead of JSON, saying "Sign in to the company proxy"', "not a proxy or a login page"),
         answers=[],
         logins=[Answer(HTML)],
         retried=True,
@@ -150,19 +150,19 @@ BAD = {
     ),
     "HTML for a status": Bad(
         exceptions.UnexpectedReply,
-        ("an HTML page where JSON was due", "not a proxy or a login page"),
+        ("an HTML page instead of JSON", "not a proxy or a login page"),
         answers=[Answer(b"op-1"), Answer(HTML)],
         retried=True,
     ),
     "HTML for a listing": Bad(
         exceptions.UnexpectedReply,
-        ("an HTML page where JSON was due", "not a proxy or a login page"),
+        ("an HTML page instead of JSON", "not a proxy or a login page"),
         **{**served(service="groupdocs_conversion"), "answers": [*RESULT["groupdocs_conversion"][:2], Answer(HTML)]},
         retried=True,
     ),
     "HTML for a result": Bad(
         exceptions.ResultRejected,
-        ("is no .pdf file (it is an HTML page)", "nothing was stored"),
+        ("is not a .pdf file (it is an HTML page)", "nothing was written"),
         **served(Answer(HTML)),
         destination="{folder}/out.pdf",
     ),
@@ -174,7 +174,7 @@ BAD = {
     ),
     "a name that walks out": Bad(
         exceptions.ResultRejected,
-        ("calls its result '../../etc/cron.d/x.pdf', which is no safe file name", "nothing was stored"),
+        ("returned an unsafe file name '../../etc/cron.d/x.pdf'", "nothing was written"),
         **served(Answer(PDF, headers={"Content-Disposition": 'attachment; filename="../../etc/cron.d/x.pdf"'})),
     ),
     "a link to another host": Bad(

@@ -62,7 +62,7 @@ def test_both_modes_end_alike(deferrable: bool, tmp_path: Path, service: Callabl
         night.run(deferrable=deferrable, max_in_flight=3)
     assert isinstance(raised.value, AirflowFailException)
     assert "1 of 6 documents were not converted (1 rejected, 0 failed)" in str(raised.value)
-    assert "broken.pptx (the document is no .pptx file" in str(raised.value)
+    assert "broken.pptx (the document is not a .pptx file" in str(raised.value)
     assert night.results() == RESULTS
     assert night.states() == dict.fromkeys(NAMES, "delivered") | {"broken.pptx": "rejected"}
     assert echo.stats(details=False)["totals"]["peak_in_flight"] == 3

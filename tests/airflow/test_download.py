@@ -198,7 +198,7 @@ def test_what_goes_wrong_midway_leaves_nothing(size: int, place: Place) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Destination(f"{place.uri}/out.pdf", "X", None).store(chunks(), None, None)
+        Destination(f"{place.uri}/out.pdf", "X", None).write(chunks(), None, None)
     assert place.files() == {}
 
 
@@ -209,7 +209,7 @@ def test_a_large_result_appears_whole(size: int, place: Place) -> None:
             assert "out.pdf" not in place.files()
             yield b"%PDF-1.7".ljust(min(1 << 20, size - at) - 5, b"x") + b"%%EOF"
 
-    [result] = Destination(f"{place.uri}/out.pdf", "X", None).store(chunks(), None, None)
+    [result] = Destination(f"{place.uri}/out.pdf", "X", None).write(chunks(), None, None)
     assert {name: len(content) for name, content in place.files().items()} == {"out.pdf": size}
     assert (result["size"], result["sha256"]) == (size, hashlib.sha256(place.files()["out.pdf"]).hexdigest())
 
@@ -234,7 +234,7 @@ def test_a_hostile_name_is_refused(name: str, place: Place, monkeypatch: pytest.
     with Hostile(Answer(PDF, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"})) as server:
         connect(monkeypatch, server.url)
         for source in (None, "s3://b/deck.pptx"):
-            with pytest.raises(exceptions.ResultRejected, match="no safe file name") as raised:
+            with pytest.raises(exceptions.ResultRejected, match="unsafe file name") as raised:
                 download(f"{place.uri}/sub/", source=source)
             assert isinstance(raised.value, AirflowFailException)
     assert place.files() == {}

@@ -1,4 +1,4 @@
-"""What a Dag may give to the parameters of the operators, and what is no such thing."""
+"""What a Dag may give to the parameters of the operators, and what is refused."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def refuse(operator: type, words: str, **values: Any) -> None:
 def test_a_source_that_is_no_address(operator: type, given: Any, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     tmp_path.joinpath("None").write_bytes(b"a document of that name")
-    refuse(operator, f"source is {given!r}, which is no address", source=given, target_format="pdf")
+    refuse(operator, "source is .*: expected a path or URI", source=given, target_format="pdf")
 
 
 def test_a_source_that_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,13 +57,13 @@ def test_a_source_that_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("given", NOTHING)
 def test_a_destination_that_is_no_address(given: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    refuse(DownloadResultOperator, "destination is .*, which is no address", operation_id="op-1", destination=given)
+    refuse(DownloadResultOperator, "destination is .*: expected a path or URI", operation_id="op-1", destination=given)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("sources", [None, "", 7, [None], [{}], [{"source": ""}], {"slides": [1]}])
 def test_sources_that_are_no_addresses(sources: Any) -> None:
-    refuse(MergePresentationsOperator, r"sources\[0\].source is .*, which is no address", sources=sources)
+    refuse(MergePresentationsOperator, r"sources\[0\].source is .*: expected a path or URI", sources=sources)
 
 
 def test_one_source_is_no_merge(deck: str) -> None:
@@ -89,7 +89,7 @@ def test_a_misspelt_policy_is_found_when_the_dag_is_parsed(operator: type) -> No
 
 @pytest.mark.parametrize("path", ["../deck.pptx", "in/./deck.pptx", "in/%2e%2e/deck.pptx", ".."])
 def test_a_stored_path_that_leads_out_of_a_folder(path: str, tmp_path: Path) -> None:
-    uri, words = f"aspose-slides://My Store/{path}", "is no path in the vendor's storage"
+    uri, words = f"aspose-slides://My Store/{path}", "unsupported path .* in the vendor's storage"
     refuse(StartConversionOperator, words, source=uri, target_format="pdf")
     refuse(DownloadResultOperator, words, operation_id="op-1", remote_result=uri, destination=f"file://{tmp_path}/")
 

@@ -185,7 +185,7 @@ def test_a_host_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_page_instead_of_a_service(monkeypatch: pytest.MonkeyPatch) -> None:
     with Hostile(logins=[Answer(HTML)]) as server:
         said = said_by_test(monkeypatch, server.url)
-    assert "an HTML page where JSON was due" in said
+    assert "an HTML page instead of JSON" in said
     assert "proxy or a login page" in said
 
 

@@ -113,7 +113,7 @@ def test_all_files_of_a_saved_split_are_fetched_and_nothing_else_is_deleted(
 @pytest.mark.parametrize("path", ["out/nothing.pdf", "out", "nothing/"])
 def test_what_is_not_there_is_said(path: str, slides: DocConvHook, deck_bytes: bytes, tmp_path: Path) -> None:
     slides.upload(Document("x", lambda: io.BytesIO(deck_bytes), len(deck_bytes)), "out/x.pptx")
-    with pytest.raises(exceptions.ResultNotFound, match=f"'{path}' in its default storage .*correct stored"):
+    with pytest.raises(exceptions.ResultNotFound, match=f"'{path}' in its default storage .*correct remote_result"):
         download("op-1", f"file://{tmp_path}/got/", remote_result=f"aspose-slides:///{path}")
 
 
@@ -125,8 +125,8 @@ def test_what_is_not_there_is_said(path: str, slides: DocConvHook, deck_bytes: b
             "not an address in the storage of Aspose.Slides Cloud; expected aspose-slides://storage/path",
         ),
         (f"{GROUPDOCS}/a.pdf", "not an address in the storage of Aspose.Slides Cloud"),
-        (SLIDES, "does not say where it has saved a result"),
-        (f"{SLIDES}/", "does not say where it has saved a result"),
+        (SLIDES, "does not report where it has saved a result"),
+        (f"{SLIDES}/", "does not report where it has saved a result"),
     ],
 )
 def test_an_address_of_something_else_is_refused(

@@ -147,7 +147,7 @@ def test_a_retry_goes_on_with_the_merge_that_was_started(
     [
         ([], InvalidOptions, "two documents or more"),
         (["file:///nowhere/a.pptx", "file:///nowhere/b.pptx"], SourceNotFound, "nowhere/a.pptx"),
-        ([{"slides": [1]}], InvalidOptions, r"sources\[0\]\.source is None, which is no address"),
+        ([{"slides": [1]}], InvalidOptions, r"sources\[0\]\.source is None: expected a path or URI"),
         ([{"source": "file:///a", "slide": [1]}], InvalidOptions, r"no option 'sources\[0\]\.slide', only "),
         ([{"source": "file:///a", "slides": "all"}], InvalidOptions, r"sources\[0\]\.slides must be a list"),
         ([{"source": "file:///a", "slides": []}], InvalidOptions, r"sources\[0\]\.slides must be a list"),

@@ -89,7 +89,7 @@ ENDS: list[tuple[str, Answer, str, str]] = [
     ),
     ("aspose_ocr", Answer({"taskStatus": "NotExist"}), "OperationNotFound", "does not know the operation"),
     ("aspose_slides", Answer({"message": "Plan."}, 402), "AccessDenied", "Plan."),
-    ("aspose_slides", Answer(b"", 401), "AuthenticationFailed", "new access token"),
+    ("aspose_slides", Answer(b"", 401), "AuthenticationFailed", "fresh access token"),
 ]
 
 
@@ -238,7 +238,7 @@ def test_the_log_gives_a_fault_no_remedy_and_an_end_no_name_of_a_fault(
     assert [line.partition("operation op-1: ")[2] for line in lines] == [
         "not found (404)",
         "running (Paused)",
-        "poll failed: Aspose.Slides Cloud answered with an HTML page where JSON was due, "
+        "poll failed: Aspose.Slides Cloud replied with an HTML page instead of JSON, "
         'saying "Sign in to the company proxy"',
     ]
 

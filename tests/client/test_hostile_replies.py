@@ -22,7 +22,7 @@ from tests.support.flows import document
 from tests.support.hostile import HTML, Answer, Hostile
 
 RUNNING = Answer({"status": "Started"})
-PAGE = r"an HTML page where JSON was due, saying \"Sign in to the company proxy\""
+PAGE = r"an HTML page instead of JSON, saying \"Sign in to the company proxy\""
 
 
 def start(carrier: Carrier) -> str:

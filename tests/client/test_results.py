@@ -23,7 +23,7 @@ from airflow_provider_docconv.services.errors import (
     UnexpectedReply,
 )
 from airflow_provider_docconv.services.http import Request
-from airflow_provider_docconv.services.service import ResultFile
+from airflow_provider_docconv.services.operations import ResultFile
 from tests.support.clients import settings_for
 from tests.support.hostile import HTML, Answer, Hostile
 
@@ -106,7 +106,7 @@ def test_a_result_that_stops_coming() -> None:
 REFUSED: list[tuple[str, Answer, type[DocConvError], str]] = [
     ("aspose_slides", Answer({"message": "Operation does not exist"}, 404), OperationNotFound, "does not exist"),
     ("aspose_slides", Answer({"message": "Plan."}, 402), AccessDenied, "Plan"),
-    ("aspose_slides", Answer(b"", 401), AuthenticationFailed, "new access token"),
+    ("aspose_slides", Answer(b"", 401), AuthenticationFailed, "fresh access token"),
     ("aspose_slides", Answer(b"", 500), ServiceUnavailable, "HTTP 500"),
     ("aspose_slides", Answer(b"", 302, {"Location": "http://x"}), ServiceUnavailable, "redirected"),
     ("aspose_slides", Answer(fault="close"), ServiceUnavailable, "does not answer"),

@@ -98,7 +98,7 @@ def test_a_document_of_unknown_length_is_sent_whole_again_too(carrier: MakeCarri
 
 def test_a_second_refusal_is_an_error(carrier: MakeCarrier) -> None:
     with Hostile(DENIED) as server:
-        with pytest.raises(AuthenticationFailed, match="refused a new access token"):
+        with pytest.raises(AuthenticationFailed, match="refused a fresh access token"):
             start(carrier(server.url), document())
         assert (len(server.logins), len(server.calls)) == (2, 2)
 

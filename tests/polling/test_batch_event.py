@@ -11,15 +11,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError, ServiceUnavailable
-from airflow_provider_docconv.services.errors import quote_words
+from airflow_provider_docconv.services.errors import one_line
 from airflow_provider_docconv.services.operations import Operation, OperationState
 from airflow_provider_docconv.triggers.batch import MAX_BYTES, BatchEvent, fit_into_row
 
 ENOUGH = 64 << 10
 ENDS = [state for state in OperationState if state.is_terminal]
-WORDS = (
-    st.none() | st.text(max_size=300).map(quote_words) | st.sampled_from('a é ☃ 😀 "'.split()).map(lambda c: c * 300)
-)
+WORDS = st.none() | st.text(max_size=300).map(one_line) | st.sampled_from('a é ☃ 😀 "'.split()).map(lambda c: c * 300)
 IDS = st.sampled_from(
     ["{}", "3f2b8c1d-9a47-4e0b-8f5c-{:012d}", "ü{}" + "x" * 190, "日本" * 90 + "{}", "😀" * 180 + "{}"]
 )

@@ -56,8 +56,8 @@ def test_the_storage_of_a_merge(presentations: list[Any], options: dict[str, Any
 @pytest.mark.parametrize(
     ("presentations", "options", "words"),
     [
-        ([], {}, "two documents or more"),
-        ([ONE], {}, "two documents or more"),
+        ([], {}, "at least two documents"),
+        ([ONE], {}, "at least two documents"),
         ([stored("a", "S"), stored("b", "T")], {}, "different storages"),
         ([ONE, PresentationToMerge(TWO.document, (0,))], {}, "from 1"),
         ([ONE, TWO], {"outpath": "x"}, "no option 'outpath', only outPath, storage"),
@@ -72,7 +72,7 @@ def test_a_merge_that_cannot_be(presentations: list[Any], options: dict[str, Any
     ("target", "options", "words"),
     [
         ("mpeg4", {}, "can't convert to 'mpeg4'"),
-        ("", {}, "no target format"),
+        ("", {}, "not a target format"),
         ("pdf", {"slides": [1]}, "no option 'slides', only "),
         ("pdf", {"from": "one"}, "from must be a whole number"),
         ("pdf", {"from": 0}, "from must be a whole number from 1, not 0"),

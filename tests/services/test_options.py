@@ -19,7 +19,7 @@ from airflow_provider_docconv.services.errors import (
     UnexpectedReply,
 )
 from airflow_provider_docconv.services.groupdocs.service import GroupDocsConversion
-from airflow_provider_docconv.services.service import ResultFile
+from airflow_provider_docconv.services.operations import ResultFile
 from tests.support.flows import OPERATION, body_of, document, play, reply, requests_of
 
 SLIDES, GROUPDOCS, OCR = (SERVICES[name].create() for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr"))
@@ -166,10 +166,10 @@ def test_two_documents_of_one_name_do_not_meet_in_the_storage() -> None:
 FAILED_UPLOADS: list[tuple[Any, type[DocConvError], str]] = [
     ({"uploaded": [], "errors": [{"code": "errorAmazonS3Storage", "message": "No space."}]}, DocumentRejected, "No sp"),
     ({"Uploaded": ["a"], "Errors": [{"Message": "Half of it."}]}, DocumentRejected, "Half of it"),
-    ({"uploaded": []}, DocumentRejected, "did not store"),
-    ({}, DocumentRejected, "did not store"),
-    ([], UnexpectedReply, "JSON was due"),
-    (b"<html>", UnexpectedReply, "an HTML page where JSON was due"),
+    ({"uploaded": []}, DocumentRejected, "did not accept"),
+    ({}, DocumentRejected, "did not accept"),
+    ([], UnexpectedReply, "instead of JSON"),
+    (b"<html>", UnexpectedReply, "an HTML page instead of JSON"),
 ]
 
 

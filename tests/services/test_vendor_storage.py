@@ -29,8 +29,8 @@ FILE = RemoteDocument("in/my déck.pptx", "S 1")
         ({"uploaded": [], "errors": [{"message": "No space."}]}, DocumentRejected, "No space"),
         ({"uploaded": ["a"], "errors": [{"message": "Half of it."}]}, DocumentRejected, "Half of it"),
         ({"Uploaded": [], "Errors": [{"Message": "Full."}]}, DocumentRejected, "Full"),
-        ({}, DocumentRejected, "did not store"),
-        ([], UnexpectedReply, "JSON was due"),
+        ({}, DocumentRejected, "did not accept"),
+        ([], UnexpectedReply, "instead of JSON"),
     ],
 )
 @pytest.mark.parametrize("store", STORES, ids=["slides", "groupdocs"])
@@ -117,8 +117,8 @@ def test_formats_by_source() -> None:
     (request,), formats = play(GROUPDOCS.supported_formats("docx"), reply(listed))
     assert (request.path, dict(request.query)) == ("/v2.0/conversion/formats", {"format": "docx"})
     assert formats == {"docx": ["html", "pdf"], "djvu": ["pdf"]}
-    with pytest.raises(UnexpectedReply, match="JSON was due"):
+    with pytest.raises(UnexpectedReply, match="instead of JSON"):
         play(GROUPDOCS.supported_formats(), reply({}))
     for service in (SLIDES, OCR):
-        with pytest.raises(InvalidOptions, match="has no list of formats"):
+        with pytest.raises(InvalidOptions, match="does not list its formats"):
             service.supported_formats()

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
-from airflow_provider_docconv.services.groupdocs import options as convert
-from airflow_provider_docconv.services.groupdocs import options as load
-
 # One value a line would hide the options.
 # fmt: off
 _Field = Literal[
     "Start", "TabField", "Subject", "ShowTimeAs", "Sent", "RequiredAttendees", "RecurrencePattern", "Recurrence",
     "PageHeader", "Organizer", "Location", "Importance", "From", "End", "Bcc", "Attachments", "To",
+]
+_PageSize = Literal[
+    "Default", "A3", "Statement", "Quarto", "Paper11x17", "Paper10x14", "Letter", "Legal", "Ledger", "Folio",
+    "Executive", "EnvelopeDL", "Custom", "B5", "B4", "A5", "A4", "Tabloid",
+]
+_PdfFormat = Literal[
+    "Default", "PdfA_1A", "PdfA_1B", "PdfA_2A", "PdfA_3A", "PdfA_2B", "PdfA_2U", "PdfA_3B", "PdfA_3U", "v1_3",
+    "v1_4", "v1_5", "v1_6", "v1_7", "PdfX_1A", "PdfX3",
+]
+_PageLayout = Literal[
+    "Default", "SinglePage", "OneColumn", "TwoColumnLeft", "TwoColumnRight", "TwoPageLeft", "TwoPageRight",
 ]
 # fmt: on
 
@@ -241,22 +249,6 @@ class CsvLoadOptions(SpreadsheetLoadOptions, total=False):
     Encoding: str
 
 
-# One value a line would hide the options.
-# fmt: off
-_PageSize = Literal[
-    "Default", "A3", "Statement", "Quarto", "Paper11x17", "Paper10x14", "Letter", "Legal", "Ledger", "Folio",
-    "Executive", "EnvelopeDL", "Custom", "B5", "B4", "A5", "A4", "Tabloid",
-]
-_PdfFormat = Literal[
-    "Default", "PdfA_1A", "PdfA_1B", "PdfA_2A", "PdfA_3A", "PdfA_2B", "PdfA_2U", "PdfA_3B", "PdfA_3U", "v1_3",
-    "v1_4", "v1_5", "v1_6", "v1_7", "PdfX_1A", "PdfX3",
-]
-_PageLayout = Literal[
-    "Default", "SinglePage", "OneColumn", "TwoColumnLeft", "TwoColumnRight", "TwoPageLeft", "TwoPageRight",
-]
-# fmt: on
-
-
 class WatermarkOptions(TypedDict, total=False):
     """A watermark on every page: a text, or an image in base64."""
 
@@ -450,39 +442,39 @@ class WordProcessingConvertOptions(ConvertOptions, total=False):
 
 
 AnyLoadOptions = (
-    load.WordProcessingLoadOptions
-    | load.SpreadsheetLoadOptions
-    | load.PresentationLoadOptions
-    | load.PdfLoadOptions
-    | load.CadLoadOptions
-    | load.CompressionLoadOptions
-    | load.CsvLoadOptions
-    | load.DiagramLoadOptions
-    | load.EmailLoadOptions
-    | load.GisLoadOptions
-    | load.ImageLoadOptions
-    | load.NoteLoadOptions
-    | load.OlmLoadOptions
-    | load.PersonalStorageLoadOptions
-    | load.TxtLoadOptions
-    | load.VcfLoadOptions
-    | load.WebLoadOptions
-    | load.XmlLoadOptions
-    | load.LoadOptions
+    WordProcessingLoadOptions
+    | SpreadsheetLoadOptions
+    | PresentationLoadOptions
+    | PdfLoadOptions
+    | CadLoadOptions
+    | CompressionLoadOptions
+    | CsvLoadOptions
+    | DiagramLoadOptions
+    | EmailLoadOptions
+    | GisLoadOptions
+    | ImageLoadOptions
+    | NoteLoadOptions
+    | OlmLoadOptions
+    | PersonalStorageLoadOptions
+    | TxtLoadOptions
+    | VcfLoadOptions
+    | WebLoadOptions
+    | XmlLoadOptions
+    | LoadOptions
 )
 AnyConvertOptions = (
-    convert.PdfConvertOptions
-    | convert.ImageConvertOptions
-    | convert.WordProcessingConvertOptions
-    | convert.SpreadsheetConvertOptions
-    | convert.PresentationConvertOptions
-    | convert.CadConvertOptions
-    | convert.CompressionConvertOptions
-    | convert.DiagramConvertOptions
-    | convert.EBookConvertOptions
-    | convert.PDLConvertOptions
-    | convert.WebConvertOptions
-    | convert.ConvertOptions
+    PdfConvertOptions
+    | ImageConvertOptions
+    | WordProcessingConvertOptions
+    | SpreadsheetConvertOptions
+    | PresentationConvertOptions
+    | CadConvertOptions
+    | CompressionConvertOptions
+    | DiagramConvertOptions
+    | EBookConvertOptions
+    | PDLConvertOptions
+    | WebConvertOptions
+    | ConvertOptions
 )
 
 
@@ -490,10 +482,10 @@ class GroupDocsOptions(TypedDict, total=False):
     """
     Options of a conversion.
 
-    ``fromPage`` (from 1) and ``pagesCount`` choose pages. ``password`` opens the document. ``loadOptions`` and
+    ``fromPage`` (from 1) and ``pagesCount`` select pages. ``password`` opens the document. ``loadOptions`` and
     ``convertOptions``: the vendor's, by the family of the document and of the result. ``fontsPath``: a folder with
-    fonts in the storage. ``outputPath``: a folder or a file in the storage for the result. ``storageName``: the storage
-    of all of these, and of a stored document.
+    fonts in the vendor's storage. ``outputPath``: a folder or file there for the result. ``storageName``: the storage
+    of all these, and of a remote document.
     """
 
     fromPage: int

@@ -2,7 +2,7 @@
 GroupDocs.Conversion Cloud, asynchronous API, ``/v2.0/conversion/async``.
 
 Facts: the vendor's SDKs (Python 26.8, .NET, Java, Node, PHP, Go, Ruby) and documentation. The tutorial's
-``/async/{id}/status`` is wrong; every SDK asks ``/async?id=``.
+``/async/{id}/status`` is wrong; all SDKs use ``/async?id=``.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from airflow_provider_docconv.services.operations import (
     OperationState,
     ResultFile,
     Started,
+    printable,
     read_started,
+    read_status,
     state_of,
-    status_word,
     whole_number,
-    words,
 )
 from airflow_provider_docconv.services.service import ConversionService, own_folder
 from airflow_provider_docconv.services.storage import RemoteStorage
@@ -47,26 +47,25 @@ _STATES = {
     "failed": OperationState.FAILED,
     "canceled": OperationState.CANCELED,
 }
-# What a start from bytes can carry; anything else needs the document in the vendor's storage.
+# The options of a start that sends the document; all others need it in the vendor's storage.
 _DIRECT = frozenset({"fromPage", "pagesCount"})
 
 
 class GroupDocsConversion(ConversionService):
-    """Documents of all office families to any format that ``GET /conversion/formats`` lists."""
+    """Converts office documents to any format that ``GET /conversion/formats`` lists."""
 
     info = GROUPDOCS_CONVERSION
     options_type = GroupDocsOptions
     saving_option = "outputPath"
 
     def start(self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]) -> Flow[Started]:
-        """Start with ``PUT`` and the bytes, or upload them and start with ``POST`` where options need that."""
+        """Start with ``PUT`` and the document, or upload it and start with ``POST`` if the options require that."""
         given = self.check(target_format, options)
         settings = self._settings(source, target_format, given)
         uploaded: RemoteDocument | None = None
         if isinstance(source, RemoteDocument):
             remote = source
         elif not set(given) <= _DIRECT:
-            # A folder of ours, for options that a start from bytes can't carry.
             remote = RemoteDocument(f"{own_folder(source)}/{source.name}", given.get("storageName") or self.storage)
             uploaded = remote = yield from self.remote_storage().upload(source, remote, source.name)
         else:
@@ -84,47 +83,49 @@ class GroupDocsConversion(ConversionService):
         return read_started(reply, self.label, uploaded)
 
     def status(self, operation_id: str) -> Flow[Operation]:
-        """Ask ``GET ?id=``."""
+        """Get ``?id=``."""
         value = yield from self._operation(operation_id)
         if value is None:
             return Operation(operation_id, OperationState.NOT_FOUND, "404")
-        word = status_word(value.get("status"), self.label)
-        return Operation(operation_id, state_of(word, _STATES), word, words(find_message(value.get("error"))))
+        vendor_status = read_status(value.get("status"), self.label)
+        return Operation(
+            operation_id, state_of(vendor_status, _STATES), vendor_status, printable(find_message(value.get("error")))
+        )
 
     def result_storage(self, source: RemoteDocument | None, options: Mapping[str, Any]) -> str | None:
         """Return the one ``StorageName`` of a start."""
         return (source.storage if source else None) or options.get("storageName") or None
 
-    def saved_results(self, operation_id: str, stored: RemoteDocument) -> Flow[list[ResultFile]]:
-        """Name the files at that address, or with an empty path those of ``result[]`` in that storage."""
-        if stored.path.strip("/"):
-            return (yield from super().saved_results(operation_id, stored))
-        return (yield from self._results(operation_id, stored.storage))
+    def saved_results(self, operation_id: str, remote: RemoteDocument) -> Flow[list[ResultFile]]:
+        """Return the files at that address or, with an empty path, those of ``result[]`` in that storage."""
+        if remote.path.strip("/"):
+            return (yield from super().saved_results(operation_id, remote))
+        return (yield from self._results(operation_id, remote.storage))
 
     def results(self, operation_id: str) -> Flow[list[ResultFile]]:
-        """Name the files of ``result[]`` in the vendor's storage, or the one of ``GET /result``."""
+        """Return the files of ``result[]`` in the vendor's storage, or the one of ``GET /result``."""
         return (yield from self._results(operation_id, None))
 
     def _results(self, operation_id: str, storage: str | None) -> Flow[list[ResultFile]]:
         value = yield from self._operation(operation_id)
         if value is None:
             raise OperationNotFound(f"{self.label} does not know the operation", operation_id=operation_id)
-        stored = value.get("result")
         if value.get("method") == "ConvertAndSave":
-            items = stored if isinstance(stored, list) else []
+            listed = value.get("result")
+            items = listed if isinstance(listed, list) else []
             files = [self._remote_file(operation_id, item, storage) for item in items if isinstance(item, dict)]
             if not files:
-                raise ConversionFailed(f"{self.label} lists no result", operation_id=operation_id)
+                raise ConversionFailed(f"{self.label} lists no results", operation_id=operation_id)
             return files
         return [ResultFile(operation_id, Request("GET", f"{_ASYNC}/result", {"id": operation_id}))]
 
     def supported_formats(
-        self, source_format: str | None = None, stored: RemoteDocument | None = None
+        self, source_format: str | None = None, remote: RemoteDocument | None = None
     ) -> Flow[dict[str, list[str]]]:
-        """Ask ``GET /formats``."""
+        """Get ``/formats``."""
         where = query(
-            filePath=stored.path if stored else None,
-            storageName=(stored.storage or self.storage) if stored else None,
+            filePath=remote.path if remote else None,
+            storageName=(remote.storage or self.storage) if remote else None,
             format=source_format,
         )
         reply = yield Request("GET", f"{_ROOT}/formats", where, _JSON)
@@ -140,7 +141,7 @@ class GroupDocsConversion(ConversionService):
         return RemoteStorage(self.label, f"{_ROOT}/storage", f"{_ROOT}/storage", path_segment)
 
     def password(self, options: Mapping[str, Any]) -> str | None:
-        """Return the password out of ``password`` or the load options."""
+        """Return the password from ``password`` or the load options."""
         load = options.get("loadOptions")
         inner = (
             next((v for k, v in load.items() if str(k).lower() == "password"), None)
@@ -164,7 +165,7 @@ class GroupDocsConversion(ConversionService):
             load["Password"] = password
         convert |= {key[:1].upper() + key[1:]: _page(key, given[key]) for key in sorted(_DIRECT & set(given))}
         stem = source.name.rpartition(".")[0] or source.name
-        # That a result without a path is kept for a download is documented of the direct start only.
+        # Only a start that sends the document is documented to keep a result without a path for a download.
         output = f"{own_folder(source)}/{stem}.{target_format.lower()}"
         storage = source.storage if isinstance(source, RemoteDocument) else None
         settings = {
@@ -179,7 +180,7 @@ class GroupDocsConversion(ConversionService):
 
     def _remote_file(self, operation_id: str, item: Mapping[str, Any], storage: str | None) -> ResultFile:
         lower = {str(key).lower(): value for key, value in item.items()}
-        # Only the path is taken from the URL: the token must not go to a host that a reply names.
+        # Only the path of the URL is used: a reply must not choose the host that gets the token.
         try:
             url = urlsplit(str(lower.get("url") or ""))
         except ValueError:

@@ -11,7 +11,7 @@ from typing import Literal, TypedDict
 
 
 class OcrRect(TypedDict, total=False):
-    """A rectangle, in pixels of the page's image."""
+    """A rectangle in pixels of the page's image."""
 
     topLeftX: int
     topLeftY: int
@@ -20,7 +20,7 @@ class OcrRect(TypedDict, total=False):
 
 
 class OcrRegion(TypedDict, total=False):
-    """A region to recognise, and its place in the order of the text."""
+    """A region to recognise, and its position in the text."""
 
     rect: OcrRect
     order: int
@@ -30,9 +30,9 @@ class OcrSettings(TypedDict, total=False):
     """
     Settings of a recognition.
 
-    ``language``: the vendor's English name of it, ``"German"``; which there are, the vendor's documentation says.
-    ``Rotate``: degrees. ``resultType``: what is made, which follows from the target format; types that join several
-    results in one answer are left out, since a download takes one.
+    ``language``: the vendor's English name of a language, such as ``"German"``; the vendor's documentation lists them.
+    ``Rotate``: degrees. ``resultType``: follows from the target format. The types that return several results at once
+    are left out, because a download fetches one.
     """
 
     language: str

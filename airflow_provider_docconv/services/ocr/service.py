@@ -29,10 +29,10 @@ from airflow_provider_docconv.services.operations import (
     OperationState,
     ResultFile,
     Started,
+    printable,
     read_started,
+    read_status,
     state_of,
-    status_word,
-    words,
 )
 from airflow_provider_docconv.services.service import ConversionService
 
@@ -47,12 +47,12 @@ _STATES = {
     "error": OperationState.FAILED,
     "notexist": OperationState.NOT_FOUND,
 }
-# What the vendor's own test of this call sends.
+# As in the vendor's own test of this call.
 _DEFAULTS = {"dsrMode": "NoDsrNoFilter"}
 
 
 class AsposeOcr(ConversionService):
-    """DjVu scans to searchable PDF, or to another result of the recognition; the options are the vendor's settings."""
+    """Converts DjVu scans to searchable PDFs or other results of OCR; the options are the vendor's settings."""
 
     info = ASPOSE_OCR
     options_type = OcrSettings
@@ -60,15 +60,15 @@ class AsposeOcr(ConversionService):
     can_cancel = True
 
     def start(self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]) -> Flow[Started]:
-        """Start with ``POST``: one JSON object with the document in base64."""
+        """Start with ``POST`` and a JSON object with the document in base64."""
         given = self.check(target_format, options)
         if isinstance(source, RemoteDocument):
-            raise InvalidOptions(f"{self.label} has no storage to take a document from", document=source.path)
+            raise InvalidOptions(f"{self.label} has no storage for documents", document=source.path)
         if not source.read_at(0, len(DJVU)).startswith(DJVU):
             raise DocumentRejected(
-                f"{self.label} converts DjVu scans only, and this is none",
+                f"{self.label} only converts DjVu scans, but the document is not one",
                 document=source.name,
-                remedy="send it through another service",
+                remedy="use another service for it",
             )
         settings = _DEFAULTS | given
         reply = yield Request(
@@ -81,35 +81,37 @@ class AsposeOcr(ConversionService):
         return read_started(reply, self.label)
 
     def check(self, target_format: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Check them, and give the result type that makes the target format."""
+        """Check them, and set the result type of the target format."""
         given = super().check(target_format, options)
         wanted = RESULT_TYPES[target_format.lower()]
         if given.get("resultType", wanted) != wanted:
             raise InvalidOptions(
-                f"the resultType {given['resultType']} is no {target_format}",
+                f"resultType {given['resultType']} does not fit the target format {target_format}",
                 remedy="leave resultType out: it follows from target_format",
             )
         return {**given, "resultType": wanted}
 
     def status(self, operation_id: str) -> Flow[Operation]:
-        """Ask ``GET /Utilities/GetTaskStatus``, which does not carry the result."""
+        """Get ``/Utilities/GetTaskStatus``, which does not send the result."""
         reply = yield Request(
             "GET", f"{_ROOT}/Utilities/GetTaskStatus", {"id": operation_id}, {"Accept": "application/json"}
         )
         if reply.is_not_found:
             return Operation(operation_id, OperationState.NOT_FOUND, "404", reply.message())
         value = require_success(reply, self.label, operation_id).json_object(self.label)
-        word = status_word(value.get("taskStatus"), self.label)
-        return Operation(operation_id, state_of(word, _STATES), word, words(find_message(value.get("error"))))
+        vendor_status = read_status(value.get("taskStatus"), self.label)
+        return Operation(
+            operation_id, state_of(vendor_status, _STATES), vendor_status, printable(find_message(value.get("error")))
+        )
 
     def results(self, operation_id: str) -> Flow[list[ResultFile]]:
-        """Name the one file inside the answer of ``GET``."""
+        """Return the one file inside the reply to ``GET``."""
         request = Request("GET", _DJVU, {"id": operation_id}, {"Accept": "application/json"})
         return [ResultFile(operation_id, request, decoder=lambda: _Decoder(operation_id))]
         yield  # makes it a flow like the others
 
     def cancel(self, operation_id: str) -> Flow[bool]:
-        """Cancel with ``DELETE``; an operation that is gone already is no error."""
+        """Cancel with ``DELETE``, if the operation still exists."""
         reply = yield Request("DELETE", _DJVU, {"id": operation_id})
         if not reply.is_not_found:
             require_success(reply, self.label, operation_id)
@@ -121,7 +123,7 @@ class AsposeOcr(ConversionService):
 
 
 class _Decoder:
-    """Decodes ``results[0].data`` while the answer streams past, then checks what it says of the task."""
+    """Decodes ``results[0].data`` while the reply streams, then checks the operation's status in it."""
 
     def __init__(self, operation_id: str) -> None:
         self._id = operation_id
@@ -132,7 +134,7 @@ class _Decoder:
             return self._field.feed(chunk)
         except (ValueError, RecursionError) as error:
             raise UnexpectedReply(
-                f"{_LABEL} answered with something else than its result ({error})", operation_id=self._id
+                f"{_LABEL} replied with something other than the result ({error})", operation_id=self._id
             ) from error
 
     def close(self) -> None:
@@ -140,8 +142,8 @@ class _Decoder:
             value = self._field.close()
         except (ValueError, RecursionError) as error:
             raise TruncatedResult(f"the result of {_LABEL} is incomplete ({error})", operation_id=self._id) from error
-        if error_found := _not_completed(value if isinstance(value, dict) else {}, self._id):
-            raise error_found
+        if failure := _failure(value if isinstance(value, dict) else {}, self._id):
+            raise failure
         if not self._field.found:
             raise ConversionFailed(
                 f"{_LABEL} completed without a result",
@@ -150,14 +152,15 @@ class _Decoder:
             )
 
 
-def _not_completed(value: Mapping[str, Any], operation_id: str) -> DocConvError | None:
-    word = str(value.get("taskStatus"))[:100]
-    state = state_of(word, _STATES)
+def _failure(value: Mapping[str, Any], operation_id: str) -> DocConvError | None:
+    vendor_status = str(value.get("taskStatus"))[:100]
+    state = state_of(vendor_status, _STATES)
     if state is OperationState.NOT_FOUND:
         return OperationNotFound(f"{_LABEL} does not know the operation", operation_id=operation_id)
     if state is not OperationState.SUCCEEDED:
-        said = find_message(value.get("error"))
         return ConversionFailed(
-            f"{_LABEL} has no result: it is {word}", service_message=said, operation_id=operation_id
+            f"{_LABEL} has no result: the operation is {vendor_status}",
+            service_message=find_message(value.get("error")),
+            operation_id=operation_id,
         )
     return None

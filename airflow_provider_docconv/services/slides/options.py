@@ -291,8 +291,8 @@ class SlidesOptions(TypedDict, total=False):
     Options of a conversion.
 
     ``slides``: numbers from 1, as a list or ``"1,3"``. ``password`` opens the document. ``fontsFolder``: a folder with
-    fonts in the storage. ``storage``: the one of the fonts, of a stored document and of ``outPath``. ``outPath``: where
-    the result is saved in the storage, instead of being kept for a download; formats with a file per slide get
+    fonts in the vendor's storage. ``storage``: the storage of the fonts, of a remote document and of ``outPath``.
+    ``outPath``: saves the result there, instead of keeping it for a download; formats with one file per slide get
     ``.zip`` appended. ``exportOptions``: the vendor's, by target format.
     """
 
@@ -308,14 +308,27 @@ class SlidesMergeOptions(TypedDict, total=False):
     """
     Options of a merge.
 
-    ``storage``: the one of stored documents and of ``outPath``. ``outPath``: where the result is saved there.
+    ``storage``: the storage of remote documents and of ``outPath``. ``outPath``: saves the result there.
     """
 
     storage: str
     outPath: str
 
 
-# "from" is a keyword, so this one can't be written as a class.
+class MergeSource(TypedDict, total=False):
+    """
+    A presentation to merge.
+
+    ``source``: its address. ``slides``: the numbers of the slides to take, from 1, in this order, as a list or
+    ``"1,3"``; all if it is missing. ``password`` opens the presentation.
+    """
+
+    source: str
+    slides: Sequence[int] | int | str
+    password: str
+
+
+# Not a class, because "from" is a keyword.
 SlidesSplitOptions = TypedDict(
     "SlidesSplitOptions",
     {
@@ -334,11 +347,11 @@ SlidesSplitOptions = TypedDict(
 """
 Options of a split.
 
-``from`` and ``to``: the first and the last slide, from 1. ``width`` and ``height`` of images in pixels. ``destFolder``:
-the folder of the storage in which the files are saved. The others as in :class:`SlidesOptions`.
+``from`` and ``to``: the first and the last slide, from 1. ``width`` and ``height``: of images, in pixels.
+``destFolder``: a folder of the vendor's storage in which the files are saved. The others: see :class:`SlidesOptions`.
 """
 
-#: The vendor's class of export options for each target format that has one of its own. Its name goes over the wire.
+#: The vendor's class of export options for each target format that has its own, and the name that is sent for it.
 EXPORT_OPTIONS: dict[str, tuple[str, Any]] = {
     "pdf": ("pdf", PdfExportOptions),
     "xps": ("xps", XpsExportOptions),

@@ -28,11 +28,11 @@ from airflow_provider_docconv.services.operations import (
     OperationState,
     ResultFile,
     Started,
+    printable,
     read_started,
+    read_status,
     state_of,
-    status_word,
     whole_number,
-    words,
 )
 from airflow_provider_docconv.services.options import read_options, slide_numbers
 from airflow_provider_docconv.services.service import ConversionService, require_format
@@ -56,13 +56,13 @@ _STATES = {
     "failed": OperationState.FAILED,
     "canceled": OperationState.CANCELED,
 }
-# The SDKs also read the number of a state, in the order of the vendor's enumeration.
+# The SDKs also take the number of a state, in the order of the vendor's enumeration.
 _NUMBERS = ("created", "enqueued", "started", "failed", "canceled", "finished")
 _STATES |= {str(number): _STATES[word] for number, word in enumerate(_NUMBERS)}
 
 
 class AsposeSlides(ConversionService):
-    """Presentations to any of 28 formats, several to one, and one to a file per slide."""
+    """Converts presentations to 28 formats, merges several into one, and splits one into a file per slide."""
 
     info = ASPOSE_SLIDES
     options_type = SlidesOptions
@@ -71,11 +71,11 @@ class AsposeSlides(ConversionService):
         "pdf xps tiff pptx odp otp ppt pps ppsx pptm ppsm pot potx potm html html5 swf svg jpeg png gif bmp fodp xaml "
         "mpeg4 md xml emf".split()
     )
-    #: What a slide alone can become: the vendor's SlideExportFormat.
+    #: The formats of single slides: the vendor's SlideExportFormat.
     split_formats: ClassVar[frozenset[str]] = target_formats - {"swf", "mpeg4"}
 
     def start(self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]) -> Flow[Started]:
-        """Start with ``/convert/{format}``, or ``/{name}/{format}`` for a stored document; ``PUT`` saves the result."""
+        """Start with ``/convert/{format}``, or ``/{name}/{format}`` for a remote document; ``PUT`` saves the result."""
         given = self.check(target_format, options)
         out_path = given.get("outPath")
         path = _path(source, f"convert/{target_format}", target_format)
@@ -88,13 +88,13 @@ class AsposeSlides(ConversionService):
         """Start with ``/merge``; ``PUT`` saves the result."""
         given = self.read_options(options, SlidesMergeOptions)
         storage = given.get("storage") or self.storage
-        request = merge_request(f"{_ASYNC}/merge", presentations, given.get("outPath"), storage)
+        request = _merge_request(f"{_ASYNC}/merge", presentations, given.get("outPath"), storage)
         return read_started((yield request), self.label)
 
     def start_split(
         self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]
     ) -> Flow[Started]:
-        """Start with ``POST /split/{format}``, or ``/{name}/split/{format}`` for a stored document."""
+        """Start with ``POST /split/{format}``, or ``/{name}/split/{format}`` for a remote document."""
         require_format(self.label, target_format, self.split_formats)
         given = self.read_options(options, SlidesSplitOptions)
         _require_sensible(given)
@@ -104,7 +104,7 @@ class AsposeSlides(ConversionService):
         return read_started((yield request), self.label)
 
     def remote_storage(self) -> RemoteStorage:
-        """Return the storage; files go through its asynchronous half, which has no limit of size."""
+        """Return the storage; files go through its asynchronous calls, which have no size limit."""
         return RemoteStorage(self.label, f"{_ASYNC}/storage", f"{_ROOT}/storage", path_segments)
 
     def _request(
@@ -128,37 +128,37 @@ class AsposeSlides(ConversionService):
         return Request(method, path, parameters, headers, body, repeatable=False)
 
     def status(self, operation_id: str) -> Flow[Operation]:
-        """Ask ``GET /{id}``; an unknown operation answers 404."""
+        """Get ``/{id}``, which answers 404 for an unknown operation."""
         reply = yield Request("GET", f"{_ASYNC}/{path_segment(operation_id)}")
         if reply.is_not_found:
             return Operation(operation_id, OperationState.NOT_FOUND, "404", reply.message())
         return self._read_operation(operation_id, require_success(reply, self.label, operation_id))
 
     def results(self, operation_id: str) -> Flow[list[ResultFile]]:
-        """Name the one file of ``GET /{id}/result``, a ZIP for formats with a file per slide."""
+        """Return the one file of ``GET /{id}/result``, a ZIP for formats with one file per slide."""
         return [ResultFile(operation_id, Request("GET", f"{_ASYNC}/{path_segment(operation_id)}/result"))]
         yield  # makes it a flow like the others
 
     def _read_operation(self, operation_id: str, reply: Reply) -> Operation:
         value = reply.json_object(self.label)
-        word = status_word(value.get("status"), self.label)
+        vendor_status = read_status(value.get("status"), self.label)
         progress = value.get("progress")
         if not isinstance(progress, dict):
             progress = {}
         return Operation(
             operation_id,
-            state_of(word, _STATES),
-            word,
-            words(find_message(value.get("error"))),
+            state_of(vendor_status, _STATES),
+            vendor_status,
+            printable(find_message(value.get("error"))),
             whole_number(progress.get("stepIndex")),
             whole_number(progress.get("stepCount")),
-            words(progress.get("description")),
+            printable(progress.get("description")),
         )
 
 
-def _path(source: Document | RemoteDocument, direct: str, stored: str) -> str:
+def _path(source: Document | RemoteDocument, direct: str, remote: str) -> str:
     if isinstance(source, RemoteDocument):
-        return f"{_ASYNC}/{path_segment(source.name)}/{stored}"
+        return f"{_ASYNC}/{path_segment(source.name)}/{remote}"
     return f"{_ASYNC}/{direct}"
 
 
@@ -175,7 +175,7 @@ def _export_options(service: str, export: Mapping[str, Any] | None, target_forma
         return None
     kind, schema = EXPORT_OPTIONS.get(target_format.lower(), (None, ExportOptions))
     read = read_options(service, export, schema, "exportOptions")
-    # The SDKs' discriminator: it names the class of the options.
+    # The SDKs' discriminator, which names the class of the options.
     return {"format": kind, **read} if kind else read
 
 
@@ -183,24 +183,17 @@ def _password_header(password: str | None) -> dict[str, str]:
     if password is None:
         return {}
     if not password.isprintable() or not password.encode("latin-1", "replace") == password.encode("latin-1", "ignore"):
-        raise InvalidOptions("the password has characters that Aspose.Slides Cloud can't take: it travels in a header")
+        raise InvalidOptions(
+            "the password has characters that Aspose.Slides Cloud can't receive, because it is sent in a header"
+        )
     return {"password": password}
 
 
-def merge_request(
+def _merge_request(
     path: str, presentations: Sequence[PresentationToMerge], out_path: str | None, storage: str | None
 ) -> Request:
-    """
-    Build the request that starts a merge.
-
-    :param path: the URL's path
-    :param presentations: what to merge, in this order
-    :param out_path: where the result is saved, or None to keep it for a download
-    :param storage: the storage of what is stored, unless a document names its own
-    :raises InvalidOptions: if there are less than two documents, or slides are not numbered from 1, or storages differ
-    """
     if len(presentations) < 2:
-        raise InvalidOptions("a merge needs two documents or more")
+        raise InvalidOptions("a merge needs at least two documents", remedy="correct the task's sources")
     if any(number < 1 for each in presentations for number in each.slides):
         raise InvalidOptions("slides must be a list of slide numbers from 1")
     documents = [each.document for each in presentations if isinstance(each.document, Document)]
@@ -214,21 +207,21 @@ def merge_request(
 
 
 def _describe(presentation: PresentationToMerge, files: Iterator[FilePart]) -> dict[str, Any]:
-    stored = presentation.document if isinstance(presentation.document, RemoteDocument) else None
-    found: dict[str, Any] = {"path": stored.path if stored else next(files).file_name}
+    remote = presentation.document if isinstance(presentation.document, RemoteDocument) else None
+    described: dict[str, Any] = {"path": remote.path if remote else next(files).file_name}
     if presentation.password:
-        found["password"] = presentation.password
+        described["password"] = presentation.password
     if presentation.slides:
-        found["slides"] = list(presentation.slides)
-    return found | {"source": "Storage" if stored else "Request"}
+        described["slides"] = list(presentation.slides)
+    return described | {"source": "Storage" if remote else "Request"}
 
 
 def _one_storage(presentations: Sequence[PresentationToMerge], default: str | None) -> str | None:
-    stored = [each.document for each in presentations if isinstance(each.document, RemoteDocument)]
-    storages = {document.storage or default for document in stored} or {default}
+    remote = [each.document for each in presentations if isinstance(each.document, RemoteDocument)]
+    storages = {document.storage or default for document in remote} or {default}
     if len(storages) > 1:
         raise InvalidOptions(
-            "the documents to merge lie in different storages of the vendor, and a call takes one",
-            remedy="copy them into one storage",
+            "the documents to merge are in different storages, but a merge uses one",
+            remedy="copy them to one storage",
         )
     return storages.pop()
