@@ -218,7 +218,7 @@ async def _warn_if_it_hangs(folder: str, look: Awaitable[Listing], seconds: floa
 
 def _list(folder: str, destination: str) -> Listing:
     try:
-        return {found.relative: f"{found.size} {found.version}" for found in list_folder(folder, destination)}
+        return {found.relative: f"{found.size} {found.version}" for found in list_folder(folder, [destination])}
     except Exception:  # Raised again; the stores' drivers raise errors of their own types.
         # A wrong connection may have been corrected before the next attempt.
         forget_store(folder)

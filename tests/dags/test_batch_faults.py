@@ -1,5 +1,5 @@
 """
-Whatever happens to a night, every document is delivered once, and what may have been paid twice is named.
+Whatever happens to a batch, every document is delivered once, and what may have been paid twice is named.
 
 The cases run side by side in one Airflow; each has documents of its own, which the sandbox tells apart by their bytes.
 """
@@ -144,7 +144,7 @@ def disturb(airflow: Airflow, cases: dict[str, Case]) -> None:
     deferred(cases["the triggerer is killed"])
     airflow.triggerer.kill()
     airflow.processes.start(airflow.triggerer)
-    # The next night goes on with what this one has left behind.
+    # The next run resumes what this one has left behind.
     failed.start(airflow)
 
 

@@ -1,4 +1,4 @@
-"""A night in one task, whose worker is killed at a given step of its first try."""
+"""A batch in one task, whose worker is killed at a given step of its first try."""
 
 from __future__ import annotations
 
@@ -55,19 +55,19 @@ def wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
 
 
 def before_a_start() -> None:
-    from airflow_provider_docconv.batch.record import Journal
+    from airflow_provider_docconv.batch.record import Record
 
     calls = count()
 
     def make(write: Any) -> Any:
         def dying(self: Any, entry: Any) -> Any:
-            if entry.progress == "sent" and next(calls) == 3:
+            if entry.state == "sent" and next(calls) == 3:
                 die()
             return write(self, entry)
 
         return dying
 
-    wrap(Journal, "write", make)
+    wrap(Record, "write", make)
 
 
 def after_it_was_sent() -> None:
@@ -88,20 +88,20 @@ def after_it_was_sent() -> None:
 
 
 def after_its_id_was_recorded() -> None:
-    from airflow_provider_docconv.batch.record import Journal
+    from airflow_provider_docconv.batch.record import Record
 
     calls = count()
 
     def make(write: Any) -> Any:
         def dying(self: Any, entry: Any) -> Any:
             written = write(self, entry)
-            if entry.progress == "started" and next(calls) == 3:
+            if entry.state == "started" and next(calls) == 3:
                 die()
             return written
 
         return dying
 
-    wrap(Journal, "write", make)
+    wrap(Record, "write", make)
 
 
 def during_a_download() -> None:
