@@ -1,4 +1,4 @@
-"""The errors that tasks fail with: those of :mod:`~airflow_provider_docconv.services.errors`, as Airflow reads them."""
+"""The errors of tasks: those of :mod:`~airflow_provider_docconv.services.errors`, in forms that Airflow understands."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from airflow_provider_docconv.services.errors import (
     ServiceUnavailable,
     SourceNotFound,
     StartReplyLost,
+    StoreUnavailable,
     TLSFailed,
     TruncatedResult,
     UnexpectedError,
@@ -56,6 +57,7 @@ __all__ = [
     "ServiceUnavailable",
     "SourceNotFound",
     "StartReplyLost",
+    "StoreUnavailable",
     "TLSFailed",
     "TruncatedResult",
     "UnexpectedError",
@@ -65,13 +67,15 @@ __all__ = [
     "task_errors",
 ]
 
+_COMBINED: dict[tuple[type[DocConvError], type[AirflowException]], type[AirflowException]] = {}
+
 
 @contextmanager
 def task_errors(document: object = None) -> Iterator[None]:
     """
-    Let a task fail with an error of its own type that Airflow retries only where a retry can mend it.
+    Raise errors so that Airflow retries the task only if a retry can help.
 
-    :param document: the document that the task is about, put into the message
+    :param document: the document, for the message
     """
     try:
         yield
@@ -83,7 +87,7 @@ def task_errors(document: object = None) -> Iterator[None]:
 
 
 def serialize(error: DocConvError) -> dict[str, str | None]:
-    """Return an error as plain JSON values, for a trigger's event."""
+    """Return plain JSON values for an error, for a trigger's event."""
     return {
         "type": type(error).__name__,
         "what": error.what,
@@ -94,7 +98,7 @@ def serialize(error: DocConvError) -> dict[str, str | None]:
 
 
 def deserialize(values: dict[str, str | None]) -> DocConvError:
-    """Make an error from what :func:`serialize` returned."""
+    """Return the error that :func:`serialize` was given."""
     kind = getattr(errors, str(values["type"]), DocConvError)
     error: DocConvError = kind(
         str(values["what"]),
@@ -118,11 +122,8 @@ def _for_airflow(error: DocConvError) -> AirflowException:
 
 
 def _combined(kind: type[DocConvError], base: type[AirflowException]) -> type[AirflowException]:
-    # Airflow tells by the type whether to retry; the services' errors know nothing of Airflow.
+    # Airflow decides by the type whether to retry, and the services' errors don't know Airflow.
     if (kind, base) not in _COMBINED:
         namespace = {"__module__": kind.__module__, "__doc__": kind.__doc__}
         _COMBINED[kind, base] = type(kind.__name__, (kind, base), namespace)
     return _COMBINED[kind, base]
-
-
-_COMBINED: dict[tuple[type[DocConvError], type[AirflowException]], type[AirflowException]] = {}

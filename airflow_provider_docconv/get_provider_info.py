@@ -1,4 +1,4 @@
-"""What Airflow's plugin mechanism asks of a provider; read by every Airflow command, so it imports nothing heavy."""
+"""The description of the provider. Every Airflow command loads it, so it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -14,10 +14,20 @@ _MODULES = {
     "sensors": ("docconv",),
     "triggers": ("docconv", "documents"),
 }
+_TASK_STATE_PATH = {
+    "description": (
+        "Folder, as an object storage URI, where start tasks keep their operation ids on Airflow before 3.3, which has "
+        "no task state store. All workers must reach it. Empty: docconv/task_state below AIRFLOW_HOME."
+    ),
+    "version_added": "0.1.0",
+    "type": "string",
+    "example": "s3://aws_default@bucket/docconv-task-state",
+    "default": "",
+}
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Return the provider's description, after Airflow's ``provider_info.schema.json``."""
+    """Return the provider's description, as in Airflow's ``provider_info.schema.json``."""
     return {
         "package-name": "airflow-provider-docconv",
         "name": "Document conversion",
@@ -29,7 +39,9 @@ def get_provider_info() -> dict[str, Any]:
         ],
         **{kind: _modules(kind) for kind in _MODULES},
         "connection-types": [_connection_type(service) for service in SERVICES.values()],
-        "config": {"docconv": {"description": "Document conversion.", "options": {"task_state_path": _STATE_PATH}}},
+        "config": {
+            "docconv": {"description": "Document conversion.", "options": {"task_state_path": _TASK_STATE_PATH}}
+        },
     }
 
 
@@ -46,15 +58,3 @@ def _connection_type(service: ServiceInfo) -> dict[str, Any]:
         "ui-field-behaviour": standard_fields(service),
         "conn-fields": extra_fields(service),
     }
-
-
-_STATE_PATH = {
-    "description": (
-        "Folder, as an object storage URI, where start tasks keep their operation ids on Airflow before 3.3, which has "
-        "no task state store. All workers must reach it. Empty: docconv/task_state below AIRFLOW_HOME."
-    ),
-    "version_added": "0.1.0",
-    "type": "string",
-    "example": "s3://aws_default@bucket/docconv-task-state",
-    "default": "",
-}

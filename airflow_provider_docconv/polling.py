@@ -1,4 +1,4 @@
-"""Polls one operation until it has ended: when to poll, what a poll means, and the loop in both colours."""
+"""Polls one operation until it has ended: when to poll, what a poll means, and the blocking and asynchronous loops."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ FAULT_TOLERANCE = 900.0
 #: A service that does not know an operation is believed when it says so again after so many seconds: one of its servers
 #: may not know what another does, and what has expired is paid for again.
 SECOND_LOOK = 60.0
-# Polls are due at multiples of this, in seconds: a loop that wakes once for several needs less processor time for each.
-_GRID = 0.05
+#: Polls are due at multiples of this, in seconds: a loop that wakes once for several needs less time for each.
+GRID = 0.05
 # Each process has a grid of its own, so that a service is not asked by all of them at once.
 _PHASE = random.random()  # noqa: S311 - no secret
 
@@ -45,12 +45,12 @@ class Pace:
     When to poll: often enough to notice an end soon, and no more, because the vendors bill polls.
 
     The interval grows with the age of the operation. Where the service reports progress, the next poll is due shortly
-    before the operation is expected to end. Once a few operations have ended, the others are first polled when most of
-    the time has passed that the quick ones took.
+    before the operation is expected to end. Once a few operations have ended, the others are first polled after most of
+    the time that the quick ones took.
 
     :param shortest: the shortest interval, in seconds
     :param longest: the longest interval, in seconds
-    :param typical: seconds that a quick operation is known to take, 0 if nothing is known
+    :param typical: seconds that a quick operation is known to take, 0 if unknown
     """
 
     _GROWTH = 0.2
@@ -121,7 +121,7 @@ class Wait:
     :param service: the service's name, for messages
     :param deadline: when to stop, in seconds since the epoch
     :param pace: when to poll
-    :param started: when the operation began, in seconds since the epoch, as far as known
+    :param started: when the operation began, in seconds since the epoch, if known
     :param polls: how many polls were sent before, in another process
     :param fault_tolerance: seconds for which polls may fail
     """
@@ -186,7 +186,7 @@ class Wait:
     def until_next(self, now: float) -> float:
         """Return the seconds until the next poll, which is not after the deadline."""
         due = now + self._pace.after(max(0.0, now - self._started), self._done)
-        due += (_PHASE - due) % _GRID if _GRID else 0.0
+        due += (_PHASE - due) % GRID if GRID else 0.0
         return max(0.0, min(due, self._deadline) - now)
 
     @property
@@ -196,7 +196,7 @@ class Wait:
 
     def report(self, operation: Operation, now: float) -> WaitReport:
         """
-        Sum the wait up.
+        Summarise the wait.
 
         :param operation: the operation, which has ended
         :param now: when its end was noticed, in seconds since the epoch

@@ -162,7 +162,7 @@ class StartRecord(_Record, frozen=True):
     :param fingerprint: of the document, the target format and the options
     :param max_tries: the task's, which a person's Clear raises and a retry does not
     :param operation_id: the operation, or None if the start was sent and its reply has not come
-    :param source_sha256: the SHA-256 of what was sent, in hexadecimal, if it was
+    :param source_sha256: the SHA-256 of the document that was sent, in hexadecimal, if one was
     :param remote_source: the address in the vendor's storage to which the document was sent, if it was sent there
     """
 
@@ -200,7 +200,7 @@ def task_was_ended_by_user(dag_id: str, run_id: str, task_id: str, map_index: in
     :param dag_id: the Dag
     :param run_id: the run
     :param task_id: the task
-    :param map_index: which of a mapped task's instances, -1 for a plain task
+    :param map_index: the instance of a mapped task, -1 for a plain task
     """
     return str(state_in_airflow(dag_id, run_id, task_id, map_index)) in _ENDED
 
@@ -212,7 +212,7 @@ def state_in_airflow(dag_id: str, run_id: str, task_id: str, map_index: int) -> 
     :param dag_id: the Dag
     :param run_id: the run
     :param task_id: the task
-    :param map_index: which of a mapped task's instances, -1 for a plain task
+    :param map_index: the instance of a mapped task, -1 for a plain task
     """
     if not AIRFLOW_V_3_0_PLUS:
         return _state_in_database(dag_id, run_id, task_id, map_index)
@@ -226,7 +226,7 @@ def state_in_airflow(dag_id: str, run_id: str, task_id: str, map_index: int) -> 
 
 
 def _state_in_database(dag_id: str, run_id: str, task_id: str, map_index: int) -> Any:
-    # Airflow 2: its workers and triggerers have the database, and nothing else to ask.
+    # Airflow 2: workers and triggerers have access to the database, and nothing else to ask.
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
 

@@ -105,6 +105,9 @@ def wait(
     longest: float = INTERVAL,
     begin: float = 6.0,
     seconds: float = 2 * INTERVAL,  # Those that began together are polled together: only whole intervals tell.
+    patience: float = 40.0,
+    grid: float | None = None,
+    checkout: Path = ROOT,
 ) -> Cost:
     """
     Wait for operations of a service of their own, in a process of its own.
@@ -117,19 +120,21 @@ def wait(
     :param longest: the longest one
     :param begin: when to begin to measure, in seconds after the start of the last wait
     :param seconds: how long to measure
+    :param patience: how long to wait after that for the end of all operations, in seconds
+    :param grid: instead of the grid that this provider has, in seconds
+    :param checkout: the checkout of this repository whose provider waits
     """
     home.mkdir()
     with Sandbox(home / "sandbox.log", "--engine", "echo", *service, tls=home / "tls") as echo:
         echo.wait_until_healthy()
         authority = str(echo.authority)
-        settings = Settings(
-            "aspose_slides", CLIENT_ID, CLIENT_SECRET, echo.url, verify=authority, max_calls_per_second=1e4
-        )
+        settings = Settings("aspose_slides", CLIENT_ID, CLIENT_SECRET, echo.url, verify=authority)
         operations = asyncio.run(_start(settings, count))
         token = _token(settings)
         before = echo.stats(details=False)
-        order = Order(pattern, echo.url, authority, token, operations, interval, longest, begin, seconds)
-        found = _run(home, order, settings)
+        times = (interval, longest, begin, seconds, patience, grid)
+        order = Order(pattern, echo.url, authority, token, operations, *times)
+        found = _run(home, order, settings, checkout)
         after = echo.stats()
     of_each = after["sources"].values()
     return Cost(
@@ -167,20 +172,22 @@ def _token(settings: Settings) -> str:
     return str(answer.json()["access_token"])
 
 
-def _run(home: Path, order: Order, settings: Settings) -> Found:
+def _run(home: Path, order: Order, settings: Settings, checkout: Path) -> Found:
     written, found = home / "order.json", home / "found.json"
-    written.write_text(json.dumps(asdict(order)))
-    extra = {"verify": order.authority, "max_calls_per_second": settings.max_calls_per_second}
+    # An older checkout knows of no grids.
+    written.write_text(json.dumps({key: value for key, value in asdict(order).items() if value is not None}))
     connection = {"conn_type": settings.service_name, "host": order.url, **LOGIN}
     environment = {
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": str(checkout),
         "AIRFLOW_HOME": str(home / "airflow"),
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
-        f"AIRFLOW_CONN_{CONNECTION.upper()}": json.dumps(connection | {"extra": extra}),
+        f"AIRFLOW_CONN_{CONNECTION.upper()}": json.dumps(connection | {"extra": {"verify": order.authority}}),
     }
     with (home / "waiters.log").open("w+") as log:
         command = [sys.executable, "-m", "benchmarks.waiters", str(written), str(found)]
-        ended = subprocess.run(command, env=program_environment(**environment), stdout=log, stderr=log, check=False)  # noqa: S603 - our own program
+        ended = subprocess.run(  # noqa: S603 - our own program
+            command, cwd=checkout, env=program_environment(**environment), stdout=log, stderr=log, check=False
+        )
         if ended.returncode:
             log.seek(0)
             raise RuntimeError(f"{order.pattern} did not come to its end: {log.read()[-500:]}")
@@ -223,8 +230,7 @@ with. How many waits a whole core could have is computed: {INTERVAL:.0f} s divid
 
 {table(heads, beside, right=heads[1:])}
 
-{MANY:,} waits of this provider at once, operations of 54 to 66 s, max_calls_per_second=10,000, measured for
-{costs.many.seconds:.0f} s. Polls that are never late would be {MANY / INTERVAL:,.0f} a second.
+{MANY:,} waits of this provider at once, operations of 54 to 66 s, measured for {costs.many.seconds:.0f} s. Polls that are never late would be {MANY / INTERVAL:,.0f} a second.
 
 {table(["", f"{MANY:,} waits"], many, right=[f"{MANY:,} waits"])}
 

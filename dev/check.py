@@ -18,7 +18,14 @@ from dev.documents import prepare
 from dev.environment import CACHE, HOME, ROOT, VENV, program_environment
 
 # In a fraction of a minute, and without servers, Airflow's processes or converters.
-PURE = ("tests/services", "tests/polling", "tests/batch", "tests/test_docs.py", "tests/test_readme.py")
+PURE = (
+    "tests/services",
+    "tests/polling",
+    "tests/batch",
+    "tests/test_docs.py",
+    "tests/test_readme.py",
+    "tests/test_workflows.py",
+)
 AIRFLOWS = ("tests/dags", "tests/cluster")
 LINTERS = (
     ("ruff", "check", "--quiet", "--cache-dir", str(CACHE / "ruff"), "."),

@@ -76,7 +76,7 @@ DOCUMENTS_OF_THE_DEMO: Sequence[Document] = (
     own("figures.xlsx", "Two sheets, formulas, a chart", authoring.workbook, "openpyxl"),
     own("licence.docx", "The project's licence", authoring.licence, "python-docx"),
     own("damaged.pptx", "Half of a deck", authoring.damaged, "python-pptx", hopeless="damaged"),
-    own("encrypted.docx", "A password nobody knows", authoring.encrypted, "msoffcrypto-tool", hopeless="encrypted"),
+    own("encrypted.docx", "Encrypted", authoring.encrypted, "msoffcrypto-tool", hopeless="encrypted"),
     Document(
         "project-scan.djvu",
         "Two scanned pages about the project",
@@ -107,7 +107,7 @@ def page() -> str:
     lines = [
         "# The documents of the demo and the tests",
         "",
-        "Only the scan lies in this repository. The others are made at set-up: taken from published sources",
+        "Only the scan is in this repository. The others are made at set-up: taken from published sources",
         f"({projects}), or written by `dev/authoring.py`.",
         "`python -m dev.documents` writes this page.",
         "",
@@ -115,8 +115,8 @@ def page() -> str:
         "|---|---|---|---|",
         *(f"| {d.name} | {d.about} | {d.origin} | {d.licence} |" for d in DOCUMENTS_OF_THE_DEMO),
         "",
-        "OpenDocument files are converted where LibreOffice is (`make libreoffice`). The damaged and the encrypted",
-        "document fail, and are meant to.",
+        "OpenDocument files are converted if LibreOffice is installed (`make libreoffice`). The damaged and the",
+        "encrypted document fail on purpose.",
         "",
     ]
     return "\n".join(lines)

@@ -1,1 +1,1 @@
-"""Whole batches: all documents of a folder, converted by one task."""
+"""Batches: all documents of a folder, converted by one task."""

@@ -146,7 +146,7 @@ class Batch:
 
     def fold(self) -> None:
         """
-        Write down everything that is known, beside the results.
+        Fold the record, beside the results.
 
         :raises DestinationUnwritable: if that can't be done
         """
@@ -234,7 +234,7 @@ class Batch:
 
     def log_cost(self, summary: Mapping[str, Any]) -> None:
         """
-        Log what was done and what it has cost in calls to the service.
+        Log what was done and how many calls it has cost.
 
         :param summary: the summary
         """
@@ -256,10 +256,10 @@ class Batch:
 
         :param summary: the summary
         :param tolerated: the operator's ``on_document_error``
-        :param stopped: what stopped the batch, if it did not come to its end
+        :param stopped: what stopped the batch, if something did
         :raises DocConvError: what stopped it
         :raises DeadlineExceeded: if it had to stop before all documents were done
-        :raises DocumentsFailed: if more documents could not be converted than is tolerated
+        :raises DocumentsFailed: if more documents could not be converted than are tolerated
         """
         total, page = summary["documents"], summary["page"]
         if stopped:
@@ -280,7 +280,7 @@ class Batch:
         error = DocumentsFailed(
             f"{bad:,} of {total:,} documents were not converted ({rejected:,} rejected, {failed:,} failed), all others "
             f"were; the first is {self._first_failure()}",
-            remedy=f"{page} names each with what to do",
+            remedy=f"{page} lists each with its remedy",
         )
         # A reply that was lost is left to a person, by on_lost_reply="fail".
         left_alone = sum(each.error_type == StartReplyLost.__name__ for each in self._in_state(DocumentState.FAILED))
@@ -342,7 +342,7 @@ class Batch:
         document.entry = self.record.stamp(self.failed(document.entry, error, state=DocumentState.REJECTED))
 
     def _decided(self, request: ConversionRequest, known: Entry | None) -> Entry:
-        """Return what to continue with."""
+        """Return the entry to continue with."""
         conditions = self._conditions[request.spec]
         decision = decide(request, known, self.run, conditions=conditions, full_refresh=self._full_refresh)
         if known and decision in (Decision.SKIP, Decision.REJECT):
@@ -362,7 +362,7 @@ class Batch:
             again = self.start_again or known.run != self.run.id or known.max_tries != self.run.max_tries
             if again:
                 return replace(fresh, lost_replies=known.lost_replies)
-            lost = StartReplyLost("an earlier try sent the start and ended before the reply came")
+            lost = StartReplyLost("an earlier try sent a start and ended before its reply came")
             return self.failed(replace(known, error=None), lost)
         return fresh
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 # A document that fails this often while others succeed is given up until the next try or run.
 _ATTEMPTS = 6
-# For what may cost money each time: a start whose reply never came, an operation that has vanished.
+# For what may cost money each time: a start whose reply never came, an operation that has disappeared.
 _FEW_ATTEMPTS = 3
 # So many documents refused in the same words, and none accepted: then it is not the documents.
 _ALIKE = 5
@@ -53,14 +53,14 @@ _TICK = 0.25
 # The record is folded after so many seconds, or earlier at so many objects, to be quick to read after a kill.
 _FOLD_SECONDS = 180.0
 _FOLD_OBJECTS = 1000
-# When progress is logged: soon at first, because somebody may be looking; then as often as a night's log bears.
+# When progress is logged: soon at first, because somebody may be watching; then as often as a log can take.
 _LOG_INTERVALS = (5.0, 10.0, 15.0, 30.0, 60.0)
-# What the errors of a single conversion advise does not fit a batch, which continues by itself.
+# The remedies of a single conversion don't fit a batch, which continues by itself.
 _REMEDIES = {
-    "ConversionFailed": "correct the document or the options; it is sent again when it has changed",
+    "ConversionFailed": "correct the document or the options; it is sent again once it has changed",
     "ConversionCanceled": "the next run sends it again",
-    "OperationNotFound": "the next run sends it again; if that ends alike, check conn_id",
-    "StartReplyLost": "look in the vendor's dashboard; the next run sends it again, which may pay twice",
+    "OperationNotFound": "the next run sends it again; if that fails too, check conn_id",
+    "StartReplyLost": "check the vendor's dashboard; the next run sends it again, at the risk of paying twice",
 }
 
 
@@ -72,8 +72,8 @@ class Limits:
     :param in_flight: operations at the service at once
     :param transfers: uploads and downloads at once
     :param poke_interval: the shortest time between two polls of an operation, in seconds
-    :param max_poke_interval: the longest one
-    :param fault_tolerance: seconds for which the service may be out of reach
+    :param max_poke_interval: the longest time between two polls, in seconds
+    :param fault_tolerance: seconds for which the service may be unreachable
     :param deadline: when to stop, in seconds since the epoch
     :param grace: seconds without a change after which the worker is given back; None keeps it
     """
@@ -99,7 +99,7 @@ class _Stopped(Exception):
     """
     Ends the work on all documents.
 
-    :param reason: why nothing else will succeed either
+    :param reason: why no other document will succeed either
     """
 
     def __init__(self, reason: DocConvError) -> None:
@@ -159,9 +159,9 @@ class Pipeline:
 
     async def run(self) -> End:
         """
-        Convert the documents, and say why that has ended.
+        Convert the documents, and return why the work has ended.
 
-        :raises DocConvError: if nothing will succeed before a person has acted
+        :raises DocConvError: if nothing will succeed before a person acts
         """
         client = self._hook.get_conn()
         before = client.calls
@@ -187,7 +187,7 @@ class Pipeline:
 
     @property
     def has_waiting(self) -> bool:
-        """Whether documents wait for their turn."""
+        """Whether documents are waiting to be started."""
         return bool(self._queue)
 
     async def _run_workers(self) -> End:
@@ -219,7 +219,7 @@ class Pipeline:
             await asyncio.gather(*workers, *filter(None, [folding]), return_exceptions=True)
 
     async def _work(self) -> None:
-        """Convert one document after the other."""
+        """Convert documents one by one."""
         while self._queue:
             document = self._queue.popleft()
             self._active[document.request.key] = document
@@ -292,7 +292,7 @@ class Pipeline:
         except StartReplyLost:
             raise
         except DocConvError:
-            # It surely has not begun.
+            # It certainly has not begun.
             self._write(document, replace(before, state=DocumentState.WAITING, attempts=attempt.attempts))
             raise
         taken = replace(
@@ -360,7 +360,7 @@ class Pipeline:
             raise
 
     def _tries_again(self, document: Document, failures: _Failures, error: DocConvError) -> bool:
-        """Tell whether another attempt is of use now, and take back what the error has proved wrong."""
+        """Tell whether another attempt makes sense now, and undo what the error has proved wrong."""
         failures.count += 1
         now = time.time()
         failures.since = now if failures.count == 1 else failures.since
@@ -435,7 +435,7 @@ class Pipeline:
             await self._make_lasting(document, entry)
 
     def _out_of_reach(self, failing_since: float, now: float) -> bool:
-        """Tell whether nothing has succeeded for so long that going on is pointless."""
+        """Tell whether nothing has succeeded for so long that continuing is pointless."""
         return now - max(failing_since, self._last_success) >= self._limits.fault_tolerance
 
     def _others_are_left(self) -> bool:
@@ -443,7 +443,7 @@ class Pipeline:
         return len(self._active) + len(self._queue) > 1
 
     def _only_waits(self) -> bool:
-        """Tell whether the worker is of no use for a while: nothing moves, and operations are at the service."""
+        """Tell whether the worker is not needed for a while: nothing changes, and operations are at the service."""
         grace = self._limits.grace
         if grace is None or self._transferring or time.time() - self._last_change < grace:
             return False

@@ -21,8 +21,8 @@ from airflow_provider_docconv.transfer.delivery import DeliveredFile
 STATES = ("delivered", "skipped", "rejected", "failed", "unfinished")
 # In the order of the page: what needs a person comes first.
 _TO_DO = ("rejected", "failed", "unfinished")
-#: Controls, what turns the direction of writing, what takes no room, lone surrogates and noncharacters. Not the joiners
-#: U+200C and U+200D: Persian and many Indian words need them.
+#: Controls, marks that change the writing direction, characters of no width, lone surrogates, noncharacters. Not the
+# joiners U+200C and U+200D: Persian and many Indian words need them.
 INVISIBLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164"
     r"\ud800-\udfff\ufdd0-\ufdef\ufeff\uffa0\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
@@ -102,9 +102,9 @@ class ReportLine(msgspec.Struct, frozen=True, kw_only=True):
 
 def write_jsonl(file: BinaryIO, lines: Iterable[ReportLine]) -> None:
     """
-    Write one JSON object a line; lone surrogates, which many readers refuse, become text such as ``\\udce9``.
+    Write one JSON object per line; lone surrogates, which many readers refuse, become text such as ``\\udce9``.
 
-    :param file: where to
+    :param file: the file to write to
     :param lines: the documents
     """
     encode = msgspec.json.Encoder().encode
@@ -137,7 +137,7 @@ def write_html(
     """
     Write a page that needs nothing else: no script, no other file, no server.
 
-    :param file: where to
+    :param file: the file to write to
     :param title: its heading
     :param summary: what the task returns; the documents are counted anew, so that numbers and tables agree
     :param lines: returns the documents; called several times, so that they need not be in memory
@@ -159,7 +159,7 @@ def write_html(
         with_lost_replies=(line for line in lines() if line.lost_replies),
         to_do_states=_TO_DO,
         to_do=of(*_TO_DO),
-        # Each result has a row of its own, so that its size and digest stand beside it.
+        # Each result has its own row, so that its size and digest are beside it.
         delivered=(
             (line, result, not index) for line in of("delivered") for index, result in enumerate(line.results or [{}])
         ),
@@ -203,12 +203,12 @@ def _template() -> jinja2.Template:
 
 
 def _visible(value: object) -> object:
-    """Return a value as the page shows it: of a bounded length, and with what is invisible spelled out."""
+    """Return a value as the page shows it: of limited length, with invisible characters spelled out."""
     if hasattr(value, "__html__"):  # Made by a macro of the template.
         return value
     text, half = str(value), _MAX_SHOWN // 2
     if len(text) > _MAX_SHOWN:
-        # The end tells more than the middle: in a URI, it is the name.
+        # The end says more than the middle: in a URI, it is the name.
         text = f"{text[:half]} […] {text[-half:]}"
     if text.isascii() and text.isprintable():
         return text

@@ -1,4 +1,4 @@
-"""The documents of a batch: what is given, what is found, and what results are called."""
+"""The documents of a batch: how they are given, how they are found, and how results are named."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from urllib.parse import unquote
 
 from fsspec.utils import glob_translate  # type: ignore[import-untyped]  # It has no types.
 
-from airflow_provider_docconv.services.errors import DocumentRejected, InvalidOptions, SourceNotFound, explain
+from airflow_provider_docconv.services.errors import DocumentRejected, InvalidOptions, SourceNotFound
 from airflow_provider_docconv.services.filetypes import extension
 from airflow_provider_docconv.transfer.addresses import address_of, is_addressable, is_safe
-from airflow_provider_docconv.transfer.object_storage import LOCAL, to_path, version_of
+from airflow_provider_docconv.transfer.object_storage import LOCAL, store_error, to_path, version_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -31,7 +31,7 @@ class SourceSpec:
     One item of an operator's ``source``.
 
     :param source: a path, a folder or a glob; a folder if ``documents`` are given
-    :param documents: the paths of some documents below the folder, or None
+    :param documents: the paths of documents below the folder, or None
     :param target_format: the format to convert to
     :param options: the service's options, which may hold passwords
     """
@@ -47,8 +47,8 @@ def read_specs(source: object, target_format: str, options: Mapping[str, Any] | 
     Read an operator's ``source``: a string or a path, a mapping, or a list of these.
 
     :param source: the source
-    :param target_format: the format where an item has none of its own
-    :param options: the options where an item has none of its own
+    :param target_format: the format of items without their own
+    :param options: the options of items without their own
     :raises InvalidOptions: if it is something else
     """
     values: Any = source if _is_list(source) else [source]
@@ -59,7 +59,7 @@ def _item(value: object, target_format: str, options: Mapping[str, Any]) -> Sour
     if not isinstance(value, Mapping):
         if not (text := address_of(value)):
             raise InvalidOptions(
-                "the source is not understood", remedy="give a path, a folder, a glob or a list of them"
+                "source must be a path, folder, glob, mapping or list of these", remedy="correct the task's source"
             )
         return SourceSpec(text, None, target_format, options)
     named, documents = address_of(value.get("source", value.get("folder"))), value.get("documents", ())
@@ -71,8 +71,8 @@ def _item(value: object, target_format: str, options: Mapping[str, Any]) -> Sour
     if not shaped or set(value) - _KEYS or not sound:
         # Only the names: the options may hold passwords.
         raise InvalidOptions(
-            f"a source with {', '.join(sorted(map(str, value)))[:200] or 'nothing in it'} is not understood",
-            remedy="give 'source', or 'folder' and 'documents', and if need be 'target_format' and 'options'",
+            f"a mapping with {', '.join(sorted(map(str, value)))[:200] or 'nothing in it'} is not a valid source",
+            remedy="give 'source', or 'folder' and 'documents', with 'target_format' and 'options' if needed",
         )
     return SourceSpec(named, documents if "documents" in value else None, own_format, own_options)
 
@@ -83,34 +83,34 @@ def _is_list(value: object) -> bool:
 
 def check_specs(specs: Sequence[SourceSpec], service: ConversionService) -> None:
     """
-    Check that a service can convert the documents of all items, as far as that is known before they are found.
+    Check formats and options of all items, before any document is found.
 
-    :raises InvalidOptions: if it has no such format or option, or all results would be saved at one place
+    :raises InvalidOptions: if the service has no such format or option, or all results would be saved at one place
     """
     for spec in specs:
         if service.saving_option in service.check(spec.target_format, spec.options):
             raise InvalidOptions(
-                f"{service.saving_option} would have the results of a batch replace each other at {service.label}",
-                remedy="leave it out, or start such documents one by one with StartConversionOperator",
+                f"{service.saving_option} would make the results of a batch replace each other at {service.label}",
+                remedy="omit it, or start such documents one by one with StartConversionOperator",
             )
 
 
-#: The folder beside the results for what the batch keeps for itself.
+#: The folder beside the results for the batch's own files.
 OWN_FOLDER = ".docconv"
 _MAGIC = frozenset("*?[")
-# Fewer documents of a folder than this are asked for one by one instead of listing the folder.
+# Fewer documents than this are looked up one by one instead of listing their folder.
 _FEW = 20
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """
-    A document that was found.
+    A document found in its store.
 
     :param uri: its address
     :param relative: its path below the folder that was searched, or its name; hostile
     :param size: its length in bytes, or None if unknown
-    :param version: tells this content from an earlier one, or is empty if the store does not
+    :param version: distinguishes this content from an earlier one; empty if the store can't
     """
 
     uri: str
@@ -128,7 +128,8 @@ def find(spec: SourceSpec, left_out: Sequence[str], vendor_scheme: str) -> Itera
     :param spec: the item
     :param left_out: folders that are not searched, such as those of the results
     :param vendor_scheme: the scheme of addresses in the vendor's own storage
-    :raises SourceNotFound: if a folder does not exist, or the store does not answer
+    :raises SourceNotFound: if a folder does not exist or can't be read
+    :raises StoreUnavailable: if the store can't be reached now
     """
     if spec.source.startswith(f"{vendor_scheme}://"):
         yield from _in_remote_storage(spec)
@@ -139,18 +140,18 @@ def find(spec: SourceSpec, left_out: Sequence[str], vendor_scheme: str) -> Itera
         else:
             found = _search(spec.source, left_out)
         yield from found
-    except Exception as error:  # The stores' drivers raise errors of their own kinds.
-        raise SourceNotFound(
-            f"the documents can't be listed ({explain(error)}), so nothing was sent", document=spec.source
-        ) from error
+    except Exception as error:  # Each driver raises its own types.
+        raised = store_error(error, "the documents can't be listed, so nothing was sent", SourceNotFound)
+        raised.document = spec.source
+        raise raised from error
 
 
 def _in_remote_storage(spec: SourceSpec) -> Iterator[SourceFile]:
-    """Take the addresses as they are: the service will say if there is nothing."""
+    """Return the addresses as they are: the service will report those that don't exist."""
     if spec.documents is None:
         yield SourceFile(spec.source, unquote(spec.source.rpartition("/")[2]))
     for relative in spec.documents or ():
-        # An address there may be percent-encoded; a path is not.
+        # Addresses there may be percent-encoded; paths are not.
         yield SourceFile(f"{spec.source.rstrip('/')}/{relative.replace('%', '%25')}", relative)
 
 
@@ -173,7 +174,7 @@ def _search(source: str, left_out: Sequence[str]) -> Iterator[SourceFile]:
 
 def list_folder(folder: str, left_out: Sequence[str]) -> Iterator[SourceFile]:
     """
-    List everything below a folder but hidden files and the results.
+    List everything below a folder except hidden files and the results.
 
     :param folder: the folder
     :param left_out: folders that are not searched
@@ -237,7 +238,7 @@ def _one(path: ObjectStoragePath, uri: str, relative: str) -> SourceFile:
 
 def chunk_documents(folder: str, size: int = 1000, destination: str | None = None) -> list[dict[str, Any]]:
     """
-    List a folder or a glob and cut it into chunks, for one mapped task each.
+    List a folder or a glob and cut it into chunks, one for each mapped task.
 
     .. code-block:: python
 
@@ -245,13 +246,13 @@ def chunk_documents(folder: str, size: int = 1000, destination: str | None = Non
         ConvertDocumentsOperator.partial(task_id="convert", …).expand(source=chunks)
 
     :param folder: a folder or a glob
-    :param size: how many documents a chunk has at most
-    :param destination: the folder of the results, if it lies below the other: they are left out
+    :param size: the largest number of documents in a chunk
+    :param destination: the folder of the results, if it is below ``folder``: results are skipped
     :return: what ``ConvertDocumentsOperator`` takes as ``source``: mappings with ``folder`` and ``documents``
     :raises SourceNotFound: if the folder does not exist, or the store does not answer
     """
     if size < 1:
-        raise InvalidOptions(f"a chunk has at least one document, not {size}", remedy="correct the size")
+        raise InvalidOptions(f"size must be at least 1, not {size}", remedy="correct the size")
     left_out = [destination] if destination else []
     found = list(find(SourceSpec(folder, None, "", {}), left_out, "\0"))
     if not found:
@@ -263,7 +264,7 @@ def chunk_documents(folder: str, size: int = 1000, destination: str | None = Non
 
 _FIELDS = ("folder", "name", "stem", "extension", "format")
 _FIXED = re.compile(r"(?:[a-z][a-z0-9+.-]*://[^/]*)?/|[a-z][a-z0-9+.-]*://[^/]+/", re.IGNORECASE)
-# Where the format's name is not what its files are called.
+# The formats whose files have another extension than the format's name.
 _EXTENSIONS = {"html5": "html", "mpeg4": "mp4"}
 
 
@@ -271,8 +272,8 @@ class Naming:
     """
     Names the result of each document.
 
-    :param destination: a folder if it ends with ``/``, which then keeps the layout of the sources; else a template of
-        the result's address with the fields ``{folder}`` (below the source's folder, empty or with ``/`` at its end),
+    :param destination: a folder if it ends with ``/``, which then keeps the layout of the sources; otherwise a template
+        of the result's address with the fields ``{folder}`` (below the source's folder, empty or ending with ``/``),
         ``{name}``, ``{stem}``, ``{extension}`` and ``{format}``
     :raises InvalidOptions: if it has other fields
     """
@@ -286,14 +287,14 @@ class Naming:
         except ValueError:
             fits = False
         fixed = destination if destination.endswith("/") else destination.partition("{")[0]
-        # No document may choose the store or the bucket.
+        # No document may decide about the store or the bucket.
         if not fits or not _FIXED.match(fixed):
             raise InvalidOptions(
-                f"the destination {destination!r} is neither a folder (with / at its end) nor a template with the "
+                f"the destination {destination!r} must be a URI: a folder ending with /, or a template with the "
                 f"fields {', '.join(f'{{{field}}}' for field in _FIELDS)}",
                 remedy="correct the task's destination",
             )
-        #: The folder that all results lie in, with a slash at its end.
+        #: The folder of all results, ending with a slash.
         self.folder = fixed.rpartition("/")[0] + "/"
 
     def uri(self, relative: str, target_format: str) -> str:
@@ -302,7 +303,7 @@ class Naming:
 
         :param relative: the document's path below its source folder; hostile
         :param target_format: the format
-        :raises DocumentRejected: if the path could lead out of the destination, or is no name for a file
+        :raises DocumentRejected: if the path could lead out of the destination, or can't be a file's name
         """
         path, parts = PurePosixPath(relative), relative.split("/")
         folder = "".join(f"{part}/" for part in parts[:-1])
@@ -313,8 +314,8 @@ class Naming:
         new = uri.removeprefix(self.folder).split("/")
         if not all(map(is_safe, (*parts, path.stem, *new))) or not all(map(is_addressable, (relative, uri))):
             raise DocumentRejected(
-                "the document's name makes no safe name for its result, so it was not sent",
+                "cannot derive a safe result name from the document's name, so it was not sent",
                 document=relative,
-                remedy="rename it, or name the result by a template in destination",
+                remedy="rename it, or use a template as destination",
             )
         return uri

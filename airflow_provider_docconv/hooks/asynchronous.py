@@ -39,7 +39,7 @@ async def async_settings(conn_id: str) -> Settings:
     """
     from airflow.providers.common.compat.connection import get_async_connection
 
-    from airflow_provider_docconv.hooks.connections import looking_up, read_settings
+    from airflow_provider_docconv.hooks.connections import lookup_errors, read_settings
 
-    with looking_up(conn_id):
+    with lookup_errors(conn_id):
         return read_settings(await get_async_connection(conn_id))

@@ -1,4 +1,4 @@
-"""Airflow connections to conversion services: their form, and how they are read."""
+"""Airflow connections to conversion services: their form in the UI, and how they are read."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def standard_fields(service: ServiceInfo) -> dict[str, Any]:
-    """Return the labels and placeholders of a connection's standard fields, in the form of ``ui-field-behaviour``."""
+    """Return the labels and placeholders of the standard fields of a connection, as ``ui-field-behaviour``."""
     from_dashboard = "from the vendor's dashboard, under Applications"
     return {
         "hidden-fields": ["schema", "port"],
         "relabeling": {"host": "Base URL", "login": "Client ID", "password": "Client Secret"},
         "placeholders": {
-            "host": f"{service.host} (the vendor's, if left empty)",
+            "host": f"{service.host} (the vendor's, if empty)",
             "login": from_dashboard,
             "password": from_dashboard,
         },
@@ -33,36 +33,36 @@ def standard_fields(service: ServiceInfo) -> dict[str, Any]:
 
 
 def extra_fields(service: ServiceInfo) -> dict[str, dict[str, Any]]:
-    """Return the fields that a connection keeps in its extra, in the form of ``conn-fields``."""
+    """Return the fields that a connection keeps in its extra, as ``conn-fields``."""
     fields: dict[str, dict[str, Any]] = {
         "auth_url": {
             "label": "Login URL",
-            "description": "Only if the login is not at /connect/token of the base URL.",
+            "description": "Only if the login is not at /connect/token below the base URL.",
             "schema": {"type": ["string", "null"]},
         },
         "storage_name": {
             "label": "Storage name",
-            "description": "The vendor's storage to use, if not the account's default one.",
+            "description": "The vendor's storage to use, if not the account's default storage.",
             "schema": {"type": ["string", "null"]},
         },
         "read_timeout": {
             "label": "Read timeout (s)",
-            "description": "How long the service may be silent; 120 seconds if left empty.",
+            "description": "How long the service may be silent; 120 seconds if empty.",
             "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 3600},
         },
         "connect_timeout": {
             "label": "Connect timeout (s)",
-            "description": "How long a connection may take to stand; 10 seconds if left empty.",
+            "description": "How long it may take to connect; 10 seconds if empty.",
             "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 600},
         },
         "max_concurrent_calls": {
             "label": "Concurrent calls",
-            "description": "How many calls a process may have under way; 20 if left empty.",
+            "description": "How many calls a process may make at a time; 20 if empty.",
             "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000},
         },
         "max_calls_per_second": {
             "label": "Calls per second",
-            "description": "How many calls a process may send in a second; no limit if left empty.",
+            "description": "How many calls a process may start per second; no limit if empty.",
             "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 10000},
         },
         "verify": {
@@ -77,11 +77,11 @@ def extra_fields(service: ServiceInfo) -> dict[str, dict[str, Any]]:
 
 
 @contextmanager
-def looking_up(conn_id: str) -> Iterator[None]:
+def lookup_errors(conn_id: str) -> Iterator[None]:
     """
-    Look a connection up.
+    Raise the error of a failed look-up as ours.
 
-    :param conn_id: the connection
+    :param conn_id: the connection that is looked up
     :raises ConnectionNotFound: if Airflow does not find it
     """
     from airflow.providers.common.compat.sdk import AirflowNotFoundException
@@ -89,22 +89,22 @@ def looking_up(conn_id: str) -> Iterator[None]:
     try:
         yield
     except AirflowNotFoundException as error:
-        raise ConnectionNotFound(f"Airflow finds no connection {conn_id!r}") from error
+        raise ConnectionNotFound(f"Airflow found no connection {conn_id!r}") from error
 
 
 def service_of(connection: Connection) -> ServiceInfo:
     """
-    Tell which service a connection is to.
+    Return the service of a connection.
 
     :param connection: the connection
-    :raises InvalidOptions: if it is to none
+    :raises InvalidOptions: if its type is not that of a conversion service
     """
     name = (connection.conn_type or "").replace("-", "_")
     if service := SERVICES.get(name):
         return service
     raise InvalidOptions(
-        f"the connection {connection.conn_id!r} has the type {name!r}, which is no conversion service",
-        remedy=f"give it one of the types {', '.join(SERVICES)}",
+        f"the connection {connection.conn_id!r} has the type {name!r}: expected a conversion service",
+        remedy=f"set its type to {', '.join(SERVICES)}",
     )
 
 
@@ -113,7 +113,7 @@ def read_settings(connection: Connection) -> Settings:
     Read a connection.
 
     :param connection: the connection
-    :raises InvalidOptions: if it can't be one to a conversion service
+    :raises InvalidOptions: if it is not a valid connection to a conversion service
     """
     from airflow_provider_docconv.client.settings import Settings
 
@@ -121,8 +121,8 @@ def read_settings(connection: Connection) -> Settings:
     service = service_of(connection)
     if not connection.login or not connection.password:
         raise InvalidOptions(
-            f"the connection {conn_id!r} has no client id or no client secret",
-            remedy="put the client id into its login and the client secret into its password",
+            f"the connection {conn_id!r} has no client id or client secret",
+            remedy="set its login to the client id and its password to the client secret",
         )
     extra = _extra(connection, conn_id)
     return Settings(
@@ -135,19 +135,19 @@ def read_settings(connection: Connection) -> Settings:
         _positive(extra, "connect_timeout", 10.0, "a number of seconds"),
         _positive(extra, "read_timeout", 120.0, "a number of seconds"),
         _verify(extra.get("verify")),
-        _at_once(extra),
+        _max_concurrent_calls(extra),
         _calls_per_second(extra),
     )
 
 
 def _extra(connection: Connection, conn_id: str) -> dict[str, Any]:
-    # Not extra_dejson: it talks to the supervisor, which an event loop must not wait for.
+    # Not extra_dejson, which waits for the supervisor, and would block an event loop.
     try:
         extra = json.loads(connection.extra or "{}")
     except ValueError:
         extra = None
     if not isinstance(extra, dict):
-        raise InvalidOptions(f"the extra of the connection {conn_id!r} is no JSON object", remedy="correct it")
+        raise InvalidOptions(f"the extra of the connection {conn_id!r} is not a JSON object", remedy="correct it")
     return extra
 
 
@@ -175,7 +175,7 @@ def _positive(extra: Mapping[str, Any], key: str, default: float, what: str, mos
     return number
 
 
-def _at_once(extra: Mapping[str, Any]) -> int:
+def _max_concurrent_calls(extra: Mapping[str, Any]) -> int:
     number = _positive(extra, "max_concurrent_calls", 20.0, "a number of calls", most=1000.0)
     if number != int(number):
         raise InvalidOptions(

@@ -1,4 +1,4 @@
-"""Hooks: from an Airflow connection to a client of its conversion service."""
+"""Hooks, which turn an Airflow connection into a client of its conversion service."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_docconv.hooks.connections import (
     extra_fields,
-    looking_up,
+    lookup_errors,
     read_settings,
     service_of,
     standard_fields,
@@ -36,7 +36,7 @@ class DocConvHook(BaseHook):
     """
     Talks to the conversion service that a connection names.
 
-    Use :meth:`for_connection` to get the hook that fits a connection's type.
+    Use :meth:`for_connection` to get the hook for a connection's type.
 
     :param conn_id: the connection
     """
@@ -62,16 +62,16 @@ class DocConvHook(BaseHook):
         """
         connection = cls._look_up(conn_id)
         hook = _HOOKS[service_of(connection).name](conn_id)
-        hook._connection = connection  # Secret backends bill look-ups, too.
+        hook._connection = connection  # Secrets backends may bill each look-up.
         return hook
 
     @classmethod
     def _look_up(cls, conn_id: str) -> Connection:
-        with looking_up(conn_id):
+        with lookup_errors(conn_id):
             return cls.get_connection(conn_id)
 
     def get_conn(self) -> Client:
-        """Return the client that all users of the connection in this process share."""
+        """Return the client, which all users of the connection in this process share."""
         if self._client is None:
             from airflow.providers.common.compat.sdk import mask_secret
 
@@ -85,7 +85,7 @@ class DocConvHook(BaseHook):
         self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any] | None = None
     ) -> Started:
         """
-        Start a conversion and return its operation id, and where the document was uploaded to, if it was.
+        Start a conversion; return the operation id, and the document's remote address if it was uploaded.
 
         :param source: the document
         :param target_format: the format to convert to, as the vendor names it
@@ -99,9 +99,9 @@ class DocConvHook(BaseHook):
         self, presentations: Sequence[PresentationToMerge], options: Mapping[str, Any] | None = None
     ) -> Started:
         """
-        Start merging documents into one and return the operation id.
+        Start merging presentations into one; return the operation id.
 
-        :param presentations: what to merge, in this order
+        :param presentations: the presentations, in this order
         :param options: options by the vendor's parameter names
         :raises DocConvError: of the type that says what to do
         """
@@ -114,7 +114,7 @@ class DocConvHook(BaseHook):
         self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any] | None = None
     ) -> Started:
         """
-        Start splitting a document into a file per page and return the operation id.
+        Start splitting a document into one file per page; return the operation id.
 
         :param source: the document
         :param target_format: the format of the files, as the vendor names it
@@ -126,50 +126,51 @@ class DocConvHook(BaseHook):
 
     def get_operation(self, operation_id: str) -> Operation:
         """
-        Ask where an operation stands.
+        Get the state of an operation.
 
         :param operation_id: the operation
-        :raises DocConvError: if the service did not answer that
+        :raises DocConvError: if the service does not answer
         """
         client = self.get_conn()
         return client.run(client.service.status(operation_id))
 
     def cancel(self, operation_id: str) -> bool:
         """
-        Cancel an operation if the service can do that, and return whether it can.
+        Cancel an operation, if the service can; return whether it can.
 
         :param operation_id: the operation
-        :raises DocConvError: if the service did not answer
+        :raises DocConvError: if the service does not answer
         """
         client = self.get_conn()
         return client.run(client.service.cancel(operation_id))
 
     def cancel_if_running(self, operation_id: str) -> bool:
         """
-        Cancel an operation that nobody waits for any more, where the service can; the log says what became of it.
+        Cancel an operation that is no longer needed, if the service can, and log the outcome.
 
         :param operation_id: the operation
         :return: whether it was cancelled
         """
-
         try:
             client = self.get_conn()
             outcome = client.run(client.service.cancel_if_running(operation_id))
         except DocConvError as error:
-            self.log.warning("Operation %s may go on, because it could not be cancelled: %s", operation_id, error)
+            self.log.warning(
+                "Operation %s may keep running, because it could not be cancelled: %s", operation_id, error
+            )
             return False
         self.log.warning("%s", outcome.message)
         return outcome.canceled
 
     def get_results(self, operation_id: str, remote: RemoteDocument | None = None) -> list[ResultFile]:
         """
-        List the files that a successful operation made.
+        List the results of a successful operation.
 
         :param operation_id: the operation
-        :param remote: where they lie in the vendor's storage, if the service does not say that: a file, or a folder if
-            the path ends with ``/``. With an empty path it only names the storage
-        :raises ResultNotFound: if there is nothing
-        :raises DocConvError: if the service did not answer that
+        :param remote: where they are in the vendor's storage, if the service does not report that: a file, or a folder
+            if the path ends with ``/``. With an empty path it only names the storage
+        :raises ResultNotFound: if nothing is there
+        :raises DocConvError: if the service does not answer
         """
         client = self.get_conn()
         service = client.service
@@ -179,9 +180,9 @@ class DocConvHook(BaseHook):
         self, source: RemoteDocument | None, options: Mapping[str, Any] | None = None
     ) -> RemoteDocument | None:
         """
-        Name the storage of what :meth:`get_results` lists, as it takes it; None for the connection's.
+        Return the storage of the results, as :meth:`get_results` takes it; None for the connection's.
 
-        :param source: the document, if it lies in the vendor's storage
+        :param source: the document, if it is in the vendor's storage
         :param options: the options that the conversion was started with
         """
         storage = self.get_conn().service.result_storage(source, options or {})
@@ -189,11 +190,11 @@ class DocConvHook(BaseHook):
 
     def clean_up(self, operation_id: str, files: Sequence[ResultFile]) -> bool:
         """
-        Delete what a successful operation has left at the service or in its storage, where that can be done.
+        Delete what a successful operation has left at the service or in its storage, as far as possible.
 
         :param operation_id: the operation
         :param files: what :meth:`get_results` returned, and the upload if it is known
-        :return: whether there was anything to delete
+        :return: whether anything could be deleted
         :raises DocConvError: if the service did not delete it
         """
         client = self.get_conn()
@@ -202,17 +203,17 @@ class DocConvHook(BaseHook):
     @contextmanager
     def open_result(self, file: ResultFile) -> Iterator[tuple[ResultStream, Iterator[bytes]]]:
         """
-        Open a result: what is known of it, and its bytes in pieces of at most 1 MiB.
+        Open a result: its properties, and its bytes in chunks of at most 1 MiB.
 
         :param file: one of :meth:`get_results`
-        :raises DocConvError: if the service refuses, or the result breaks off while it is read
+        :raises DocConvError: if the service refuses, or the result breaks off
         """
         with self.get_conn().open_result(file) as opened:
             yield opened
 
     @property
     def service_url(self) -> str:
-        """The vendor's page of the account, or what the connection has in the vendor's place."""
+        """The vendor's page about the account or, for another host, the connection's base URL."""
         client = self.get_conn()
         return self.service.dashboard if client.settings.base_url == self.service.host else client.settings.base_url
 
@@ -220,13 +221,13 @@ class DocConvHook(BaseHook):
         self, source_format: str | None = None, *, path: str | None = None, storage: str | None = None
     ) -> dict[str, list[str]]:
         """
-        Ask what can be converted to what: the target formats of each source format, in lower case.
+        Get the target formats of each source format, in lower case.
 
-        :param source_format: ask for this one only
-        :param path: ask for the document with this path in the vendor's storage only
+        :param source_format: get those of this source format only
+        :param path: get those of the document with this path in the vendor's storage only
         :param storage: the storage's name, or None for the connection's
-        :raises InvalidOptions: if the service has no such list
-        :raises DocConvError: if the service did not answer that
+        :raises InvalidOptions: if the service does not list them
+        :raises DocConvError: if the service does not answer
         """
         client = self.get_conn()
         remote = RemoteDocument(path, storage) if path else None
@@ -234,30 +235,30 @@ class DocConvHook(BaseHook):
 
     def upload(self, document: Document, path: str, storage: str | None = None) -> RemoteDocument:
         """
-        Send a document to the vendor's storage, replacing what has its path, and return where it lies.
+        Upload a document to the vendor's storage, replacing a file of that path, and return its address.
 
         :param document: the document
-        :param path: where it goes, without a leading slash
+        :param path: its path there
         :param storage: the storage's name, or None for the connection's
-        :raises DocConvError: if the storage did not take it
+        :raises DocConvError: if the storage refused it
         """
         remote = self._remote(path, storage)
         return self.get_conn().run(self._storage.upload(document, remote, document.name))
 
     def get_remote_file(self, path: str, storage: str | None = None) -> ResultFile:
         """
-        Say how a file in the vendor's storage is fetched; :meth:`open_result` does it.
+        Describe a file in the vendor's storage, so that :meth:`open_result` can fetch it.
 
-        :param path: where it lies, without a leading slash
+        :param path: its path there
         :param storage: the storage's name, or None for the connection's
         """
         return self._storage.file(self._remote(path, storage))
 
     def delete_remote(self, path: str, storage: str | None = None) -> None:
         """
-        Delete a file from the vendor's storage, or a folder with all that it holds; what is not there is no error.
+        Delete a file from the vendor's storage, or a folder with everything in it, if it exists.
 
-        :param path: where it lies, without a leading slash; a folder if it ends with ``/``
+        :param path: its path there; a folder ends with ``/``
         :param storage: the storage's name, or None for the connection's
         :raises DocConvError: if the service did not delete it
         """
@@ -267,16 +268,16 @@ class DocConvHook(BaseHook):
 
     def remote_exists(self, path: str, storage: str | None = None) -> bool:
         """
-        Ask whether there is a file or a folder in the vendor's storage.
+        Tell whether a file or folder exists in the vendor's storage.
 
-        :param path: where it would lie, without a leading slash
+        :param path: its path there
         :param storage: the storage's name, or None for the connection's
-        :raises DocConvError: if the service did not answer that
+        :raises DocConvError: if the service does not answer
         """
         return self.get_conn().run(self._storage.exists(self._remote(path, storage)))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Log in, and say in one sentence whether that worked and, if not, what is wrong."""
+        """Log in, and return whether that worked, with a sentence about it."""
         try:
             client = self.get_conn()
             client.log_in()
@@ -328,7 +329,7 @@ class DocConvHook(BaseHook):
 
     def _remote(self, path: str, storage: str | None) -> RemoteDocument:
         if not path.strip("/"):
-            raise InvalidOptions(f"{path!r} names nothing in the vendor's storage")
+            raise InvalidOptions(f"{path!r} is not a path in the vendor's storage")
         return RemoteDocument(read_remote_path(path), storage or self.get_conn().service.storage)
 
 

@@ -1,4 +1,4 @@
-"""Links from a task to the service that works for it."""
+"""Links from a task to its conversion service."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 class ServiceLink(BaseOperatorLink):
     """
-    Opens the vendor's dashboard, which shows the account's usage, or what a connection has in the vendor's place.
+    Opens the vendor's dashboard, which shows the account's usage or, for another host, the connection's base URL.
 
-    Airflow 3 asks for it in the worker after each pass, so that it is there while the task is deferred. Airflow 2 asks
-    in its web server, which does not know the address.
+    Airflow 3 gets the address from the worker after each pass, so that the link is there while the task is deferred.
+    Airflow 2 looks for it in the web server, which does not know it.
     """
 
     name = "Conversion service"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """
-        Return the address, empty if the task did not come as far as to know it.
+        Return the address, empty if the task did not get far enough to know it.
 
         :param operator: the task's operator
         :param ti_key: the task instance

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_docconv.worker.wait import SensorWait
 
-# Results are kept for 24 hours: a longer wait would end with nothing to fetch.
+# Results are kept for 24 hours: a longer wait would find nothing to fetch.
 _TIMEOUT = timedelta(hours=24).total_seconds()
 # How Airflow resumes a task whose trigger has not ended in time.
 _FAIL, _TRIGGER_TIMEOUT = "__fail__", "Trigger timeout"
@@ -36,22 +36,22 @@ class ConversionSensor(BaseSensorOperator):
 
     :param operation_id: the operation that :class:`StartConversionOperator` returned (templated)
     :param conn_id: the connection it was started with (templated)
-    :param source: the document, to name it in messages (templated)
+    :param source: the document, for messages (templated)
     :param poke_interval: the shortest time between two polls, in seconds. The interval grows with the age of the
         operation, and follows its progress where the service reports that, because the vendors bill polls
     :param max_poke_interval: the longest time between two polls, in seconds
-    :param timeout: seconds until the wait gives up, over all tries (Airflow 3.3; before it, and where the wait starts
-        in the triggerer, each try has its own). The operation is then cancelled, where the service can
+    :param timeout: seconds until the wait gives up, over all tries (Airflow 3.3; before, and where the wait starts
+        in the triggerer, each try has its own). The operation is then cancelled, if the service can do that
     :param fault_tolerance: seconds for which polls may fail; in the reschedule mode, the timeout
     :param grace: seconds for which a deferrable sensor first polls in the worker: most conversions are quick, and
         Airflow 3.3 sometimes takes a task that defers for about a second for a failed one
-    :param cancel_on_kill: cancel the operation, where the service can, when a person marks the task as failed or as
-        success while it waits
+    :param cancel_on_kill: cancel the operation, if the service can do that, when a person marks the task as failed or
+        as success while it waits
     :param deferrable: wait in the triggerer, without holding a worker
     :param start_from_trigger: experimental: wait in the triggerer from the beginning, without any worker (Airflow 3.3;
-        before it, the same as ``deferrable``)
+        before, the same as ``deferrable``)
     :param end_from_trigger: experimental: end a successful wait in the triggerer, without going back to a worker
-        (Airflow 3.3; before it, the same as ``deferrable``)
+        (Airflow 3.3; before, the same as ``deferrable``)
     """
 
     template_fields: Sequence[str] = ("operation_id", "conn_id", "source")
@@ -109,12 +109,12 @@ class ConversionSensor(BaseSensorOperator):
         """
         Map the sensor.
 
-        :raises ValueError: if it is to start in the triggerer, or to end there and can't
+        :raises ValueError: if it should start in the triggerer, or should end there and can't
         """
         if kwargs.get("start_from_trigger"):
             raise ValueError(
                 f"{kwargs.get('task_id')}: Airflow can't start a mapped task in the triggerer; "
-                "leave start_from_trigger out, or put the sensor into a mapped task group"
+                "omit start_from_trigger, or put the sensor into a mapped task group"
             )
         partial: OperatorPartial = super().partial(**kwargs)
         if kwargs.get("end_from_trigger"):
@@ -137,7 +137,7 @@ class ConversionSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> str:
         """
-        Take the trigger's event.
+        Resume with the trigger's event.
 
         :raises DocConvError: if the conversion did not succeed, or the wait can't continue
         """
@@ -170,7 +170,7 @@ class ConversionSensor(BaseSensorOperator):
         return self._wait
 
     def _get_next_poke_interval(self, *_: object) -> float:
-        """Return the seconds until the next poll, where Airflow asks for them: in the reschedule mode."""
+        """Return the seconds until the next poll; Airflow asks for them in the reschedule mode."""
         return self._delay
 
 

@@ -37,7 +37,7 @@ def require_no_worker_hooks(sensor: BaseSensorOperator | OperatorPartial, option
     :raises ValueError: if it has
     """
     if isinstance(sensor, BaseSensorOperator):
-        # The hooks are methods of the base class; what a Dag passes is kept beside them.
+        # The hooks are methods of the base class; the Dag's own functions are in attributes beside them.
         hooks = {f"{name}_execute": getattr(sensor, f"_{name}_execute_hook", None) for name in ("pre", "post")}
         given = {**vars(sensor), **hooks}
     else:
@@ -45,20 +45,20 @@ def require_no_worker_hooks(sensor: BaseSensorOperator | OperatorPartial, option
     task_id = given["task_id"]
     for name in _WORKER_HOOKS[option]:
         if given.get(name):
-            raise ValueError(f"{task_id}: {name} needs a worker; leave it out, or leave {option} out")
+            raise ValueError(f"{task_id}: {name} needs a worker; omit it, or omit {option}")
     if option == "end_from_trigger" and not given.get("do_xcom_push", True):
-        raise ValueError(f"{task_id}: do_xcom_push=False needs a worker; leave it out, or leave {option} out")
+        raise ValueError(f"{task_id}: do_xcom_push=False needs a worker; omit it, or omit {option}")
 
 
 def start_in_triggerer(sensor: BaseSensorOperator, **trigger_kwargs: Any) -> StartTriggerArgs:
     """
-    Return what Airflow needs to start a sensor's wait in the triggerer.
+    Return the arguments that let Airflow start a sensor's wait in the triggerer.
 
     :param sensor: the sensor
     :param trigger_kwargs: what the trigger is given besides ``operation_id`` and ``conn_id``
     :raises ValueError: if a field of the sensor can't be resolved in the triggerer
     """
-    from airflow.triggers.base import StartTriggerArgs  # Dag files need it for this only: 12 ms.
+    from airflow.triggers.base import StartTriggerArgs  # Only needed here; importing it takes 12 ms.
 
     fields = {name: _template(sensor, name) for name in ("operation_id", "conn_id")}
     return StartTriggerArgs(
@@ -91,7 +91,7 @@ def _xcom_template(sensor: BaseSensorOperator, name: str, value: Any) -> str:
             f"{sensor.task_id}: {name} must be a string, a template or the output of one task, because nothing else "
             "can be resolved in the triggerer"
         )
-    # A task of the same mapped group has pushed under the same index, any other one under none.
+    # A task of the same mapped group pushed with the same index, any other task without one.
     group = sensor.get_closest_mapped_task_group()
     same = group is not None and value.operator.get_closest_mapped_task_group() is group
     index = "ti.map_index" if same else "-1"

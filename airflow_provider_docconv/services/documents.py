@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from airflow_provider_docconv.services.errors import SourceNotFound
+from airflow_provider_docconv.services.errors import DocConvError, SourceNotFound, explain
 
 # A multiple of three, so that base64 leaves no remainder to copy.
 _CHUNK = 3 << 18
@@ -24,6 +24,7 @@ class Document:
     :param size: its length in bytes, or None if unknown
     :param version: tells its content from an earlier one, as far as its store knows
     :param key: names its folder in the vendor's storage, if it has to be uploaded there; safe in a path
+    :param translate: makes one of our errors of what its store raises
     :param reader: returns the bytes between two offsets, at less cost than opening it
     :ivar sha256: the SHA-256, in hexadecimal, of what :meth:`chunks` has read, None if it has not read all of it
     """
@@ -34,6 +35,7 @@ class Document:
     version: str = ""
     key: str = field(default_factory=lambda: secrets.token_hex(8))
     reader: Callable[[int, int], bytes] | None = field(default=None, repr=False)
+    translate: Callable[[Exception], DocConvError] | None = field(default=None, repr=False)
     sha256: str | None = field(default=None, init=False)
 
     def chunks(self) -> Iterator[bytes]:
@@ -54,7 +56,7 @@ class Document:
                     yield chunk
         except Exception as error:  # Each driver raises its own types.
             # HTTP clients would take an OSError for a broken connection, and send the request again.
-            raise SourceNotFound(f"the source can't be read ({error})", document=self.name) from error
+            raise self._unreadable(error) from error
         if self.size is not None and read != self.size:
             raise SourceNotFound(
                 f"the source changed while it was read (expected {self.size} bytes, got {read})",
@@ -78,7 +80,12 @@ class Document:
                 file.seek(offset)
                 return file.read(length)
         except Exception as error:  # Each driver raises its own types.
-            raise SourceNotFound(f"the source can't be read ({error})", document=self.name) from error
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> DocConvError:
+        if self.translate:
+            return self.translate(error)
+        return SourceNotFound(f"the source can't be read ({explain(error)})", document=self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,13 @@ class SourceNotFound(DocConvError):
     default_remedy = "check the path, and that its connection may read it"
 
 
+class StoreUnavailable(DocConvError):
+    """A store can't be reached or is overloaded, or its credentials have expired; nothing is wrong with the address."""
+
+    handling = Handling.RETRY
+    default_remedy = "a retry may succeed; if not, check the store and the connection in the address"
+
+
 class DocumentRejected(DocConvError):
     """The document can't be converted: it is empty, damaged, encrypted, misnamed or of an unknown kind."""
 
@@ -102,7 +109,7 @@ class DocumentRejected(DocConvError):
 class RefusedByService(DocumentRejected):
     """The service refused to start a conversion of the document."""
 
-    default_remedy = "correct the document, the target format or the options as it says"
+    default_remedy = "correct the document, the target format or the options accordingly"
 
 
 class ConversionFailed(DocConvError):
@@ -222,15 +229,15 @@ class RecordDamaged(DocConvError):
 
 
 class UnexpectedError(DocConvError):
-    """Something that no other error describes, for example an error of a library that a hostile reply provoked."""
+    """An error of another kind, such as one that a hostile reply provokes in a library."""
 
     handling = Handling.RETRY
-    default_remedy = "the next try or run takes the document up again; if it ends alike, report it with this text"
+    default_remedy = "the next try or run tries the document again; if it fails again, report it with this text"
 
     @classmethod
     def of(cls, error: Exception) -> UnexpectedError:
         """
-        Return an exception of another kind as one of ours.
+        Return an exception as one of ours.
 
         :param error: the exception
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
-from airflow_provider_docconv.services.errors import DestinationUnwritable, DocConvError, explain
+from airflow_provider_docconv.services.errors import DestinationUnwritable, DocConvError, StoreUnavailable, explain
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -19,6 +20,41 @@ if TYPE_CHECKING:
 BLOCK = 8 << 20
 # In these stores an object that is sent in one request appears once all of it has arrived.
 _ATOMIC_REQUESTS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl"})
+#: The protocols of files on this machine.
+LOCAL = ("file", "local", "")
+# The drivers' names for a version, the most reliable first.
+_VERSIONS = ("ETag", "etag", "md5Hash", "content_settings", "mtime", "LastModified", "updated")
+# Errors that a person must fix; all others may be temporary. The drivers' own types are known by their names only.
+_LASTING = (
+    FileExistsError,
+    FileNotFoundError,
+    ImportError,
+    IsADirectoryError,
+    NotADirectoryError,
+    NotImplementedError,
+    PermissionError,
+    TypeError,
+    ValueError,
+)
+_LASTING_NAMES = frozenset(
+    {
+        "AirflowNotFoundException",
+        "ClientAuthenticationError",
+        "DefaultCredentialsError",
+        "NoCredentialsError",
+        "ParamValidationError",
+        "PartialCredentialsError",
+        "ProfileNotFound",
+        "SSLCertVerificationError",
+    }
+)
+_LASTING_ERRNO = frozenset(
+    {errno.EDQUOT, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOSPC, errno.ENOSYS, errno.EPERM, errno.EROFS}
+)
+# The temporary statuses below 500: with 401, credentials have expired.
+_TEMPORARY_STATUSES = frozenset({401, 408, 425, 429})
+# S3's codes for expired credentials and skewed clocks, which come with 400 and 403.
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestTimeTooSkewed", "TokenRefreshRequired"})
 
 
 class ObjectFile:
@@ -69,12 +105,6 @@ class ObjectFile:
         return self._path.fs.open(self._path.path, "wb", block_size=BLOCK, autocommit=False)
 
 
-#: The protocols of files on this machine.
-LOCAL = ("file", "local", "")
-# The drivers' names for a version, the most reliable first.
-_VERSIONS = ("ETag", "etag", "md5Hash", "content_settings", "mtime", "LastModified", "updated")
-
-
 def version_of(info: Mapping[str, Any]) -> str:
     """Return what tells a file's content from an earlier one, as far as its store's listing says."""
     # Some drivers keep the quotes of the header in one place and drop them in another.
@@ -89,7 +119,7 @@ def to_path(uri: str) -> ObjectStoragePath:
 
 
 def forget_store(uri: str) -> None:
-    """Make the next use of an address connect to its store anew; Airflow would keep the connection."""
+    """Make the next use of an address open a new connection to its store; Airflow would keep the old one."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     # Airflow has moved this function twice, always together with the class.
@@ -100,34 +130,71 @@ def forget_store(uri: str) -> None:
 
 
 def open_for_reading(path: ObjectStoragePath) -> BinaryIO:
-    """
-    Open a file for reading.
-
-    :raises OSError: if it can't be read
-    """
-    try:
-        # gcsfs's own cache reads up to 256 MiB ahead.
-        return cast("BinaryIO", path.open("rb", block_size=BLOCK, cache_type="readahead"))
-    except OSError:
-        raise
-    except Exception as error:  # Each driver raises its own types.
-        raise OSError(explain(error)) from error
+    """Open a file for reading; raises what its store's driver raises."""
+    # gcsfs's own cache reads up to 256 MiB ahead.
+    return cast("BinaryIO", path.open("rb", block_size=BLOCK, cache_type="readahead"))
 
 
 @contextmanager
-def store_errors(what: str) -> Iterator[None]:
+def store_errors(what: str, lasting: type[DocConvError] = DestinationUnwritable) -> Iterator[None]:
     """
     Raise the errors of a store's driver as ours.
 
     :param what: what can't be done, as a clause
-    :raises DestinationUnwritable: with that clause and the driver's message
+    :param lasting: the type of errors that a person must fix
+    :raises StoreUnavailable: if the store may answer later, with that clause and the driver's message
+    :raises DocConvError: of the type ``lasting`` otherwise
     """
     try:
         yield
     except DocConvError:
         raise
     except Exception as error:  # Each driver raises its own types.
-        raise DestinationUnwritable(f"{what} ({explain(error)})") from error
+        raise store_error(error, what, lasting) from error
+
+
+def store_error(error: Exception, what: str, lasting: type[DocConvError]) -> DocConvError:
+    """
+    Return the error of a store's driver as one of ours; see :func:`store_errors`.
+
+    :param error: the driver's error
+    :param what: what can't be done, as a clause
+    :param lasting: the type of errors that a person must fix
+    """
+    kind = StoreUnavailable if _is_temporary(error) else lasting
+    return kind(f"{what} ({explain(error)})")
+
+
+def _is_temporary(error: BaseException) -> bool:
+    chain = list(_chain(error))
+    for each in chain:
+        response = getattr(each, "response", None)
+        if isinstance(response, Mapping):  # botocore's
+            if response.get("Error", {}).get("Code") in _EXPIRED:
+                return True
+            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        else:
+            # azure-core's and aiohttp's, gcsfs's, and requests'.
+            found = (getattr(each, name, None) for name in ("status_code", "status", "code"))
+            status = next((value for value in found if value), getattr(response, "status_code", None))
+        if str(status).isdecimal():
+            return int(str(status)) >= 500 or int(str(status)) in _TEMPORARY_STATUSES
+    return not any(
+        isinstance(each, _LASTING)
+        or type(each).__name__ in _LASTING_NAMES
+        or (isinstance(each, OSError) and each.errno in _LASTING_ERRNO)
+        for each in chain
+    )
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Return an error and those that led to it, the outermost first."""
+    inner: BaseException | None = error
+    for _ in range(10):
+        if inner is None:
+            return
+        yield inner
+        inner = inner.__cause__ or (None if inner.__suppress_context__ else inner.__context__)
 
 
 def read_whole(path: ObjectStoragePath) -> bytes:

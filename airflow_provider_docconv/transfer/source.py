@@ -6,9 +6,9 @@ from pathlib import PurePosixPath
 
 from airflow_provider_docconv.services.catalog import ServiceInfo
 from airflow_provider_docconv.services.documents import Document, RemoteDocument
-from airflow_provider_docconv.services.errors import InvalidOptions, SourceNotFound, explain
+from airflow_provider_docconv.services.errors import DocConvError, InvalidOptions, SourceNotFound
 from airflow_provider_docconv.transfer.addresses import read_address, read_remote, require_addressable
-from airflow_provider_docconv.transfer.object_storage import open_for_reading, to_path, version_of
+from airflow_provider_docconv.transfer.object_storage import open_for_reading, store_error, to_path, version_of
 
 # By fsspec's names. Reading a pipe or a device may never end.
 _NOT_FILES = {"directory": "a folder", "other": "a pipe or a device"}
@@ -22,6 +22,7 @@ def open_source(uri: str, service: ServiceInfo) -> Document | RemoteDocument:
         ``groupdocs-conversion://storage/path`` for a document in the vendor's storage (no storage name: the default)
     :param service: the service that will convert it
     :raises SourceNotFound: if there is no such document
+    :raises StoreUnavailable: if its store can't be reached now
     :raises InvalidOptions: if the address has characters that a store's driver would misread
     """
     if remote := read_remote(uri, service):
@@ -39,9 +40,7 @@ def open_source(uri: str, service: ServiceInfo) -> Document | RemoteDocument:
             f"the source does not exist, so nothing was sent to {service.label}", document=uri
         ) from error
     except Exception as error:  # Each driver raises its own types.
-        raise SourceNotFound(
-            f"the source can't be read ({explain(error)}), so nothing was sent to {service.label}", document=uri
-        ) from error
+        raise _unreadable(error, uri) from error
     if (kind := info.get("type")) in _NOT_FILES:
         raise SourceNotFound(
             f"the source is {_NOT_FILES[kind]}, so nothing was sent to {service.label}",
@@ -54,7 +53,14 @@ def open_source(uri: str, service: ServiceInfo) -> Document | RemoteDocument:
         info.get("size"),
         version_of(info),
         reader=lambda start, end: bytes(file.fs.cat_file(file.path, start=start, end=end)),
+        translate=lambda error: _unreadable(error, uri),
     )
+
+
+def _unreadable(error: Exception, uri: str) -> DocConvError:
+    found = store_error(error, "the source can't be read", SourceNotFound)
+    found.document = uri
+    return found
 
 
 def stem_of(source: object, service: ServiceInfo) -> str:

@@ -21,11 +21,11 @@ from airflow_provider_docconv.testing import delay
 if TYPE_CHECKING:
     from airflow_provider_docconv.client.asynchronous import AsyncClient
 
-#: The most that a trigger's row, or its event, holds of operations, in bytes: they lie in Airflow's database.
+#: The largest size of the operations in a trigger's row or its event, in bytes; Airflow's database stores both.
 MAX_BYTES = 48 << 10
 # Airflow 3.3 may take a task that defers for about a second for a failed one.
 _SHORTEST = 5.0
-# A result must not wait long for the slowest operation of its window.
+# A result must not wait long for the slowest operation in flight.
 _LONGEST_HOLD = 120.0
 
 
@@ -102,7 +102,7 @@ class BatchEvent(msgspec.Struct, frozen=True):
 
 class BatchTrigger(BaseTrigger):
     """
-    Watches many operations over one session, and fires once when enough of them have ended.
+    Polls many operations over one session, and fires once when enough of them have ended.
 
     Its event is a :class:`BatchEvent`.
 
@@ -112,8 +112,8 @@ class BatchTrigger(BaseTrigger):
         when there is no point in waiting longer
     :param deadline: when to give up, in seconds since the epoch, so that a restart does not extend it
     :param poke_interval: the shortest time between two polls of an operation, in seconds
-    :param max_poke_interval: the longest one
-    :param typical: seconds that a quick operation is known to take, 0 if nothing is known
+    :param max_poke_interval: the longest time between two polls, in seconds
+    :param typical: seconds that a quick operation is known to take, 0 if unknown
     :param fault_tolerance: seconds for which polls may fail
     """
 
@@ -142,7 +142,7 @@ class BatchTrigger(BaseTrigger):
         self._ended: list[tuple[Operation, float]] = []
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the trigger's row holds; no secret is in it."""
+        """Return the trigger's class and arguments for the database; they hold no secrets."""
         return (
             "airflow_provider_docconv.triggers.batch.BatchTrigger",
             {
@@ -210,7 +210,7 @@ class BatchTrigger(BaseTrigger):
         return error if error and self._stops_all(error) else None
 
     def _stops_all(self, error: DocConvError) -> bool:
-        """Return whether the error of one operation concerns all; else the worker decides about that one."""
+        """Return whether the error of one operation concerns all; otherwise the worker decides about that one."""
         if error.handling is Handling.RETRY:
             return not any(wait.is_answered for wait in self._waits)
         return error.handling is Handling.STOP

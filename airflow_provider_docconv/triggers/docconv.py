@@ -25,9 +25,9 @@ from airflow_provider_docconv.triggers.watermark import Watermark
 if TYPE_CHECKING:
     from airflow_provider_docconv.client.asynchronous import AsyncClient
 
-# After this many seconds, an event is surely in Airflow's database.
+# After this many seconds, an event is certainly in Airflow's database.
 _STORED = 10.0
-# The cancellations that continue when their triggers have been stopped; the event loop itself holds its tasks weakly.
+# Cancellations that continue after their triggers were stopped; the event loop keeps only weak references to its tasks.
 _cancelling: set[asyncio.Task[None]] = set()
 
 
@@ -59,18 +59,18 @@ class ConversionTrigger(BaseEventTrigger):
 
     :param operation_id: the operation (templated in a task that starts in the triggerer)
     :param conn_id: the connection (templated likewise)
-    :param deadline: when to give up, in seconds since the epoch, so that a restart does not extend it; if it is None,
-        the time at which Airflow would end the trigger
+    :param deadline: when to give up, in seconds since the epoch, so that a restart does not extend it; None for the
+        time at which Airflow would end the trigger
     :param poke_interval: the shortest time between two polls, in seconds
-    :param max_poke_interval: the longest one; the same if it is None
-    :param started: when the operation began, in seconds since the epoch, as far as known: its age sets the interval
-    :param polls: how many polls a worker has sent before it deferred, for the report
+    :param max_poke_interval: the longest time between two polls; None for the same
+    :param started: when the operation began, in seconds since the epoch, if known: its age sets the interval
+    :param polls: how many polls the worker sent before it deferred, for the report
     :param fault_tolerance: seconds for which polls may fail
-    :param cancel_on_kill: cancel the operation, where the service can, when a person ends the task
+    :param cancel_on_kill: cancel the operation, if the service can do that, when a person ends the task
     :param end_from_trigger: end the task when the operation has succeeded, instead of sending the event to a worker
     """
 
-    # Event triggers are not bound to their task's queue, but tasks defer to this one, too.
+    # Event triggers are not bound to a task's queue, but tasks defer to this one, too.
     supports_triggerer_queue = True
 
     def __init__(
@@ -100,7 +100,7 @@ class ConversionTrigger(BaseEventTrigger):
         self.end_from_trigger = end_from_trigger
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the trigger's row holds; no secret is in it."""
+        """Return the trigger's class and arguments for the database; they hold no secrets."""
         return (
             "airflow_provider_docconv.triggers.docconv.ConversionTrigger",
             {
@@ -144,7 +144,7 @@ class ConversionTrigger(BaseEventTrigger):
         Cancel the operation if a person has ended the task.
 
         Airflow 3.3 also calls this when a triggerer that hung comes back after its triggers have moved, and cancels it
-        again each second until the trigger is gone. So the state of the task decides, in an asyncio task of its own.
+        again every second until the trigger is gone. So the state of the task decides, in an asyncio task of its own.
         """
         if not self.cancel_on_kill or self._task is None:
             return
@@ -160,8 +160,8 @@ class ConversionTrigger(BaseEventTrigger):
                 async with async_client(self.conn_id) as client:
                     outcome = await client.run(client.service.cancel_if_running(self.operation_id))
                 self.log.warning("%s", outcome.message)
-        except Exception as error:  # Nobody waits for this any more, and the log is the only place to report it.
-            self.log.warning("Could not cancel operation %s, which may still run: %s", self.operation_id, error)
+        except Exception as error:  # Nothing waits for this any more, and the log is the only place to report it.
+            self.log.warning("Could not cancel operation %s, which may still be running: %s", self.operation_id, error)
 
     async def _event(self) -> TriggerEvent:
         try:
@@ -212,7 +212,7 @@ class ConversionTrigger(BaseEventTrigger):
         return operation, report
 
     async def _push(self, report: WaitReport) -> bool:
-        """Push what a worker would have pushed, and return whether that was possible."""
+        """Push the XComs that a worker would have pushed, and return whether that was possible."""
         if self._task is None:
             return False
         try:

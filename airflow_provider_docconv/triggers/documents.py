@@ -65,7 +65,7 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base is untyped.
         address = str(folder or "").rstrip("/")
-        # A variable that is not set must not turn the whole machine into the inbox.
+        # An unset variable must not turn the whole machine into the inbox.
         if not address or address.endswith(":"):
             raise ValueError(f"folder is {folder!r}: expected a path or URI")
         self.folder = f"{address}/"
@@ -75,13 +75,13 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
         if "*" in self.folder:
             raise ValueError(f"folder is a glob: {folder}; pass the folder, and the rest of it as pattern")
         if not pattern:
-            raise ValueError("pattern is empty, so it matches no document; leave it out to match all")
+            raise ValueError("pattern is empty, so it matches no document; omit it to match all")
         if poke_interval <= 0:
             raise ValueError(f"poke_interval must be a positive number of seconds, not {poke_interval!r}")
         self._matches = re.compile(glob_translate(pattern)).match
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the trigger's row holds; no secret is in it."""
+        """Return the trigger's class and arguments for the database; they hold no secrets."""
         return (
             "airflow_provider_docconv.triggers.documents.IncomingDocumentsTrigger",
             {
@@ -118,7 +118,8 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
         watermark = Watermark(self, self.folder, self.pattern, self.destination or "")
         arrivals = Arrivals(await watermark.load())
         async for listing in listings:
-            # Only now is the event before surely in Airflow's database: to lose one is worse than to report it twice.
+            # Only now is the previous event certainly in Airflow's database: losing one is worse than reporting it
+            # twice.
             await watermark.save(arrivals.watermark)
             # In a thread, because ten thousand documents would block the loop.
             if documents := await asyncio.to_thread(self._count, listing, arrivals):
@@ -183,7 +184,7 @@ async def listings(
     :param warn_after: seconds after which a listing hangs: the store raises no error that could be reported
     """
     pause, logged = poke_interval, set[str]()
-    # A store that hangs must not hold one of the loop's own threads, which resolve addresses for everyone.
+    # A store that hangs must not hold one of the loop's own threads, which resolve host names for all triggers.
     pool = ThreadPoolExecutor(1, "docconv-listing")
     # On Airflow 3.0 and 3.1, connections can only be read in threads that asgiref has started.
     look = sync_to_async(_list, thread_sensitive=False, executor=pool)

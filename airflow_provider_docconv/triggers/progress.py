@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 
 log = logging.getLogger(__name__)
 
-#: The XCom that shows how far a wait is, and at last how it ended.
+#: The XCom that shows the progress of a wait, and its outcome.
 PROGRESS = "progress"
 
 
@@ -41,10 +41,10 @@ async def push(task: TaskKey, key: str, value: Any) -> None:
 
 class Progress:
     """
-    Shows in an XCom from time to time how far a deferred task is.
+    Shows the progress of a deferred task in an XCom, from time to time.
 
-    Each XCom is a write to the database, which the triggerer does for all of its triggers, one after the other. So they
-    write one a second together, and what was left out is shown after a later poll.
+    Each XCom is a write to the database, which the triggerer performs for all of its triggers one by one. So they share
+    one write per second; what does not get one is shown after a later poll.
 
     :param task: the deferred task, None if the trigger belongs to no task
     """

@@ -18,7 +18,7 @@ class Watermark:
     If the store fails, that is logged, and the watcher continues.
 
     :param trigger: the watcher's trigger
-    :param watched: what it watches; an asset may have several watchers
+    :param watched: what it watches, because an asset may have several watchers
     """
 
     def __init__(self, trigger: BaseTrigger, *watched: str) -> None:
@@ -44,7 +44,7 @@ class Watermark:
     async def _tolerate(self, call: Awaitable[Any]) -> Any:
         try:
             return await call
-        except Exception as error:  # Whatever it is, the watcher continues.
+        except Exception as error:  # the watcher continues without it
             self._log.warning(
                 "%s: could not read or write the asset's state (%s), so a restarted triggerer may report again",
                 self._watched,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_docconv.operators.batch import ConvertDocumentsOperator
 
-# How long Airflow's own check waits behind the trigger, which ends by itself.
+# How much later than the trigger Airflow's own timeout comes: the trigger ends by itself.
 _BACKSTOP = timedelta(minutes=5)
 
 
@@ -47,8 +47,8 @@ class ConvertDocuments:
 
         :param event: what the trigger has seen, None if the task did not come from it
         :raises TaskDeferred: to give the worker back
-        :raises DocumentsFailed: if more documents could not be converted than is tolerated
-        :raises DocConvError: if the batch can't go on, of the type that says what to do
+        :raises DocumentsFailed: if more documents could not be converted than are tolerated
+        :raises DocConvError: if the batch had to stop
         """
         with task_errors():
             hook = DocConvHook.for_connection(self._operator.conn_id)
@@ -57,7 +57,7 @@ class ConvertDocuments:
             return batch.log_plan() if self._operator.plan else self._convert(batch, hook, event)
 
     def stop(self) -> None:
-        """Stop, so that the next run knows what is under way at the service; may be called from a signal handler."""
+        """Stop, so that the next run knows what is in flight at the service; may be called from a signal handler."""
         if self._pipeline:
             self._pipeline.stop()
 
@@ -83,12 +83,12 @@ class ConvertDocuments:
 
     def _convert(self, batch: Batch, hook: DocConvHook, event: Mapping[str, Any] | None) -> dict[str, Any]:
         operator = self._operator
-        # The deadline goes through the trigger, because Airflow's in-process runs drop everything else.
+        # The deadline travels with the trigger, because Airflow's in-process runs drop everything else.
         deadline = float(event["deadline"]) if event else time.time() + operator.timeout
         stopped: DocConvError | None = None
         if to_do := len(batch.to_do()):
-            operator.log.info("%s of %s documents are to be converted", f"{to_do:,}", f"{len(batch.documents):,}")
-            # Before anything is paid, this shows that the destination can be written.
+            operator.log.info("%s of %s documents to convert", f"{to_do:,}", f"{len(batch.documents):,}")
+            # Before anything is paid, this proves that the destination can be written.
             batch.fold()
             try:
                 self._run(batch, hook, deadline, event)
@@ -97,7 +97,7 @@ class ConvertDocuments:
             except TaskDeferred:
                 raise
             except BaseException:
-                # A timeout of Airflow's: the next run has to know what is under way.
+                # Airflow's own timeout: the next run has to know what is in flight.
                 with suppress(DocConvError):
                     batch.fold()
                 raise
@@ -145,7 +145,7 @@ class ConvertDocuments:
     def _defer(self, batch: Batch, pipeline: Pipeline, limits: Limits) -> None:
         batch.fold()
         operations = fit_into_row((str(each.operation_id), each.started or 0.0) for each in pipeline.in_flight)
-        # With documents that wait for their turn, half a window is worth a worker; else all are.
+        # If documents are waiting to be started, half a window is worth a worker; otherwise only a complete one is.
         share = 2 if pipeline.has_waiting else 1
         trigger = BatchTrigger(
             conn_id=self._operator.conn_id,
@@ -157,6 +157,6 @@ class ConvertDocuments:
             typical=pipeline.pace.typical,
             fault_tolerance=limits.fault_tolerance,
         )
-        self._operator.log.info("Giving the worker back while %d operations are under way", len(pipeline.in_flight))
+        self._operator.log.info("Giving the worker back while %d operations are in flight", len(pipeline.in_flight))
         timeout = timedelta(seconds=max(0.0, limits.deadline - time.time())) + _BACKSTOP
         self._operator.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)

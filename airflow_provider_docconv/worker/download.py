@@ -23,7 +23,7 @@ def download(operator: DownloadResultOperator) -> list[DeliveredFile]:
     Fetch the results of an operation, and delete them at the service if the operator says so.
 
     :param operator: the operator
-    :raises DocConvError: if one could not be fetched or delivered, of the type that says what to do
+    :raises DocConvError: if one could not be fetched or delivered
     """
     log = operator.log
     with task_errors(operator.source):

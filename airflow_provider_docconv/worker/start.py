@@ -56,7 +56,7 @@ class _Start(ABC, Generic[Opened]):
         """
         Start the operation, or resume the one that an earlier try started, and return its id.
 
-        :raises DocConvError: if it could not be started, of the type that says what to do
+        :raises DocConvError: if it could not be started
         """
         operator = self.operator
         with task_errors(self.subject()):
@@ -79,7 +79,7 @@ class _Start(ABC, Generic[Opened]):
 
     @abstractmethod
     def subject(self) -> str:
-        """Name what the operation is about, for messages."""
+        """Describe what the operation is about, for messages."""
 
     @abstractmethod
     def open(self, hook: DocConvHook) -> Opened:
@@ -112,7 +112,7 @@ class _Start(ABC, Generic[Opened]):
         if before is None:
             return None
         log, operation_id = self.operator.log, before.operation_id
-        # A Clear raises max_tries, and a person who clears the task wants the operation done again.
+        # A Clear raises max_tries, and a person who clears the task wants a new operation.
         superseded = before.fingerprint != wanted.fingerprint or before.max_tries != wanted.max_tries
         if operation_id is None:
             if not superseded and self.operator.on_lost_reply == "fail":
@@ -125,7 +125,7 @@ class _Start(ABC, Generic[Opened]):
         if _is_unknown(hook, operation_id):
             log.info("Operation %s of an earlier try has expired; starting a new one", operation_id)
             return None
-        log.info("Resuming operation %s, which an earlier try started", operation_id)
+        log.info("Resuming operation %s, started by an earlier try", operation_id)
         return before
 
     def _start(self, hook: DocConvHook, opened: Opened, state: TaskState, wanted: StartRecord) -> StartRecord:

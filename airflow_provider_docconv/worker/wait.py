@@ -46,11 +46,12 @@ if TYPE_CHECKING:
 
     from airflow_provider_docconv.sensors.docconv import ConversionSensor
 
-# How long Airflow's own timeout waits behind the trigger's, which cancels the operation and says why.
+# How much later than the trigger's own deadline Airflow's timeout comes; the trigger cancels the operation and says
+# why.
 _BACKSTOP = timedelta(minutes=5)
 # The first pause between polls in the worker before a sensor defers, in seconds; the pauses double.
 _FIRST_PAUSE = 0.5
-# Airflow kills a task five seconds after it has asked it to end.
+# Airflow kills a task five seconds after asking it to end.
 _KILL_TIME = 4.0
 # Each value shown is a call to Airflow and a write to its database.
 _SHOW_PAUSE = 15.0
@@ -133,7 +134,7 @@ class SensorWait:
 
     def cancel_if_ended_by_user(self) -> None:
         """Cancel the operation if a person has ended the task. If the worker was lost, the next try continues."""
-        # In a thread of its own: the signal may have come while this one held a lock.
+        # In a separate thread: the signal may have come while this one held a lock.
         thread = threading.Thread(target=self._cancel_if_ended_by_user, daemon=True)
         thread.start()
         thread.join(_KILL_TIME)
@@ -143,8 +144,10 @@ class SensorWait:
         try:
             if task_was_ended_by_user(*task_key(self._ti)):
                 self._hook.cancel_if_running(operation_id)
-        except Exception as error:  # The task ends whatever it is, and the log is the only place to report it.
-            self._sensor.log.warning("Could not cancel operation %s, which may still run: %s", operation_id, error)
+        except Exception as error:  # The task ends anyway, and the log is the only place to report it.
+            self._sensor.log.warning(
+                "Could not cancel operation %s, which may still be running: %s", operation_id, error
+            )
 
     def _begin(self) -> None:
         """Find out when the wait began: in this try or in an earlier one."""
@@ -180,7 +183,7 @@ class SensorWait:
             end = skip.__cause__
         except AirflowSensorTimeout as timeout:
             end = timeout if isinstance(timeout, DocConvError) else None
-        # Raised outside of the handlers: else each would be the other's cause, and Airflow's log would never end.
+        # Raised outside the handlers: otherwise each would be the other's cause, and Airflow's log would never end.
         raise end or self._deadline_exceeded()
 
     def _ended_within_grace(self) -> bool:
@@ -230,9 +233,9 @@ class SensorWait:
         return step
 
     def _succeed(self, operation: Operation) -> None:
-        """Report an end, and check that it is a good one."""
+        """Report the end, and check that it is a success."""
         report = self._wait.report(operation, time.time())
-        if not self._sensor.reschedule:  # There each poll is a process of its own, which knows of no others.
+        if not self._sensor.reschedule:  # There, each poll is a process of its own, without knowledge of the others.
             self._sensor.log.info("%s", self._wait.final_message(report))
             self._show(msgspec.to_builtins(report))
         require_succeeded(operation, self._hook.service.label)
@@ -253,13 +256,13 @@ class SensorWait:
 
     @contextmanager
     def _ends(self) -> Iterator[None]:
-        """Translate errors into the task's end, and cancel the operation if no try will wait for it any more."""
+        """Translate errors into the task's end, and cancel the operation if no try will wait for it."""
         try:
             with task_errors(self._sensor.source):
                 yield
         except (AirflowTaskTimeout, DocConvError) as error:
             end = self._end_of(error)
-            # Airflow's base class does this for some errors in one mode and for others in the other.
+            # Airflow's base class does this for different errors in different modes.
             if self._skips:
                 raise AirflowSkipException(str(end)) from error
             if end is error:
@@ -282,7 +285,7 @@ class SensorWait:
 
     def _cancel(self, error: DeadlineExceeded) -> None:
         if self._hook.cancel_if_running(self._sensor.operation_id):
-            error.remedy = "it was cancelled: raise the timeout and clear the task that started it"
+            error.remedy = "the operation was cancelled: raise the timeout and clear the task that started it"
 
     def _was_execution_timeout(self) -> bool:
         sensor = self._sensor
@@ -299,9 +302,9 @@ class SensorWait:
     def _timed_out(self) -> AirflowTaskTimeout:
         """Return the error of a wait that has exceeded ``execution_timeout``, and cancel if there is no retry."""
         error = self._deadline_exceeded("within execution_timeout")
-        error.remedy = "a retry continues to wait for it"
+        error.remedy = "a retry waits for it"
         if self._skips or self._ti.try_number > self._ti.max_tries:
-            error.remedy = "raise execution_timeout and clear this task to continue to wait for it"
+            error.remedy = "raise execution_timeout and clear this task to wait longer"
             self._cancel(error)
         return AirflowTaskTimeout(str(error))
 
@@ -321,7 +324,7 @@ class SensorWait:
             deadline=self._began + sensor.timeout,
             pace=Pace(sensor.poke_interval, sensor.max_poke_interval),
             started=self._began,
-            # In the reschedule mode no poll knows for how long those before it have failed.
+            # In the reschedule mode, no poll knows how long the earlier ones have failed.
             fault_tolerance=sensor.timeout if sensor.reschedule else sensor.fault_tolerance,
         )
 

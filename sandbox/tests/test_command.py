@@ -16,6 +16,7 @@ import requests
 from docconv_sandbox import Sandbox, Settings
 from docconv_sandbox.__main__ import main, table
 from docconv_sandbox.engines.libreoffice import LibreOffice
+from docconv_sandbox.faults import KINDS
 from tests.client import is_running
 from tests.patience import PATIENCE, wait_until
 
@@ -28,27 +29,45 @@ def run_python(code: str) -> str:
     return done.stdout.strip()
 
 
-def test_importing_it_is_cheap_and_touches_nothing_else() -> None:
-    heavy = ("airflow", "aiohttp", "requests", "pypdfium2", "PIL", "office2pdf", "djvu_rs", "msoffcrypto")
-    loaded = run_python(
-        "import sys, docconv_sandbox\n"
-        f"print([m for m in sys.modules if m.partition('.')[0] in {heavy}])\n"
-        "print(sorted(m for m in sys.modules if m.startswith('airflow_provider_docconv.')"
-        " and not m.startswith('docconv_sandbox')))"
-    )
-    assert loaded.split() == ["[]", "[]"]
+# Whatever tries to import one of these fails, installed or not.
+BLOCKED = "import sys; sys.modules.update(dict.fromkeys(('airflow', 'airflow_provider_docconv', 'requests')))\n"
 
 
-def test_running_it_needs_nothing_else_of_the_package() -> None:
+def test_importing_it_is_cheap() -> None:
+    heavy = ("aiohttp", "pypdfium2", "PIL", "office2pdf", "djvu_rs", "msoffcrypto", "pptx")
     loaded = run_python(
-        "import sys, urllib.request\n"
-        "from docconv_sandbox import Sandbox\n"
-        "import docconv_sandbox.worker, docconv_sandbox.__main__\n"
-        "with Sandbox() as sandbox: urllib.request.urlopen(sandbox.url + '/sandbox/health').read()\n"
-        "print([m for m in sys.modules if m.partition('.')[0] == 'airflow'\n"
-        " or m.startswith('airflow_provider_docconv.') and not m.startswith('docconv_sandbox')])"
+        f"{BLOCKED}import docconv_sandbox\nprint([m for m in sys.modules if m.partition('.')[0] in {heavy}])"
     )
     assert loaded == "[]"
+
+
+def test_it_needs_neither_airflow_nor_the_provider() -> None:
+    converted = run_python(
+        f"{BLOCKED}import docconv_sandbox.worker, docconv_sandbox.__main__, json, urllib.request\n"
+        "from docconv_sandbox import Sandbox\n"
+        "def call(path, data, **headers):\n"
+        "    return urllib.request.urlopen(urllib.request.Request(sandbox.url + path, data, headers)).read()\n"
+        "with Sandbox(engine='echo') as sandbox:\n"
+        "    form = b'grant_type=client_credentials&client_id=sandbox&client_secret=sandbox'\n"
+        "    token = 'Bearer ' + json.loads(call('/connect/token', form))['access_token']\n"
+        "    id = call('/v3.0/slides/async/convert/pdf', b'PK', Authorization=token).decode()\n"
+        "    print(call(f'/v3.0/slides/async/{id}/result', None, Authorization=token)[:5].decode())"
+    )
+    assert converted == "%PDF-"
+
+
+@pytest.mark.parametrize("page", ["README.md", "../docs/sandbox.md"])
+def test_every_kind_of_fault_is_documented(page: str) -> None:
+    text = (Path(__file__).parents[1] / page).read_text()
+    assert [kind for kind in KINDS if f"| `{kind}` |" not in text] == []
+
+
+def test_every_option_is_documented(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    options = set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out)) - {"--help"}
+    table = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text().partition("\n## In tests")[0]
+    assert options == set(re.findall(r"`(--[a-z-]+)`", table))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])

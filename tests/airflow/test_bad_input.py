@@ -94,7 +94,7 @@ BAD = {
     ),
     "wrong password, repeated by the service": Bad(
         exceptions.DocumentRejected,
-        ('saying "*** is wrong."', "correct the document, the target format or the options as it says"),
+        ('saying "*** is wrong."', "correct the document, the target format or the options accordingly"),
         answers=[Answer({"message": f"{PASSWORD} is wrong."}, 400)],
         options={"password": PASSWORD},
     ),
@@ -106,7 +106,7 @@ BAD = {
         service="groupdocs_conversion",
     ),
     "unsupported by its content": Bad(
-        exceptions.DocumentRejected, ("converts DjVu scans only", "another service"), service="aspose_ocr"
+        exceptions.DocumentRejected, ("only converts DjVu scans", "another service"), service="aspose_ocr"
     ),
     "unsupported by the service": Bad(
         exceptions.ConversionFailed,
@@ -117,7 +117,7 @@ BAD = {
     "missing": Bad(exceptions.SourceNotFound, ("does not exist", "check the path"), content=lambda _: None),
     "unwritable": Bad(
         exceptions.DestinationUnwritable,
-        ("file:///proc/nowhere/out.pdf can't be written", "check the path and that its connection may write there"),
+        ("file:///proc/nowhere/out.pdf can't be written", "check the path, and that its connection may write there"),
         **served(Answer(PDF)),
         destination="file:///proc/nowhere/out.pdf",
     ),

@@ -57,7 +57,7 @@ def test_a_refused_document_is_not_paid_again_until_it_changes_or_a_person_clear
     assert runs.run(**ignoring)["rejected"] == 1
     line = runs.report()["damaged.ppt"]
     assert line["error_type"] == "ConversionFailed"
-    assert "it is sent again when it has changed" in line["remedy"]
+    assert "it is sent again once it has changed" in line["remedy"]
     for run_id, max_tries, created in [("run 1", 2, 1), ("run 2", 2, 1), ("run 2", 5, 1), ("run 1", 5, 2)]:
         assert runs.run(run_id, max_tries, **ignoring)["rejected"] == 1
         assert runs.created(echo)["damaged.ppt"] == created, (run_id, max_tries)

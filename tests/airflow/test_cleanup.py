@@ -97,7 +97,7 @@ def test_a_cleanup_that_fails_is_a_warning(place: Place, monkeypatch: pytest.Mon
         connect(monkeypatch, server.url, "groupdocs_conversion")
         results = download(f"{place.uri}/a.pdf", cleanup=True)
     assert [result["uri"] for result in results] == [f"{place.uri}/a.pdf"]
-    assert "but GroupDocs.Conversion Cloud still has them" in lines[-1]
+    assert "but could not be deleted at GroupDocs.Conversion Cloud" in lines[-1]
     assert "Read only" in lines[-1]
 
 

@@ -68,7 +68,7 @@ def test_sources_that_are_no_addresses(sources: Any) -> None:
 
 def test_one_source_is_no_merge(deck: str) -> None:
     for one in (deck, ObjectStoragePath(deck), {"source": deck}, [deck]):
-        refuse(MergePresentationsOperator, "my deck.pptx: a merge needs two documents or more", sources=one)
+        refuse(MergePresentationsOperator, "my deck.pptx: a merge needs at least two documents", sources=one)
 
 
 @pytest.mark.parametrize("options", ["{'slides': 1}", ["slides"], 7])
@@ -88,7 +88,7 @@ def test_a_misspelt_policy_is_found_when_the_dag_is_parsed(operator: type) -> No
 
 
 @pytest.mark.parametrize("path", ["../deck.pptx", "in/./deck.pptx", "in/%2e%2e/deck.pptx", ".."])
-def test_a_stored_path_that_leads_out_of_a_folder(path: str, tmp_path: Path) -> None:
+def test_a_remote_path_that_leads_out_of_a_folder(path: str, tmp_path: Path) -> None:
     uri, words = f"aspose-slides://My Store/{path}", "unsupported path .* in the vendor's storage"
     refuse(StartConversionOperator, words, source=uri, target_format="pdf")
     refuse(DownloadResultOperator, words, operation_id="op-1", remote_result=uri, destination=f"file://{tmp_path}/")

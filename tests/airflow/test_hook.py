@@ -130,7 +130,7 @@ def test_no_fractions_of_calls_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_connection_of_another_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InvalidOptions, match="'http', which is no conversion service; give it one of"):
+    with pytest.raises(InvalidOptions, match="'http': expected a conversion service; set its type to"):
         DocConvHook.for_connection(connect(monkeypatch, "http://h", "http"))
 
 
@@ -166,7 +166,7 @@ def test_a_bad_secret(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("missing", [{"login": None}, {"password": ""}])
 def test_no_credentials(missing: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "no client id or no client secret" in said_by_test(monkeypatch, "http://h", **missing)
+    assert "no client id or client secret" in said_by_test(monkeypatch, "http://h", **missing)
 
 
 def test_an_unreachable_host(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +197,7 @@ def test_an_address_that_is_none(host: str, extra: dict[str, str], monkeypatch: 
 @pytest.mark.parametrize("extra", ["nonsense", "[1]", '"text"'])
 def test_an_extra_that_is_none(extra: str) -> None:
     connection = Connection(conn_id="c", conn_type="aspose_slides", login="i", password="s", extra=extra)
-    with pytest.raises(InvalidOptions, match="extra of the connection 'c' is no JSON object"):
+    with pytest.raises(InvalidOptions, match="extra of the connection 'c' is not a JSON object"):
         read_settings(connection)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,9 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Take note of each look into a folder."""
     look, seen = listings.list_folder, list[str]()
 
-    def note(folder: str, destination: str) -> Any:
+    def note(folder: str, left_out: Sequence[str]) -> Any:
         seen.append(folder)
-        return look(folder, destination)
+        return look(folder, left_out)
 
     monkeypatch.setattr(listings, "list_folder", note)
     return seen

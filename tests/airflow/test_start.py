@@ -169,7 +169,7 @@ def test_a_lost_reply_is_a_matter_of_policy(
         if again:
             assert starting(deck, on_lost_reply=policy).execute(try_of()) == "op-2"
         else:
-            with pytest.raises(exceptions.StartReplyLost, match="an earlier try sent the start"):
+            with pytest.raises(exceptions.StartReplyLost, match="an earlier try sent a start"):
                 starting(deck, on_lost_reply=policy).execute(try_of())
         assert len(server.calls) == 1 + again
         # Whoever clears the task has decided.

@@ -114,7 +114,7 @@ def test_results_in_the_vendors_storage_are_fetched_and_deleted(service: Sandbox
     hook.delete_remote("out/", "My Store")
     hook.delete_remote("out/", "My Store")
     assert not hook.remote_exists("out/slides", "My Store")
-    with pytest.raises(InvalidOptions, match="names nothing"):
+    with pytest.raises(InvalidOptions, match="is not a path"):
         hook.delete_remote("/", "My Store")
 
 
@@ -145,7 +145,7 @@ def test_a_retry_goes_on_with_the_merge_that_was_started(
 @pytest.mark.parametrize(
     ("sources", "kind", "words"),
     [
-        ([], InvalidOptions, "two documents or more"),
+        ([], InvalidOptions, "at least two documents"),
         (["file:///nowhere/a.pptx", "file:///nowhere/b.pptx"], SourceNotFound, "nowhere/a.pptx"),
         ([{"slides": [1]}], InvalidOptions, r"sources\[0\]\.source is None: expected a path or URI"),
         ([{"source": "file:///a", "slide": [1]}], InvalidOptions, r"no option 'sources\[0\]\.slide', only "),
@@ -199,6 +199,6 @@ def test_a_batch_does_not_have_its_results_replace_each_other(
             destination=f"file://{tmp_path}/out/",
             options={option: "out/"},
         )
-        with pytest.raises(InvalidOptions, match=f"{option} would have the results of a batch replace each other"):
+        with pytest.raises(InvalidOptions, match=f"{option} would make the results of a batch replace each other"):
             batch.execute(context(Store()))
         assert not server.calls

@@ -16,7 +16,6 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_docconv import exceptions
-from airflow_provider_docconv import polling as waiting
 from airflow_provider_docconv.polling import Pace, Wait
 from airflow_provider_docconv.sensors import docconv as sensors
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
@@ -31,12 +30,6 @@ RUNNING = {"aspose_slides": "Started", "groupdocs_conversion": "Started", "aspos
 DONE = {"aspose_slides": "Finished", "groupdocs_conversion": "Finished", "aspose_ocr": "Completed"}
 GONE = Answer({"error": {"message": "Operation does not exist"}}, 404)
 SAID = {"error": {"message": "Slide 7 is broken."}}
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_young(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no operation be young, unless a test says so."""
-    monkeypatch.setattr(waiting, "YOUNG", 0.0)
 
 
 def outcome(values: dict[str, Any], *, deferrable: bool) -> tuple[Any, ...]:
@@ -132,9 +125,8 @@ def test_the_deadline_tells_what_the_service_said_last(
 
 
 @pytest.mark.parametrize("end", [GONE, Answer({"status": "Finished"})], ids=["it has vanished", "it is known"])
-def test_an_operation_that_was_started_just_now_may_be_unknown(end: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "YOUNG", 0.3)
-    found = both(monkeypatch, GONE, GONE, end)
+def test_an_operation_is_unknown_if_the_service_says_so_twice(end: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = both(monkeypatch, GONE, end)
     assert found == ("op-1",) if end is not GONE else found[0][0] == "OperationNotFound"
 
 
@@ -179,23 +171,23 @@ def test_tolerance_is_a_span_of_time() -> None:
 
 @pytest.mark.parametrize("how", ["soft_fail", "never_fail"])
 @pytest.mark.parametrize(
-    ("end", "words"),
+    ("end", "words", "limits"),
     [
-        (Answer({"status": "Failed"}), "could not convert"),
-        (GONE, "does not know"),
-        (running("aspose_slides"), "in time"),
-        (Answer(b"", 503), "HTTP 503"),
+        (Answer({"status": "Failed"}), "could not convert", {}),
+        (GONE, "does not know", {}),
+        (running("aspose_slides"), "in time", {"timeout": 0.1}),
+        (Answer(b"", 503), "HTTP 503", {"fault_tolerance": 0.05}),
     ],
     ids=["failed", "gone", "late", "unavailable"],
 )
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_failures_can_be_skips_that_say_why(
-    how: str, end: Answer, words: str, deferrable: bool, monkeypatch: pytest.MonkeyPatch
+    how: str, end: Answer, words: str, limits: dict[str, float], deferrable: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Hostile(running("aspose_slides"), end) as server:
         connect(monkeypatch, server.url)
         with pytest.raises(AirflowSkipException, match=words):
-            wait({"operation_id": "op-1", "timeout": 0.1, "fault_tolerance": 0.05, how: True}, deferrable=deferrable)
+            wait({"operation_id": "op-1", **limits, how: True}, deferrable=deferrable)
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
@@ -230,7 +222,6 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_the_log_gives_a_fault_no_remedy_and_an_end_no_name_of_a_fault(
     deferrable: bool, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "YOUNG", 60.0)
     with Hostile(GONE, Answer({"status": "Paused"}), Answer(HTML), Answer({"message": "Plan."}, 402)) as server:
         connect(monkeypatch, server.url)
         with pytest.raises(exceptions.AccessDenied):

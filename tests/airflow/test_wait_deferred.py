@@ -80,7 +80,7 @@ def test_a_connection_that_changed_meanwhile(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_a_connection_that_airflow_does_not_find(deferrable: bool) -> None:
-    with pytest.raises(exceptions.ConnectionNotFound, match=r"^s3://b/a.pptx: Airflow finds no .* 'nope'") as raised:
+    with pytest.raises(exceptions.ConnectionNotFound, match=r"^s3://b/a.pptx: Airflow found no .* 'nope'") as raised:
         wait({"operation_id": "op-1", "conn_id": "nope", "source": "s3://b/a.pptx"}, deferrable=deferrable)
     assert not isinstance(raised.value, AirflowFailException)
 
@@ -88,7 +88,7 @@ def test_a_connection_that_airflow_does_not_find(deferrable: bool) -> None:
 def test_a_connection_that_was_deleted_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     sensor = ConversionSensor(task_id="t", conn_id="docs", operation_id="op-1", source="s3://b/a.pptx")
     event = fire(ConversionTrigger(operation_id="op-1", conn_id="docs"))
-    with pytest.raises(exceptions.ConnectionNotFound, match=r"^s3://b/a.pptx: Airflow finds no connection 'docs'"):
+    with pytest.raises(exceptions.ConnectionNotFound, match=r"^s3://b/a.pptx: Airflow found no connection 'docs'"):
         sensor.execute_complete(context(), event)
 
 

@@ -66,7 +66,7 @@ def test_the_deadline_gives_the_operation_up(
 ) -> None:
     with Hostile(RUNNING) as server:
         connect(monkeypatch, server.url, "aspose_ocr")
-        with pytest.raises(AirflowSkipException if values else DeadlineExceeded, match="it was cancelled"):
+        with pytest.raises(AirflowSkipException if values else DeadlineExceeded, match="operation was cancelled"):
             poll(store if kept else None, timeout=60, **values)
     assert "DELETE" in [call.method for call in server.calls]
 

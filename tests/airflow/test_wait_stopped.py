@@ -114,4 +114,4 @@ def test_a_worker_says_what_it_could_not_cancel(monkeypatch: pytest.MonkeyPatch)
     sensor = ConversionSensor(task_id="t", conn_id="docs", operation_id="op-1")
     sensor._in_worker(context())
     sensor.on_kill()
-    assert lines == ["Could not cancel operation op-1, which may still run: Airflow is away"]
+    assert lines == ["Could not cancel operation op-1, which may still be running: Airflow is away"]

@@ -99,7 +99,7 @@ def test_the_folder_is_what_all_results_lie_in(destination: str, folder: str) ->
     ],
 )
 def test_no_other_template_is_taken(destination: str) -> None:
-    with pytest.raises(InvalidOptions, match=r"neither a folder .* nor a template"):
+    with pytest.raises(InvalidOptions, match=r"must be a URI: a folder .* or a template"):
         Naming(destination)
 
 
@@ -120,7 +120,7 @@ def test_no_document_chooses_the_place_of_all_results(destination: str) -> None:
     ],
 )
 def test_a_name_that_is_not_safe_is_refused(relative: str) -> None:
-    with pytest.raises(DocumentRejected, match="no safe name") as raised:
+    with pytest.raises(DocumentRejected, match="safe result name") as raised:
         Naming("s3://b/pdf/").uri(relative, "pdf")
     assert len(str(raised.value).splitlines()) == 1
 

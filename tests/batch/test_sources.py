@@ -287,5 +287,5 @@ def test_a_missing_folder_makes_no_chunks(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [0, -1])
 def test_a_chunk_has_a_document_at_least(size: int, tmp_path: Path) -> None:
-    with pytest.raises(InvalidOptions, match="at least one document"):
+    with pytest.raises(InvalidOptions, match="at least 1"):
         chunk_documents(f"file://{tmp_path}/", size)

@@ -7,17 +7,17 @@ import pytest
 
 from airflow_provider_docconv.client.session import forget_sessions
 from airflow_provider_docconv.testing import no_delays, set_testing
-from tests.support.clients import Carrier, MakeCarrier, settings_for
+from tests.support.clients import EitherClient, MakeClient, settings_for
 
 
 @pytest.fixture(params=["blocking", "asynchronous"])
-def carrier(request: pytest.FixtureRequest) -> Iterator[MakeCarrier]:
-    """Make carriers, each with a session and a token of its own, as if it were alone in a process."""
-    made: list[Carrier] = []
+def make_client(request: pytest.FixtureRequest) -> Iterator[MakeClient]:
+    """Make clients, each with a session and a token of its own, as if it were alone in a process."""
+    made: list[EitherClient] = []
 
-    def make(url: str, service: str = "aspose_slides", **values: Any) -> Carrier:
+    def make(url: str, service: str = "aspose_slides", **values: Any) -> EitherClient:
         forget_sessions()
-        made.append(Carrier(request.param, settings_for(url, service, **values)))
+        made.append(EitherClient(request.param, settings_for(url, service, **values)))
         return made[-1]
 
     yield make

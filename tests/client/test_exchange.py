@@ -34,7 +34,7 @@ from airflow_provider_docconv.services.errors import (
     StartReplyLost,
 )
 from airflow_provider_docconv.services.http import Reply, Token
-from tests.support.clients import SECRET, Carrier, MakeCarrier, settings_for
+from tests.support.clients import SECRET, EitherClient, MakeClient, settings_for
 from tests.support.flows import document
 from tests.support.hostile import Answer, Hostile, dead_url
 
@@ -53,71 +53,71 @@ LOST = {
 NOT_DONE = {"429": Answer(b"", 429), "503": Answer(b"", 503)}
 
 
-def start(carrier: Carrier) -> str:
-    return carrier.run(carrier.service.start(document(b"AT&TFORM", "scan.djvu"), "pdf", {})).operation_id
+def start(client: EitherClient) -> str:
+    return client.run(client.service.start(document(b"AT&TFORM", "scan.djvu"), "pdf", {})).operation_id
 
 
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("fault", LOST.values(), ids=list(LOST))
-def test_a_start_whose_reply_is_lost_is_sent_once(carrier: MakeCarrier, service: str, fault: Answer) -> None:
+def test_a_start_whose_reply_is_lost_is_sent_once(make_client: MakeClient, service: str, fault: Answer) -> None:
     with Hostile(fault, STARTED) as server:
         with pytest.raises(StartReplyLost) as raised:
-            start(carrier(server.url, service, read_timeout=0.3))
+            start(make_client(server.url, service, read_timeout=0.3))
         assert len(server.calls) == 1
     assert SERVICES[service].label in str(raised.value)
     assert not raised.value.retryable
 
 
 @pytest.mark.parametrize("fault", NOT_DONE.values(), ids=list(NOT_DONE))
-def test_a_start_that_was_not_done_is_sent_again_whole(carrier: MakeCarrier, fault: Answer) -> None:
+def test_a_start_that_was_not_done_is_sent_again_whole(make_client: MakeClient, fault: Answer) -> None:
     with Hostile(fault, fault, STARTED) as server:
-        assert start(carrier(server.url)) == "op-1"
+        assert start(make_client(server.url)) == "op-1"
         assert len({call.body for call in server.calls}) == 1
         assert len(server.calls) == 3
         assert b"AT&TFORM" in server.calls[-1].body
 
 
 @pytest.mark.parametrize("fault", [*LOST.values(), *NOT_DONE.values()], ids=[*LOST, *NOT_DONE])
-def test_a_question_is_asked_again(carrier: MakeCarrier, fault: Answer) -> None:
+def test_a_question_is_asked_again(make_client: MakeClient, fault: Answer) -> None:
     with Hostile(fault, fault, RUNNING) as server:
-        assert carrier(server.url, read_timeout=0.3).status().vendor_status == "Started"
+        assert make_client(server.url, read_timeout=0.3).status().vendor_status == "Started"
         assert len(server.calls) == 3
 
 
 @pytest.mark.parametrize("fault", [Answer(fault="close"), Answer(b"", 503)], ids=["lost", "503"])
-def test_it_is_asked_four_times_at_most(carrier: MakeCarrier, fault: Answer) -> None:
+def test_it_is_asked_four_times_at_most(make_client: MakeClient, fault: Answer) -> None:
     with Hostile(fault) as server:
         with pytest.raises(ServiceUnavailable) as raised:
-            carrier(server.url).status()
+            make_client(server.url).status()
         assert len(server.calls) == 4
     assert raised.value.retryable
 
 
 @pytest.mark.parametrize("status", [400, 403, 409, 501])
-def test_an_answer_is_an_answer(carrier: MakeCarrier, status: int) -> None:
+def test_an_answer_is_an_answer(make_client: MakeClient, status: int) -> None:
     with Hostile(Answer({"message": "No way."}, status)) as server:
-        for ask in (start, Carrier.status):
+        for ask in (start, EitherClient.status):
             with pytest.raises(DocConvError, match="No way"):
-                ask(carrier(server.url))
+                ask(make_client(server.url))
         assert len(server.calls) == 2
 
 
-def test_an_upload_and_a_cancel_may_be_repeated(carrier: MakeCarrier) -> None:
+def test_an_upload_and_a_cancel_may_be_repeated(make_client: MakeClient) -> None:
     uploaded = Answer({"uploaded": ["a"]})
     with Hostile(Answer(fault="close"), uploaded, STARTED) as server:
-        client = carrier(server.url, "groupdocs_conversion")
+        client = make_client(server.url, "groupdocs_conversion")
         flow = client.service.start(document(), "pdf", {"password": "x"})
         assert client.run(flow).operation_id == "op-1"
         assert [call.method for call in server.calls] == ["PUT", "PUT", "POST"]
     with Hostile(Answer(fault="reset"), Answer(b"")) as server:
-        client = carrier(server.url, "aspose_ocr")
+        client = make_client(server.url, "aspose_ocr")
         assert client.run(client.service.cancel("op-1"))
         assert [call.method for call in server.calls] == ["DELETE", "DELETE"]
 
 
 @pytest.mark.parametrize("waiting", ["login", "start"])
 def test_a_start_is_sent_again_after_a_refused_connection(
-    carrier: MakeCarrier, waiting: str, monkeypatch: pytest.MonkeyPatch
+    make_client: MakeClient, waiting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = dead_url()
     servers: list[Hostile] = []
@@ -131,15 +131,15 @@ def test_a_start_is_sent_again_after_a_refused_connection(
     monkeypatch.setattr(random, "uniform", come_up)
     with Hostile() as login:
         values = {"auth_url": f"{login.url}/connect/token"} if waiting == "start" else {}
-        assert start(carrier(url, **values)) == "op-1"
+        assert start(make_client(url, **values)) == "op-1"
     [server] = servers
     server.__exit__()
     assert len(server.calls) == 1
 
 
 @pytest.mark.parametrize("url", ["dead", "http://nowhere.invalid", "http://exa mple.com"])
-def test_nobody_at_the_address(carrier: MakeCarrier, url: str) -> None:
-    client = carrier(dead_url() if url == "dead" else url)
+def test_nobody_at_the_address(make_client: MakeClient, url: str) -> None:
+    client = make_client(dead_url() if url == "dead" else url)
     with pytest.raises(ServiceUnavailable, match=r"Aspose\.Slides Cloud at http://.* can't be reached \(.+\)"):
         start(client)
 
@@ -159,17 +159,17 @@ def full_house() -> Iterator[str]:
             each.close()
 
 
-def test_a_connection_that_never_stands_is_given_up(carrier: MakeCarrier, full_house: str) -> None:
+def test_a_connection_that_never_stands_is_given_up(make_client: MakeClient, full_house: str) -> None:
     with pytest.raises(ServiceUnavailable, match="can't be reached"):
-        start(carrier(full_house, connect_timeout=0.1))
+        start(make_client(full_house, connect_timeout=0.1))
 
 
 @pytest.mark.parametrize("silent", ["login", "status"])
-def test_a_silent_service_is_given_up(carrier: MakeCarrier, silent: str) -> None:
+def test_a_silent_service_is_given_up(make_client: MakeClient, silent: str) -> None:
     hang = Answer(fault="hang")
     with Hostile(hang, logins=[hang] if silent == "login" else []) as server:
         with pytest.raises(ServiceUnavailable, match="does not answer"):
-            carrier(server.url, read_timeout=0.1).status()
+            make_client(server.url, read_timeout=0.1).status()
         assert len(server.logins if silent == "login" else server.calls) == 4
 
 
@@ -205,9 +205,9 @@ def test_the_asynchronous_session_has_its_timeouts() -> None:
     assert (found.sock_connect, found.sock_read, found.total) == (3.0, 7.0, None)
 
 
-def test_a_document_that_changes_while_it_is_sent_is_no_lost_reply(carrier: MakeCarrier) -> None:
+def test_a_document_that_changes_while_it_is_sent_is_no_lost_reply(make_client: MakeClient) -> None:
     with Hostile(STARTED) as server:
-        client = carrier(server.url)
+        client = make_client(server.url)
         with pytest.raises(SourceNotFound, match="changed while it was read"):
             client.run(client.service.start(document(b"longer than it was", size=4), "pdf", {}))
         assert all(len(call.body) < int(call.headers["content-length"]) for call in server.calls)
@@ -331,9 +331,11 @@ NO_ADDRESS = [
 
 @pytest.mark.parametrize("url", NO_ADDRESS)
 @pytest.mark.parametrize("where", ["host", "auth_url"])
-def test_what_is_no_address(carrier: MakeCarrier, url: str, where: str) -> None:
+def test_what_is_no_address(make_client: MakeClient, url: str, where: str) -> None:
     with pytest.raises(InvalidOptions, match="is not a valid address") as raised:
-        carrier(**{"url": "http://127.0.0.1:9", **({"url": url} if where == "host" else {"auth_url": url})}).status()
+        make_client(
+            **{"url": "http://127.0.0.1:9", **({"url": url} if where == "host" else {"auth_url": url})}
+        ).status()
     assert "pass@" not in str(raised.value)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_docconv.client.exchange import retry_after
 from airflow_provider_docconv.services.errors import AuthenticationFailed, ServiceUnavailable
-from tests.support.clients import MakeCarrier
+from tests.support.clients import MakeClient
 from tests.support.flows import document
 from tests.support.hostile import Answer, Hostile, date_in, token
 
@@ -23,10 +23,10 @@ RUNNING = Answer({"status": "Started"})
     ("header", "least", "most"), [(lambda: "30", 29, 30), (lambda: date_in(30), 1, 30), (lambda: "0", 0, 0)]
 )
 def test_the_service_is_given_the_time_it_asks_for(
-    carrier: MakeCarrier, delays: list[float], status: int, header: Callable[[], str], least: float, most: float
+    make_client: MakeClient, delays: list[float], status: int, header: Callable[[], str], least: float, most: float
 ) -> None:
     with Hostile(Answer(b"", status, {"Retry-After": header()}), RUNNING) as server:
-        assert carrier(server.url).status().vendor_status == "Started"
+        assert make_client(server.url).status().vendor_status == "Started"
         assert len(server.calls) == 2
     assert len(delays) == (most > 0)
     assert least <= sum(delays) <= most
@@ -35,10 +35,10 @@ def test_the_service_is_given_the_time_it_asks_for(
 @pytest.mark.parametrize("header", [lambda: "61", lambda: date_in(3600), lambda: "9" * 400])
 @pytest.mark.parametrize("what", ["start", "status"])
 def test_who_asks_for_more_than_a_minute_is_left_to_the_task(
-    carrier: MakeCarrier, delays: list[float], header: Callable[[], str], what: str
+    make_client: MakeClient, delays: list[float], header: Callable[[], str], what: str
 ) -> None:
     with Hostile(Answer({"message": "Slow down."}, 429, {"Retry-After": header()})) as server:
-        client = carrier(server.url)
+        client = make_client(server.url)
         flow = client.service.status("op-1") if what == "status" else client.service.start(document(), "pdf", {})
         with pytest.raises(ServiceUnavailable, match="Slow down") as raised:
             client.run(flow)
@@ -49,10 +49,10 @@ def test_who_asks_for_more_than_a_minute_is_left_to_the_task(
 
 
 @pytest.mark.parametrize("header", ["", "soon", "-5", "1.5", date_in(-100)])
-def test_without_a_sensible_header_the_waits_grow(carrier: MakeCarrier, delays: list[float], header: str) -> None:
+def test_without_a_sensible_header_the_waits_grow(make_client: MakeClient, delays: list[float], header: str) -> None:
     with Hostile(Answer(b"", 503, {"Retry-After": header})) as server:
         with pytest.raises(ServiceUnavailable):
-            carrier(server.url).status()
+            make_client(server.url).status()
         assert len(server.calls) == 4
     if "GMT" in header:
         assert delays == []
@@ -84,24 +84,26 @@ def test_odd_dates(value: str, is_time: bool) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "600"}])
-def test_a_locked_login_is_not_tried_again(carrier: MakeCarrier, delays: list[float], headers: dict[str, str]) -> None:
+def test_a_locked_login_is_not_tried_again(
+    make_client: MakeClient, delays: list[float], headers: dict[str, str]
+) -> None:
     locked = Answer({"error": "too_many_requests"}, 429, headers)
     with Hostile(RUNNING, logins=[locked]) as server:
         with pytest.raises(AuthenticationFailed, match="or wait 600 seconds"):
-            carrier(server.url).status()
+            make_client(server.url).status()
         assert (len(server.logins), len(server.calls)) == (1, 0)
     assert delays == []
 
 
 @pytest.mark.parametrize("header", ["Wed, 21 Oct 2026 07:28:00 GMT", "x" * 3000, "٣"])
-def test_a_locked_login_in_odd_words(carrier: MakeCarrier, header: str) -> None:
+def test_a_locked_login_in_odd_words(make_client: MakeClient, header: str) -> None:
     locked = Answer(b"", 429, {"Retry-After": header.encode().decode("latin-1")})
     with Hostile(RUNNING, logins=[locked]) as server, pytest.raises(AuthenticationFailed, match="or wait 600 seconds"):
-        carrier(server.url).status()
+        make_client(server.url).status()
 
 
-def test_an_overloaded_login_is_tried_again(carrier: MakeCarrier, delays: list[float]) -> None:
+def test_an_overloaded_login_is_tried_again(make_client: MakeClient, delays: list[float]) -> None:
     busy = Answer(b"", 429, {"Retry-After": "2"})
     with Hostile(RUNNING, logins=[busy, busy, token(3)]) as server:
-        assert carrier(server.url).status().vendor_status == "Started"
+        assert make_client(server.url).status().vendor_status == "Started"
     assert delays == [2, 2]

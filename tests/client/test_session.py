@@ -21,7 +21,7 @@ from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.client.session import RateLimit, session_of
 from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.services.errors import AuthenticationFailed, DocConvError, ServiceUnavailable
-from tests.support.clients import MakeCarrier, settings_for
+from tests.support.clients import MakeClient, settings_for
 from tests.support.hostile import Answer, Hostile, Seen
 
 RUNNING = Answer({"status": "Started"})
@@ -209,9 +209,9 @@ def test_a_pause_that_one_client_is_told_to_make_holds_for_the_other(real_delays
     assert 50 <= session_of(settings).pause_left <= 60
 
 
-def test_nothing_is_sent_during_a_pause(carrier: MakeCarrier, real_delays: None) -> None:
+def test_nothing_is_sent_during_a_pause(make_client: MakeClient, real_delays: None) -> None:
     with Hostile(RUNNING) as server:
-        client = carrier(server.url)
+        client = make_client(server.url)
         client.status()
         end = time.monotonic() + 0.3
         session_of(client.settings).pause(0.3)

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from airflow_provider_docconv.client.asynchronous import shared_async_client
 from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.services.errors import TLSFailed
-from tests.support.clients import MakeCarrier, settings_for
+from tests.support.clients import MakeClient, settings_for
 from tests.support.hostile import Answer, Hostile
 
 RUNNING = Answer({"status": "Started"})
@@ -67,29 +67,29 @@ def server(authority: Path) -> Iterator[Hostile]:
         yield running
 
 
-def test_an_unknown_certificate_is_refused_before_the_secret_is_sent(carrier: MakeCarrier, server: Hostile) -> None:
+def test_an_unknown_certificate_is_refused_before_the_secret_is_sent(make_client: MakeClient, server: Hostile) -> None:
     with pytest.raises(TLSFailed, match=r"Aspose\.Slides Cloud at https://127.* not be verified \(.*self") as raised:
-        carrier(server.url).status()
+        make_client(server.url).status()
     assert "'verify'" in str(raised.value)
     assert "clock" in str(raised.value)
     assert server.seen == []
 
 
-def test_an_expired_certificate_is_refused(carrier: MakeCarrier, tmp_path: Path) -> None:
+def test_an_expired_certificate_is_refused(make_client: MakeClient, tmp_path: Path) -> None:
     file = certificate(tmp_path, days=-1)
     with serving(file) as server, pytest.raises(TLSFailed, match="expired"):
-        carrier(server.url, verify=str(file)).status()
+        make_client(server.url, verify=str(file)).status()
 
 
-def test_a_certificate_for_another_name_is_refused(carrier: MakeCarrier, server: Hostile, authority: Path) -> None:
+def test_a_certificate_for_another_name_is_refused(make_client: MakeClient, server: Hostile, authority: Path) -> None:
     with pytest.raises(TLSFailed, match="localhost"):
-        carrier(server.url.replace("127.0.0.1", "localhost"), verify=str(authority)).status()
+        make_client(server.url.replace("127.0.0.1", "localhost"), verify=str(authority)).status()
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 @pytest.mark.parametrize("verify", ["file", False])
-def test_what_verify_allows(carrier: MakeCarrier, server: Hostile, authority: Path, verify: str | bool) -> None:
-    client = carrier(server.url, verify=str(authority) if verify == "file" else verify)
+def test_what_verify_allows(make_client: MakeClient, server: Hostile, authority: Path, verify: str | bool) -> None:
+    client = make_client(server.url, verify=str(authority) if verify == "file" else verify)
     assert client.status().vendor_status == "Started"
 
 
@@ -105,25 +105,25 @@ def test_the_environment_does_not_override_the_connection(
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
 def test_a_file_of_authorities_that_is_no_use(
-    carrier: MakeCarrier, server: Hostile, content: str | None, tmp_path: Path
+    make_client: MakeClient, server: Hostile, content: str | None, tmp_path: Path
 ) -> None:
     file = tmp_path / "authorities.pem"
     if content is not None:
         file.write_text(content)
     with pytest.raises(TLSFailed):
-        carrier(server.url, verify=str(file)).status()
+        make_client(server.url, verify=str(file)).status()
 
 
-def test_https_to_a_plain_server(carrier: MakeCarrier) -> None:
+def test_https_to_a_plain_server(make_client: MakeClient) -> None:
     with Hostile(RUNNING) as plain, pytest.raises(TLSFailed, match="https://127"):
-        carrier(plain.url.replace("http://", "https://")).status()
+        make_client(plain.url.replace("http://", "https://")).status()
 
 
 def test_both_clients_trust_the_authorities_of_the_environment(
-    carrier: MakeCarrier, server: Hostile, authority: Path, monkeypatch: pytest.MonkeyPatch
+    make_client: MakeClient, server: Hostile, authority: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
-    assert carrier(server.url).status().vendor_status == "Started"
+    assert make_client(server.url).status().vendor_status == "Started"
 
 
 def test_connections_share_the_context_of_a_file_until_it_is_replaced(authority: Path) -> None:

@@ -13,7 +13,7 @@ from airflow_provider_docconv.services.documents import Document
 from airflow_provider_docconv.services.errors import AuthenticationFailed, ServiceUnavailable, UnexpectedReply
 from airflow_provider_docconv.services.http import read_token
 from docconv_sandbox import Sandbox
-from tests.support.clients import Carrier, MakeCarrier, settings_for
+from tests.support.clients import EitherClient, MakeClient, settings_for
 from tests.support.flows import document, reply
 from tests.support.hostile import Answer, Hostile, Seen, token
 
@@ -30,13 +30,13 @@ def only_from(number: int) -> Hostile:
     return Hostile(answer=answer)
 
 
-def start(carrier: Carrier, source: Document) -> str:
-    return carrier.run(carrier.service.start(source, "pdf", {})).operation_id
+def start(client: EitherClient, source: Document) -> str:
+    return client.run(client.service.start(source, "pdf", {})).operation_id
 
 
-def test_one_login_for_many_calls(carrier: MakeCarrier) -> None:
+def test_one_login_for_many_calls(make_client: MakeClient) -> None:
     with Hostile(RUNNING) as server:
-        client = carrier(server.url)
+        client = make_client(server.url)
         for _ in range(5):
             client.status()
     assert (len(server.logins), len(server.calls)) == (1, 5)
@@ -52,9 +52,9 @@ def test_one_login_for_many_threads(refused: int, logins: int) -> None:
     assert len(server.logins) == logins
 
 
-def test_a_token_is_renewed_ahead_of_its_end(carrier: MakeCarrier) -> None:
+def test_a_token_is_renewed_ahead_of_its_end(make_client: MakeClient) -> None:
     with Hostile(RUNNING, logins=[token(1, 0.001), token(2, 3600)]) as server:
-        client = carrier(server.url)
+        client = make_client(server.url)
         for _ in range(3):
             client.status()
     assert [call.headers["authorization"] for call in server.calls] == [
@@ -74,10 +74,10 @@ def test_how_far_ahead(expires_in: object, renewed_after: float) -> None:
     assert read_token(answer, "X", 1000.0).renew_at == pytest.approx(1000 + renewed_after)
 
 
-def test_a_refused_token_is_renewed_and_the_document_sent_whole_again(carrier: MakeCarrier) -> None:
+def test_a_refused_token_is_renewed_and_the_document_sent_whole_again(make_client: MakeClient) -> None:
     content = bytes(range(256)) * 9000
     with Hostile(DENIED, Answer(b"op-1", 201)) as server:
-        client = carrier(server.url)
+        client = make_client(server.url)
         assert start(client, document(content)) == "op-1"
         assert start(client, document(content)) == "op-1"
     assert [call.headers["authorization"][-7:] for call in server.calls] == ["token-1", "token-2", "token-2"]
@@ -88,24 +88,24 @@ def test_a_refused_token_is_renewed_and_the_document_sent_whole_again(carrier: M
     assert len(second.body) == int(second.headers["content-length"])
 
 
-def test_a_document_of_unknown_length_is_sent_whole_again_too(carrier: MakeCarrier) -> None:
+def test_a_document_of_unknown_length_is_sent_whole_again_too(make_client: MakeClient) -> None:
     content = bytes(range(256)) * 9000
     with Hostile(DENIED, Answer(b'"op-1"', 201)) as server:
-        assert start(carrier(server.url), document(content, size=None)) == "op-1"
+        assert start(make_client(server.url), document(content, size=None)) == "op-1"
     assert [content in call.body for call in server.calls] == [True, True]
     assert server.calls[0].body == server.calls[1].body
 
 
-def test_a_second_refusal_is_an_error(carrier: MakeCarrier) -> None:
+def test_a_second_refusal_is_an_error(make_client: MakeClient) -> None:
     with Hostile(DENIED) as server:
         with pytest.raises(AuthenticationFailed, match="refused a fresh access token"):
-            start(carrier(server.url), document())
+            start(make_client(server.url), document())
         assert (len(server.logins), len(server.calls)) == (2, 2)
 
 
-def test_renewal_on_a_real_service(carrier: MakeCarrier) -> None:
+def test_renewal_on_a_real_service(make_client: MakeClient) -> None:
     with Sandbox(engine="wheels", client_id="my-client", client_secret="client-secret/of+the tests") as sandbox:
-        client = carrier(sandbox.url)
+        client = make_client(sandbox.url)
         assert client.status().state.value == "not_found"
         sandbox.expire_tokens()
         assert client.status().state.value == "not_found"
@@ -122,9 +122,9 @@ def test_every_new_token_is_told() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_a_refusal_is_remembered(carrier: MakeCarrier, status: int) -> None:
+def test_a_refusal_is_remembered(make_client: MakeClient, status: int) -> None:
     with Hostile(RUNNING, logins=[Answer({"error": "invalid_client"}, status)]) as server:
-        client = carrier(server.url)
+        client = make_client(server.url)
         for _ in range(3):
             with pytest.raises(AuthenticationFailed, match=r"refused the client id and secret .*invalid_client"):
                 client.status()
@@ -141,9 +141,9 @@ def test_logging_in_on_purpose_asks_again_after_a_refusal() -> None:
         assert len(server.logins) == 2
 
 
-def test_a_login_that_is_out_of_order_is_no_refusal(carrier: MakeCarrier) -> None:
+def test_a_login_that_is_out_of_order_is_no_refusal(make_client: MakeClient) -> None:
     with Hostile(RUNNING, logins=[Answer(b"", 502)]) as server:
-        client = carrier(server.url)
+        client = make_client(server.url)
         for _ in range(2):
             with pytest.raises(ServiceUnavailable):
                 client.status()
@@ -163,16 +163,16 @@ NO_TOKEN = [
 
 
 @pytest.mark.parametrize("answer", NO_TOKEN, ids=repr)
-def test_a_login_without_a_token(carrier: MakeCarrier, answer: Answer) -> None:
+def test_a_login_without_a_token(make_client: MakeClient, answer: Answer) -> None:
     with Hostile(RUNNING, logins=[answer]) as server:
         with pytest.raises(UnexpectedReply, match="login"):
-            carrier(server.url).status()
+            make_client(server.url).status()
         assert server.calls == []
 
 
-def test_the_login_is_where_the_connection_says(carrier: MakeCarrier) -> None:
+def test_the_login_is_where_the_connection_says(make_client: MakeClient) -> None:
     with Hostile(RUNNING) as service, Hostile(RUNNING, answer=lambda _: token(7)) as login:
-        carrier(service.url + "/gateway/", auth_url=f"{login.url}/oauth/token").status()
+        make_client(service.url + "/gateway/", auth_url=f"{login.url}/oauth/token").status()
     assert [call.path for call in login.seen] == ["/oauth/token"]
     assert [call.path for call in service.seen] == ["/gateway/v3.0/slides/async/op-1"]
     assert service.seen[0].headers["authorization"] == "Bearer token-7"

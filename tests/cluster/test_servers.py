@@ -69,6 +69,6 @@ def test_they_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", PARENT, tmp_path], cwd=ROOT, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"ready\n"
-        wait_until(lambda: len(running(tmp_path / "postgres")) >= 1, "PostgreSQL", 10)
+        wait_until(lambda: len(running(tmp_path / "postgres")) >= 1, "PostgreSQL", 60)
         parent.send_signal(signal.SIGKILL)
-    wait_until(lambda: not running(tmp_path), "The end", 20)
+    wait_until(lambda: not running(tmp_path), "The end", 60)

@@ -71,7 +71,7 @@ def starts(sandbox: Sandbox) -> Callable[[], int]:
     """Count the calls that start a conversion, and are billed."""
 
     def count() -> int:
-        calls: dict[str, int] = requests.get(f"{sandbox.url}/sandbox/stats", timeout=10).json()["methods"]
+        calls: dict[str, int] = requests.get(f"{sandbox.url}/sandbox/stats", timeout=60).json()["methods"]
         return sum(number for call, number in calls.items() if call in STARTS)
 
     return count

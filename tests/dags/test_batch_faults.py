@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from dev.airflow import Airflow
+from dev.processes import wait_until
 from dev.run import Run
 from dev.sandbox import Sandbox
 from docconv_sandbox import expected_result
@@ -137,21 +138,30 @@ def cases(
 
 
 def disturb(airflow: Airflow, cases: dict[str, Case]) -> None:
-    """Do to the runs what persons and machines do."""
-    failed = cases["marked failed while deferred"]
-    deferred(failed).set_state("convert", "failed")
-    deferred(cases["cleared while deferred"]).clear("convert")
-    deferred(cases["the triggerer is killed"])
-    airflow.triggerer.kill()
-    airflow.processes.start(airflow.triggerer)
-    # The next run resumes what this one has left behind.
-    failed.start(airflow)
+    """Do to the runs what persons and machines do, to each as soon as it is deferred."""
 
+    def kill_triggerer(_: Run) -> None:
+        airflow.triggerer.kill()
+        airflow.processes.start(airflow.triggerer)
 
-def deferred(case: Case) -> Run:
-    assert case.run is not None
-    case.run.wait_for("convert", "deferred", timeout=200)
-    return case.run
+    actions: dict[str, Callable[[Run], None]] = {
+        "marked failed while deferred": lambda run: run.set_state("convert", "failed"),
+        "cleared while deferred": lambda run: run.clear("convert"),
+        "the triggerer is killed": kill_triggerer,
+    }
+
+    def act() -> bool:
+        # They are deferred for some seconds only: none must be missed while another one is awaited.
+        for name in list(actions):
+            run = cases[name].run
+            assert run is not None
+            if run.task("convert").state == "deferred":
+                actions.pop(name)(run)
+        return not actions
+
+    wait_until(act, "Deferring", 400, airflow.processes.running)
+    # The next run continues what this one has left behind.
+    cases["marked failed while deferred"].start(airflow)
 
 
 @pytest.mark.parametrize("name", CASES)

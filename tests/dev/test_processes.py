@@ -52,7 +52,7 @@ def in_session(pid: int, leader: int) -> bool:
 def test_all_of_it_ends_with_the_block(tmp_path: Path) -> None:
     with Processes() as processes:
         process = processes.start(Process("It", [sys.executable, "-c", PROGRAM], tmp_path / "log", os.environ))
-        wait_until(lambda: len(members(process.pid)) == 2, "The child", 10)
+        wait_until(lambda: len(members(process.pid)) == 2, "The child", 60)
     assert gone(process.pid)
 
 
@@ -62,9 +62,9 @@ def test_all_of_it_ends_with_its_parent(number: signal.Signals, tmp_path: Path) 
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         leader = int(parent.stdout.readline())
-        wait_until(lambda: len(members(leader)) == 2, "The child", 10)
+        wait_until(lambda: len(members(leader)) == 2, "The child", 60)
         parent.send_signal(number)
-    wait_until(lambda: gone(leader), "The end", 10)
+    wait_until(lambda: gone(leader), "The end", 60)
 
 
 def test_a_program_can_be_started_anew(tmp_path: Path) -> None:

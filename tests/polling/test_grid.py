@@ -8,7 +8,7 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_docconv.polling import _GRID, Pace, Wait
+from airflow_provider_docconv.polling import GRID, Pace, Wait
 
 NOW = 1_800_000_000.0
 # What a float can tell apart in our century.
@@ -21,12 +21,12 @@ def wait(interval: float, deadline: float = float("inf")) -> Wait:
 
 @given(now=st.floats(NOW, NOW + 1e6), interval=st.floats(0.01, 3600))
 def test_no_poll_is_early_or_late_by_more_than_the_grid(now: float, interval: float) -> None:
-    assert 0.95 * interval - EXACT <= wait(interval).until_next(now) <= interval + _GRID + EXACT
+    assert 0.95 * interval - EXACT <= wait(interval).until_next(now) <= interval + GRID + EXACT
 
 
 def test_a_thousand_waits_are_due_at_a_few_instants() -> None:
     instants = {round(now + wait(5).until_next(now), 4) for now in (NOW + 5 * each / 1000 for each in range(1000))}
-    assert len(instants) <= 5 / _GRID + 1
+    assert len(instants) <= 5 / GRID + 1
 
 
 @given(now=st.floats(NOW, NOW + 1e6), left=st.floats(-10, 10), interval=st.floats(0, 3600))

@@ -48,14 +48,14 @@ def test_error_bodies_of_all_shapes(body: Any, said: str) -> None:
 STATUSES = {
     301: errors.ServiceUnavailable,
     302: errors.ServiceUnavailable,
-    400: errors.DocumentRejected,
+    400: errors.RefusedByService,
     401: errors.AuthenticationFailed,
     402: errors.AccessDenied,
     403: errors.AccessDenied,
-    404: errors.DocumentRejected,
+    404: errors.RefusedByService,
     408: errors.ServiceUnavailable,
-    413: errors.DocumentRejected,
-    415: errors.DocumentRejected,
+    413: errors.RefusedByService,
+    415: errors.RefusedByService,
     429: errors.ServiceUnavailable,
     503: errors.ServiceUnavailable,
 }

@@ -18,7 +18,7 @@ def settings_for(url: str, service: str = "aspose_slides", **values: Any) -> Set
     return Settings(service, "my-client", SECRET, url, **values)
 
 
-class Carrier:
+class EitherClient:
     """Runs flows through one of the two clients, which have to behave alike."""
 
     def __init__(self, kind: str, settings: Settings) -> None:
@@ -50,4 +50,4 @@ class Carrier:
             self._runner.close()
 
 
-MakeCarrier = Callable[..., Carrier]
+MakeClient = Callable[..., EitherClient]

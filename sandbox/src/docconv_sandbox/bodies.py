@@ -175,7 +175,7 @@ async def receive_base64(
     with _Sink(path if keep else None, source) as sink:
         body = Base64Field(key, sink.write)
         try:
-            async for chunk in request.content.iter_chunked(_CHUNK):
+            async for chunk in request.content.iter_any():
                 room.take(len(chunk))
                 body.feed(chunk)
             rest = body.close()
@@ -188,7 +188,7 @@ async def receive_base64(
 
 async def read_to_end(request: web.BaseRequest) -> None:
     """Read what is left of a body: without its end, a request has not come."""
-    async for _ in request.content.iter_chunked(_CHUNK):
+    async for _ in request.content.iter_any():
         pass
 
 
@@ -205,7 +205,7 @@ def parse_options(text: str) -> dict[str, Any]:
 
 
 async def _receive_one(request: web.Request, folder: Path, room: _Room, keep: bool) -> Upload:
-    chunks = request.content.iter_chunked(_CHUNK)
+    chunks = request.content.iter_any()
     head = await _head(chunks)
     # A merge of what is stored already sends its list alone; some clients send any document as JSON.
     if request.content_type in _JSON and _looks_like_json(head):

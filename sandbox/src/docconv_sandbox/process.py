@@ -17,7 +17,7 @@ from docconv_sandbox.job import Job, Outcome
 
 Report = Callable[[int, int, str], None]
 
-_ROOT = Path(__file__).parent.parent.parent
+_SOURCES = Path(__file__).parent.parent
 # The package may be here without being installed. Appended, so that nothing of the standard library is shadowed.
 _START = "import sys; sys.path.append(sys.argv[1]); from docconv_sandbox.worker import main; main()"
 _LONGEST_LINE = 1 << 20
@@ -37,7 +37,7 @@ async def run(job: Job, report: Report, turns: Mapping[str, asyncio.Semaphore]) 
         "-P",
         "-c",
         _START,
-        str(_ROOT),
+        str(_SOURCES),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

@@ -32,6 +32,7 @@ from docconv_sandbox.storage import Storages
 
 HOST = "127.0.0.1"
 _BACKLOG = 1024
+_READ_AHEAD = 1 << 20
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -242,7 +243,7 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="docconv-sandbox-"))
     try:
         server = Server(settings, folder)
-        runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=1.0)
+        runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=1.0, read_bufsize=_READ_AHEAD)
         await runner.setup()
         _watch(runner, server.connections)
         sweeping = asyncio.create_task(server.operations.sweep())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 LIMITS: dict[str, dict[str, Any]] = {
     "": {},
-    "_deadline": {"timeout": 12},
-    "_execution_timeout": {"execution_timeout": timedelta(seconds=8)},
+    "_deadline": {"timeout": 20},
+    "_execution_timeout": {"execution_timeout": timedelta(seconds=15)},
 }
 
 
@@ -46,11 +47,7 @@ class KilledSensor(ConversionSensor):
 
     def execute(self, context: Any) -> Any:
         if self._is_to_be_killed() and not self.deferrable:
-            self.grace = 2.0
-            with self._ends(context):
-                self._begin(context)
-                self._ended_within_grace()
-            self._be_killed()
+            self._be_killed_in_second_poll()
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: Any = None) -> Any:
@@ -60,6 +57,19 @@ class KilledSensor(ConversionSensor):
 
     def _is_to_be_killed(self) -> bool:
         return bool(self.kill) and not Path(self.kill).exists()
+
+    def _be_killed_in_second_poll(self) -> None:
+        from airflow_provider_docconv.hooks.docconv import DocConvHook
+
+        polls, get_operation = count(1), DocConvHook.get_operation
+
+        def get_and_be_killed(*arguments: Any) -> Any:
+            found = get_operation(*arguments)
+            if next(polls) == 2:
+                self._be_killed()
+            return found
+
+        DocConvHook.get_operation = get_and_be_killed
 
     def _be_killed(self) -> None:
         Path(self.kill).touch()

@@ -38,7 +38,7 @@ PLAIN = {"str": str, "int": int, "bool": bool, "float": float}
 
 
 # The options of a call as a whole, which the vendors' SDKs have as parameters.
-CALLS = {"SlidesOptions", "SlidesMergeOptions", "SlidesSplitOptions", "GroupDocsOptions"}
+CALLS = {"MergeSource", "SlidesOptions", "SlidesMergeOptions", "SlidesSplitOptions", "GroupDocsOptions"}
 
 
 def typed_dicts(module: ModuleType) -> dict[str, Any]:
