@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import lost_worker, machine, nights, polling, report, streams, throughput, waits
+from benchmarks import lost_worker, machine, memory, nights, polling, report, streams, throughput, waits
 from dev.debian import NotInstalled
 from dev.environment import HOME, ROOT
 from dev.processes import ProgramDied, end_on_signals
@@ -18,6 +18,7 @@ OUTPUT = HOME / "bench.md"
 PARTS: dict[str, Callable[[Path], str]] = {
     "polling": lambda home: polling.describe(),
     "report": lambda home: report.describe(),
+    "memory": lambda home: memory.describe(memory.measure(home)),
     "waits": lambda home: waits.describe(waits.measure(home)),
     "streams": lambda home: streams.describe(streams.measure(home)),
     "throughput": lambda home: throughput.describe(throughput.measure(home)),

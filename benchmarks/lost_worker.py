@@ -159,7 +159,7 @@ def describe(loss: Loss) -> str:
     return f"""## A lost worker
 
 ConvertDocumentsOperator mapped over chunk_documents(size={loss.chunk}), {loss.documents:,} documents of {SECONDS} s in
-an S3 bucket, max_in_flight=8, retries=3, ledger and results in the same bucket. Airflow runs on Celery with two workers
+an S3 bucket, max_in_flight=8, retries=3, record and results in the same bucket. Airflow runs on Celery with two workers
 of two places; one of them gets SIGKILL, with all its tasks, when a third of the documents is delivered, and is not
 started again. Airflow is set to take a task for lost after {LOST_AFTER} s of silence.
 

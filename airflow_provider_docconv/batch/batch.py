@@ -346,7 +346,8 @@ class Batch:
         conditions = self._conditions[request.spec]
         decision = decide(request, known, self.run, conditions=conditions, full_refresh=self._full_refresh)
         if known and decision in (Decision.SKIP, Decision.REJECT):
-            return known
+            # As new as this listing: another task may list the document in the next run, and needs it until then.
+            return self.record.stamp(known)
         return self.record.stamp(self._continued(request, known, decision))
 
     def _continued(self, request: ConversionRequest, known: Entry | None, decision: Decision) -> Entry:

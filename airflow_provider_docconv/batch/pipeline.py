@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import pendulum
 from msgspec.structs import replace
 
 from airflow_provider_docconv.batch.batch import Batch, Document
 from airflow_provider_docconv.batch.record import DocumentState, Entry
+from airflow_provider_docconv.batch.report import duration
 from airflow_provider_docconv.client.asynchronous import AsyncClient, shared_async_client
 from airflow_provider_docconv.polling import SECOND_LOOK, Pace, Wait, apoll_until_ended, require_succeeded
 from airflow_provider_docconv.services.errors import (
@@ -192,7 +192,7 @@ class Pipeline:
         return bool(self._queue)
 
     async def _run_workers(self) -> End:
-        progress = _ProgressLog(self._batch)
+        progress = ProgressLog(self._batch)
         folding: asyncio.Task[None] | None = None
         folded = time.monotonic()
         workers = [asyncio.create_task(self._work()) for _ in range(min(self._limits.in_flight, len(self._queue)))]
@@ -282,22 +282,25 @@ class Pipeline:
             waited=round(time.time() - batch.began, 3),
             error=None,
         )
-        document.entry = batch.record.write(attempt)
+        try:
+            document.entry = batch.record.write(attempt)
+        except DocConvError:
+            # Nothing was sent, and no later write may say that it was.
+            document.entry = batch.record.stamp(before)
+            raise
         try:
             started = self._hook.start(source, request.target_format, batch.spec_of(document).options)
         except StartReplyLost:
             raise
         except DocConvError:
             # It certainly has not begun.
-            waiting = replace(before, state=DocumentState.WAITING, attempts=attempt.attempts)
-            document.entry = batch.record.write(waiting)
+            self._write(document, replace(before, state=DocumentState.WAITING, attempts=attempt.attempts))
             raise
         except Exception as error:  # It may or may not have been sent.
             raise StartReplyLost(
                 f"the start ended with an unexpected {type(error).__name__} ({explain(error)})"
             ) from error
-        # In memory first: if the record can't be written now, the operation is still not started twice.
-        document.entry = replace(
+        taken = replace(
             attempt,
             state=DocumentState.STARTED,
             lost_replies=before.lost_replies,
@@ -305,7 +308,12 @@ class Pipeline:
             source_sha256=getattr(source, "sha256", None),
             started=time.time(),
         )
-        document.entry = batch.record.write(document.entry)
+        self._write(document, taken)
+
+    def _write(self, document: Document, entry: Entry) -> None:
+        # Known here before it is written: if that fails, the document is resumed, and not sent again.
+        document.entry = entry
+        document.entry = self._batch.record.write(entry)
 
     def _deliver(self, document: Document) -> None:
         """Fetch and deliver the results, and record that; runs in a thread."""
@@ -363,7 +371,8 @@ class Pipeline:
         failures.since = now if failures.count == 1 else failures.since
         if isinstance(error, OperationNotFound):
             return self._is_unknown_again(document, failures, now)
-        if isinstance(error, StartReplyLost):
+        unanswered = isinstance(error, UnexpectedError) and document.entry.state is DocumentState.SENT
+        if isinstance(error, StartReplyLost) or unanswered:
             failures.lost_replies += 1
             return self._batch.start_again and failures.lost_replies < _FEW_ATTEMPTS
         if isinstance(error, DestinationUnwritable) and failures.count < _FEW_ATTEMPTS:
@@ -457,7 +466,7 @@ def _alike(error: DocConvError, count: int) -> DocConvError:
     return stopped
 
 
-class _ProgressLog:
+class ProgressLog:
     """
     Logs the progress of a batch now and then.
 
@@ -488,8 +497,8 @@ class _ProgressLog:
         if bad := states[DocumentState.REJECTED] + states[DocumentState.FAILED]:
             text += f", {bad:,} of them not converted"
         if rate:
-            left = pendulum.duration(seconds=round((total - done) / rate)).in_words(locale="en")
-            text += f", {_rate(rate)}, about {left or '0 seconds'} left"
+            text += f", {_rate(rate)}"
+            text += f", about {duration((total - done) / rate)} left" if done < total else ""
         self._batch.log.info("%s", text)
 
     @staticmethod

@@ -256,6 +256,10 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
     request: ConversionRequest | None = None
     entry: Entry | None = None
 
+    def __post_init__(self) -> None:
+        if self.header is None and self.entry is None:
+            raise ValueError("it holds neither a header nor an entry")
+
 
 class Known(msgspec.Struct):
     """
@@ -397,12 +401,14 @@ class Record:
         with ThreadPoolExecutor(_AT_ONCE, "docconv-record") as pool:
             while new := [path for path in self._list() if str(path) not in seen]:
                 gone = 0
-                for path, content in zip(new, pool.map(_content, new), strict=True):
-                    seen.add(str(path))
-                    if content is None:
-                        gone += 1
-                    else:
-                        yield path, content
+                # A few at a time, because those that are read and not parsed yet take memory.
+                for few in (new[at : at + _AT_ONCE] for at in range(0, len(new), _AT_ONCE)):
+                    for path, content in zip(few, pool.map(_content, few), strict=True):
+                        seen.add(str(path))
+                        if content is None:
+                            gone += 1
+                        else:
+                            yield path, content
                 if not gone:
                     return
                 # A task has folded them since they were listed: what they held is in an object that is new.
@@ -488,11 +494,13 @@ def _content(path: ObjectStoragePath) -> bytes | None:
 
 
 def _delete(path: ObjectStoragePath) -> None:
-    with suppress(Exception):  # It is replaced, and the next fold tries again.
+    with suppress(Exception):  # It is replaced: the next try or run reads it in vain, and deletes it.
         path.fs.rm_file(path.path)
 
 
 def _parse(path: ObjectStoragePath, content: bytes) -> Iterator[_Line]:
+    if not content:
+        raise RecordDamaged(f"could not read {path} (it is empty)")
     for number, text in enumerate(io.BytesIO(content), 1):
         try:
             value = json.loads(text, parse_constant=_refuse)

@@ -14,7 +14,7 @@ from airflow_provider_docconv.testing import no_delays
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
 from dev.sandbox import Sandbox
 from dev.stores import S3
-from tests.support.batch_runs import Night
+from tests.support.batch_runs import BatchRuns
 from tests.support.places import Place
 from tests.support.tasks import TaskInstance, starting
 
@@ -46,14 +46,8 @@ def delays() -> Iterator[list[float]]:
 
 
 @pytest.fixture
-def night(tmp_path: Path) -> Night:
-    return Night(tmp_path)
-
-
-@pytest.fixture(params=["task state store", "files"])
-def any_night(request: pytest.FixtureRequest, tmp_path: Path) -> Night:
-    """Make nights of Airflow 3.3 and of those before."""
-    return Night(tmp_path, has_store=request.param == "task state store")
+def runs(tmp_path: Path) -> BatchRuns:
+    return BatchRuns(tmp_path)
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_a_missing_folder_is_waited_for_and_said_to_be_missing_once_each_time(
             (tmp_path / "in").rmdir()
 
     asyncio.run(look())
-    missing = f"file://{tmp_path}/in/: could not list the documents (the folder does not exist); trying again in 0.04 "
+    missing = f"file://{tmp_path}/in/: could not list the documents (No such file or directory); trying again in 0.04 "
     well = f"file://{tmp_path}/in/: the documents can be listed again"
     assert [line.removesuffix("seconds, and then after longer pauses") for line in said()] == [missing, well] * 2
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow_provider_docconv.batch.table import Table
 
-from airflow_provider_docconv.batch.batch import judge, say_cost
-from airflow_provider_docconv.batch.record import ConversionRequest, Entry, Progress
+from airflow_provider_docconv.batch.batch import Batch
 from airflow_provider_docconv.exceptions import (
     AuthenticationFailed,
     ConversionFailed,
@@ -21,12 +17,12 @@ from airflow_provider_docconv.exceptions import (
     ServiceUnavailable,
     StartReplyLost,
 )
+from tests.support.batches import add, empty_batch
 
 
 @pytest.fixture
-def batch() -> Iterator[Any]:
-    with Table() as table:
-        yield SimpleNamespace(table=table)
+def batch() -> Batch:
+    return empty_batch()
 
 
 def summary(**counts: int) -> dict[str, Any]:
@@ -40,42 +36,36 @@ def summary(**counts: int) -> dict[str, Any]:
     }
 
 
-def put(batch: Any, name: str, entry_state: str, error: DocConvError) -> None:
-    wanted = ConversionRequest(f"s3://b/{name}", f"s3://b/pdf/{name}", "pdf", 0, "f", versioned=True)
-    batch.table.add(wanted)
-    batch.table.save(Entry(wanted.key, "f", Progress.WAITING).failed(error), entry_state)
-
-
 @pytest.mark.parametrize("tolerated", ["fail", "ignore", 0, 0.0, 0.02])
 @pytest.mark.parametrize("counts", [{}, {"delivered": 3}, {"skipped": 3}, {"delivered": 1, "skipped": 2}])
-def test_a_batch_without_a_failure_is_good(counts: dict[str, int], tolerated: Any, batch: Any) -> None:
-    judge(batch, summary(**counts), tolerated, None)
+def test_a_batch_without_a_failure_is_good(counts: dict[str, int], tolerated: Any, batch: Batch) -> None:
+    batch.raise_for_outcome(summary(**counts), tolerated, None)
 
 
 @pytest.mark.parametrize("total", [1, 3, 7, 50, 100, 101, 1000])
-def test_a_share_is_tolerated_up_to_itself(total: int, batch: Any) -> None:
+def test_a_share_is_tolerated_up_to_itself(total: int, batch: Batch) -> None:
     for bad in range(total):
         share = bad / total
-        judge(batch, summary(rejected=bad, delivered=total - bad), share, None)
+        batch.raise_for_outcome(summary(rejected=bad, delivered=total - bad), share, None)
         with pytest.raises(DocumentsFailed):
-            judge(batch, summary(rejected=bad + 1, skipped=total - bad - 1), share, None)
+            batch.raise_for_outcome(summary(rejected=bad + 1, skipped=total - bad - 1), share, None)
 
 
 @pytest.mark.parametrize(("bad", "share"), [(2, 0.02), (7, 0.07), (14, 0.14), (28, 0.28), (29, 0.29), (57, 0.57)])
-def test_so_many_percent_of_a_hundred_are_so_many(bad: int, share: float, batch: Any) -> None:
-    judge(batch, summary(failed=bad, delivered=100 - bad), share, None)
+def test_so_many_percent_of_a_hundred_are_so_many(bad: int, share: float, batch: Batch) -> None:
+    batch.raise_for_outcome(summary(failed=bad, delivered=100 - bad), share, None)
     with pytest.raises(DocumentsFailed):
-        judge(batch, summary(failed=bad + 1, delivered=99 - bad), share, None)
+        batch.raise_for_outcome(summary(failed=bad + 1, delivered=99 - bad), share, None)
 
 
-def test_to_ignore_tolerates_all(batch: Any) -> None:
-    judge(batch, summary(rejected=3, failed=2), "ignore", None)
+def test_to_ignore_tolerates_all(batch: Batch) -> None:
+    batch.raise_for_outcome(summary(rejected=3, failed=2), "ignore", None)
 
 
 @pytest.mark.parametrize("tolerated", ["fail", 0.0, 0])
-def test_to_fail_tolerates_none(tolerated: Any, batch: Any) -> None:
+def test_to_fail_tolerates_none(tolerated: Any, batch: Batch) -> None:
     with pytest.raises(DocumentsFailed):
-        judge(batch, summary(rejected=1, delivered=9999), tolerated, None)
+        batch.raise_for_outcome(summary(rejected=1, delivered=9999), tolerated, None)
 
 
 @pytest.mark.parametrize(
@@ -83,13 +73,13 @@ def test_to_fail_tolerates_none(tolerated: Any, batch: Any) -> None:
     [({"rejected": 3}, False), ({"failed": 1}, True), ({"rejected": 3, "failed": 1}, True)],
 )
 def test_a_task_is_tried_again_only_if_something_may_succeed_later(
-    counts: dict[str, int], retryable: bool, batch: Any
+    counts: dict[str, int], retryable: bool, batch: Batch
 ) -> None:
     with pytest.raises(DocumentsFailed) as raised:
-        judge(batch, summary(**counts, delivered=5), "fail", None)
+        batch.raise_for_outcome(summary(**counts, delivered=5), "fail", None)
     assert raised.value.retryable is retryable
     with pytest.raises(DocumentsFailed) as again:
-        judge(batch, summary(rejected=1), "fail", None)
+        batch.raise_for_outcome(summary(rejected=1), "fail", None)
     assert not again.value.retryable
 
 
@@ -97,25 +87,25 @@ def test_a_task_is_tried_again_only_if_something_may_succeed_later(
     ("errors", "retryable"),
     [([StartReplyLost], False), ([StartReplyLost] * 3, False), ([StartReplyLost, ServiceUnavailable], True)],
 )
-def test_a_lost_reply_alone_waits_for_a_person(errors: list[type[DocConvError]], retryable: bool, batch: Any) -> None:
+def test_a_lost_reply_alone_waits_for_a_person(errors: list[type[DocConvError]], retryable: bool, batch: Batch) -> None:
     for number, error in enumerate(errors):
-        put(batch, f"{number}.pptx", "failed", error("it went wrong"))
+        add(batch, f"{number}.pptx", "failed", error("it went wrong"))
     # What is rejected or done is not counted among the failed, whatever error it had before.
-    put(batch, "rejected.pptx", "rejected", StartReplyLost("an old error"))
+    add(batch, "rejected.pptx", "rejected", StartReplyLost("an old error"))
     with pytest.raises(DocumentsFailed) as raised:
-        judge(batch, summary(failed=len(errors), rejected=1), "fail", None)
+        batch.raise_for_outcome(summary(failed=len(errors), rejected=1), "fail", None)
     assert raised.value.retryable is retryable
 
 
-def test_the_error_says_how_many_and_names_the_first(batch: Any) -> None:
+def test_the_error_says_how_many_and_names_the_first(batch: Batch) -> None:
     for name, state, said in (
         ("good.pptx", "delivered", "an old error"),
         ("b.pptx", "failed", "No memory."),
         ("c.pptx", "rejected", "Bad."),
     ):
-        put(batch, name, state, ConversionFailed("the service could not convert the document", service_message=said))
+        add(batch, name, state, ConversionFailed("the service could not convert the document", service_message=said))
     with pytest.raises(DocumentsFailed) as raised:
-        judge(batch, summary(delivered=1234, failed=1, rejected=1), "fail", None)
+        batch.raise_for_outcome(summary(delivered=1234, failed=1, rejected=1), "fail", None)
     assert str(raised.value) == (
         "2 of 1,236 documents were not converted (1 rejected, 1 failed), all others were; the first is s3://b/b.pptx "
         '(the service could not convert the document, saying "No memory."); s3://b/pdf/.docconv/reports/r.html names '
@@ -123,10 +113,10 @@ def test_the_error_says_how_many_and_names_the_first(batch: Any) -> None:
     )
 
 
-def test_what_stopped_the_batch_comes_first(batch: Any) -> None:
+def test_what_stopped_the_batch_comes_first(batch: Batch) -> None:
     stopped = AuthenticationFailed("the login was refused", service_message="invalid_client")
     with pytest.raises(AuthenticationFailed) as raised:
-        judge(batch, summary(delivered=3, failed=2, rejected=1, unfinished=1494), "ignore", stopped)
+        batch.raise_for_outcome(summary(delivered=3, failed=2, rejected=1, unfinished=1494), "ignore", stopped)
     assert raised.value is stopped
     assert not stopped.retryable
     assert str(stopped).startswith(
@@ -135,32 +125,32 @@ def test_what_stopped_the_batch_comes_first(batch: Any) -> None:
     )
 
 
-def test_a_service_that_is_out_of_reach_is_worth_another_try(batch: Any) -> None:
+def test_a_service_that_is_out_of_reach_is_worth_another_try(batch: Batch) -> None:
     with pytest.raises(ServiceUnavailable) as raised:
-        judge(batch, summary(unfinished=2), "ignore", ServiceUnavailable("it does not answer"))
+        batch.raise_for_outcome(summary(unfinished=2), "ignore", ServiceUnavailable("it does not answer"))
     assert raised.value.retryable
 
 
 @pytest.mark.parametrize("tolerated", ["fail", "ignore", 0.9])
-def test_a_batch_that_ran_out_of_time_is_not_good(tolerated: Any, batch: Any) -> None:
+def test_a_batch_that_ran_out_of_time_is_not_good(tolerated: Any, batch: Batch) -> None:
     with pytest.raises(DeadlineExceeded, match=r"1,000 of 1,003 documents were not finished .* raise timeout"):
-        judge(batch, summary(unfinished=1000, rejected=3), tolerated, None)
+        batch.raise_for_outcome(summary(unfinished=1000, rejected=3), tolerated, None)
 
 
-def test_the_log_says_what_was_done_and_what_it_cost(batch: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_says_what_was_done_and_what_it_cost(batch: Batch, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    say_cost({**summary(delivered=1200, failed=1), "lost_replies": 2}, "Aspose", logging.getLogger("cost"))
+    batch.log_cost({**summary(delivered=1200, failed=1), "lost_replies": 2})
     assert caplog.messages == [
         "Of 1,201 documents 1,200 delivered, 1 failed; the report is s3://b/pdf/.docconv/reports/r.html",
-        "Calls to Aspose: 1,622 (1,610 status, 12 start)",
-        "2 documents may have been paid twice; the report names them",
+        "Calls to Aspose.Slides Cloud: 1,622 (1,610 status, 12 start)",
+        "2 documents may have been paid for twice; the report names them",
     ]
 
 
-def test_the_log_of_an_empty_batch_reads_well(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_of_an_empty_batch_reads_well(batch: Batch, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    say_cost({**summary(), "calls": {}}, "Aspose", logging.getLogger("cost"))
+    batch.log_cost({**summary(), "calls": {}})
     done, calls = caplog.messages
-    assert calls == "Calls to Aspose: none"
+    assert calls == "Calls to Aspose.Slides Cloud: none"
     assert " ;" not in done
     assert "  " not in done

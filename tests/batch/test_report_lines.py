@@ -32,6 +32,7 @@ LINES = st.builds(
     attempts=st.integers(0, 5),
     lost_replies=st.integers(0, 2),
     size=st.none() | st.integers(0, 2**63),
+    source_sha256=st.none() | TEXTS,
     seconds_at_service=NUMBERS,
     seconds_waited=NUMBERS,
     error=st.none() | TEXTS,

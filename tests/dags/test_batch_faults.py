@@ -1,5 +1,5 @@
 """
-Whatever happens to a night, every document is delivered once, and what may have been paid twice is named.
+Whatever happens to a batch, every document is delivered once, and what may have been paid twice is named.
 
 The cases run side by side in one Airflow; each has documents of its own, which the sandbox tells apart by their bytes.
 """
@@ -160,7 +160,7 @@ def disturb(airflow: Airflow, cases: dict[str, Case]) -> None:
         return not actions
 
     wait_until(act, "Deferring", 400, airflow.processes.running)
-    # The next night continues what this one has left behind.
+    # The next run continues what this one has left behind.
     cases["marked failed while deferred"].start(airflow)
 
 

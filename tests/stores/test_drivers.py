@@ -75,19 +75,20 @@ def test_a_document_of_any_name(name: str, place: Place, service: Service) -> No
     }
 
 
-def test_a_folder_night_after_night(place: Place, service: Service) -> None:
+def test_a_folder_run_after_run(place: Place, service: Service) -> None:
     service()
     decks = {f"{folder}{name}": deck(folder + name) for name in NAMES for folder in ("", "sub/")}
     for name, content in decks.items():
         place.put(f"in/{name}.pptx", content)
-    assert convert_folder(place, "night 1")["delivered"] == len(decks)
+    assert convert_folder(place, "run 1")["delivered"] == len(decks)
     found = place.objects()
     assert {name: found[f"out/{name}.pdf"] for name in decks} == {name: result_of(decks[name]) for name in decks}
-    assert [name for name in found if name.startswith("out/.docconv/ledger/")] == ["out/.docconv/ledger/d.t.jsonl"]
+    [fold] = (name for name in found if name.startswith("out/.docconv/record/"))
+    assert fold.startswith("out/.docconv/record/d.t/")
 
     changed = deck("a b")[:-1] + b"!"
     place.put("in/a b.pptx", changed)
-    summary = convert_folder(place, "night 2")
+    summary = convert_folder(place, "run 2")
     assert (summary["delivered"], summary["skipped"]) == (1, len(decks) - 1)
     assert place.objects()["out/a b.pdf"] == result_of(changed)
 
@@ -117,7 +118,7 @@ def test_a_folder_whose_results_can_not_be_written(place: Place, service: Servic
     echo = service()
     place.put("in/deck.pptx", deck("1"))
     with pytest.raises(exceptions.DestinationUnwritable, match="can't be written"):
-        convert_folder(place, "night 1", f"{place.read_only}/out/")
+        convert_folder(place, "run 1", f"{place.read_only}/out/")
     assert place.objects() == {"in/deck.pptx": deck("1")}
     assert echo.stats(details=False)["calls"]["start"] <= 1
 

@@ -1,4 +1,4 @@
-"""What the tests of batches share: folders of documents, and a night over them as Airflow runs it."""
+"""What the tests of batches share: a folder of documents, and runs over it as Airflow has them."""
 
 from __future__ import annotations
 
@@ -13,23 +13,20 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 from dev.sandbox import Sandbox
 from docconv_sandbox import expected_result
-from tests.support.tasks import Store, context, fire
+from tests.support.tasks import context, fire
 
 RESULT = 2048
 
 
-class Night:
+class BatchRuns:
     """
     A folder of documents, and runs of a task over it.
 
     :param folder: for ``in`` and ``out``
-    :param store_of: makes the place where a run's task keeps its state; None for an Airflow before 3.3
     """
 
-    def __init__(self, folder: Path, has_store: bool = True) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.stores: dict[str, Store | None] = {}
-        self.has_store = has_store
         self.deferred: list[dict[str, Any]] = []
         (folder / "in").mkdir()
 
@@ -43,7 +40,7 @@ class Night:
     def uri(self) -> str:
         return f"file://{self.folder}"
 
-    def run(self, run_id: str = "night 1", max_tries: int = 2, map_index: int = -1, **values: Any) -> Any:
+    def run(self, run_id: str = "run 1", max_tries: int = 2, map_index: int = -1, **values: Any) -> Any:
         """Run the task to its end, through as many triggers as it takes."""
         fields = {
             "task_id": "t",
@@ -55,8 +52,7 @@ class Night:
             "poke_interval": 0.1,
             **values,
         }
-        store = self.stores.setdefault(f"{run_id}/{map_index}", Store() if self.has_store else None)
-        given = context(store, run_id=run_id, max_tries=max_tries, map_index=map_index)
+        given = context(run_id=run_id, max_tries=max_tries, map_index=map_index)
         try:
             return ConvertDocumentsOperator(**fields).execute(given)
         except TaskDeferred as first:
@@ -99,8 +95,7 @@ class Night:
     def written(self) -> str:
         """Return everything that the batch has written for itself, as one text."""
         own = [path.read_text() for path in (self.folder / "out" / ".docconv").rglob("*") if path.is_file()]
-        stores = [row for store in self.stores.values() if store for row in store.rows.values()]
-        return "\n".join([*own, *stores, json.dumps(self.deferred)])
+        return "\n".join([*own, json.dumps(self.deferred)])
 
 
 def calls(echo: Sandbox) -> int:

@@ -1,4 +1,4 @@
-"""A night in one task, whose worker is killed at a given step of its first try."""
+"""A batch in one task, whose worker is killed at a given step of its first try."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_docconv.batch.sources import SourceSpec, read_items
+from airflow_provider_docconv.batch.sources import SourceSpec, read_specs
 from airflow_provider_docconv.exceptions import InvalidOptions
 
 SECRET = "open-sesame"
@@ -16,24 +16,24 @@ SECRET = "open-sesame"
 def test_every_form_of_a_source_is_understood() -> None:
     path, options = ObjectStoragePath("s3://store@b/in/x.pptx"), {"password": SECRET}
     own = {"source": "c/", "target_format": "png", "options": {"slides": [1]}}
-    items = read_items(["a/", path, own, {"folder": "d", "documents": ["x", "y"]}], "pdf", options)
+    items = read_specs(["a/", path, own, {"folder": "d", "documents": ["x", "y"]}], "pdf", options)
     assert items == [
         SourceSpec("a/", None, "pdf", options),
         SourceSpec("s3://store@b/in/x.pptx", None, "pdf", options),
         SourceSpec("c/", None, "png", {"slides": [1]}),
         SourceSpec("d", ["x", "y"], "pdf", options),
     ]
-    assert read_items("a/", "pdf", None) == [SourceSpec("a/", None, "pdf", {})]
-    assert read_items(path, "pdf", None)[0].source == "s3://store@b/in/x.pptx"
+    assert read_specs("a/", "pdf", None) == [SourceSpec("a/", None, "pdf", {})]
+    assert read_specs(path, "pdf", None)[0].source == "s3://store@b/in/x.pptx"
     assert (
-        read_items(own, "pdf", None)
-        == read_items((own,), "pdf", None)
+        read_specs(own, "pdf", None)
+        == read_specs((own,), "pdf", None)
         == [SourceSpec("c/", None, "png", {"slides": [1]})]
     )
-    assert read_items({"source": path}, "pdf", None)[0].source == "s3://store@b/in/x.pptx"
-    assert read_items({"source": "a", "options": {}}, "pdf", options)[0].options == {}
-    assert read_items({"source": "a", "options": None}, "pdf", options)[0].options == options
-    assert read_items([], "pdf", None) == []
+    assert read_specs({"source": path}, "pdf", None)[0].source == "s3://store@b/in/x.pptx"
+    assert read_specs({"source": "a", "options": {}}, "pdf", options)[0].options == {}
+    assert read_specs({"source": "a", "options": None}, "pdf", options)[0].options == options
+    assert read_specs([], "pdf", None) == []
     assert SECRET not in repr(items)
 
 
@@ -52,7 +52,7 @@ def test_every_form_of_a_source_is_understood() -> None:
 )
 def test_nothing_else_is_a_source(source: Any) -> None:
     with pytest.raises(InvalidOptions):
-        read_items(source, "pdf", None)
+        read_specs(source, "pdf", None)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,6 @@ def test_nothing_else_is_a_source(source: Any) -> None:
 )
 def test_an_item_that_is_not_understood_keeps_its_passwords(item: Any) -> None:
     with pytest.raises(InvalidOptions) as raised:
-        read_items([item], "pdf", None)
+        read_specs([item], "pdf", None)
     assert SECRET not in str(raised.value)
     assert SECRET not in repr(raised.value.__dict__)
