@@ -9,7 +9,7 @@ from email.message import Message
 from email.utils import collapse_rfc2231_value
 
 from airflow_provider_docconv.services.errors import TruncatedResult
-from airflow_provider_docconv.services.operations import ResultFile
+from airflow_provider_docconv.services.operations import PlainDecoder, ResultFile
 
 
 class ResultStream:
@@ -27,9 +27,11 @@ class ResultStream:
         self._decoder = file.decoder()
         self._received = self._given = 0
         length = headers.get("content-length", "")
-        # With a content coding, the length is that of the coded bytes, which don't arrive here.
-        coded = headers.get("content-encoding", "identity").lower() not in ("", "identity")
-        self._expected = int(length) if length.isascii() and length.isdigit() and not coded else None
+        # Python refuses to read a number of thousands of digits.
+        length = length.lstrip("0") or length[:1]
+        self._expected = int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None
+        #: Its length in bytes, as far as the service says it in advance.
+        self.announced = self._expected if file.decoder is PlainDecoder else file.size
         #: What the service calls the file; hostile.
         self.name = file_name(headers.get("content-disposition", "")) or file.name
 
