@@ -29,7 +29,6 @@ from airflow_provider_docconv.client.exchange import (
     SendStreaming,
     Sleep,
     StreamedReply,
-    content_coding,
     current_token,
     fetch_token,
     open_result,
@@ -159,7 +158,7 @@ class Client:
             try:
                 response = stack.enter_context(self._request(send, upload))
                 headers = {key.lower(): value for key, value in response.headers.items()}
-                if isinstance(send, SendStreaming) and response.status_code == 200 and not content_coding(headers):
+                if isinstance(send, SendStreaming) and response.status_code == 200:
                     call.streams()
                     stack.pop_all()
                     return StreamedReply(response.status_code, headers, response, call)

@@ -24,7 +24,6 @@ from airflow_provider_docconv.client.session import LoginOutcome, RateLimit, Ses
 from airflow_provider_docconv.services.errors import (
     DocConvError,
     OperationNotFound,
-    ResultRejected,
     ServiceUnavailable,
     StartReplyLost,
     TLSFailed,
@@ -183,12 +182,6 @@ def open_result(file: ResultFile, session: Session) -> Exchange[StreamedReply]:
     if isinstance(reply, StreamedReply):
         return reply
     service = session.settings.service()
-    if reply.ok and content_coding(reply.headers):
-        raise ResultRejected(
-            f"{service.label} sent the result with the content coding {content_coding(reply.headers)!r}, "
-            "which was not asked for",
-            operation_id=file.operation_id,
-        )
     error = service.vendor.error(reply, Call.RESULT, file.operation_id)
     if file.remote and isinstance(error, OperationNotFound):
         error.what = f"{service.label} has no file {file.remote.path!r} in its storage"
@@ -337,12 +330,6 @@ def _delay_after_failure(failure: Failure, send: Send, service: str, attempts: i
 TOO_LONG = Failure(Fault.TOO_LONG, f"a reply of more than {MAX_REPLY >> 20} MiB")
 
 
-def content_coding(headers: Mapping[str, str]) -> str:
-    """Return the content coding of a reply in lower case, empty if there is none."""
-    coding = headers.get("content-encoding", "").strip().lower()
-    return "" if coding == "identity" else coding[:100]
-
-
 def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply | Failure:
     """
     Build a reply from the bytes that came, with its content coding removed.
@@ -351,7 +338,7 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply | 
     :param headers: the headers, with lower-case names
     :param body: the body as it was sent
     """
-    if content_coding(headers) in ("gzip", "x-gzip", "deflate"):
+    if headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate"):
         try:
             body = _inflated(body)
         except zlib.error as error:

@@ -215,9 +215,9 @@ class GroupDocsConversion(ConversionService):
 
 
 def _knows_no_operation(reply: Reply) -> bool:
-    # The status of this answer is unknown, and the error may be a plain text, as in the status of an operation.
+    # The status of this answer is unknown, and so is its form.
     value = reply.parsed_object() if reply.status in (400, 404, 500) else None
-    return value is not None and "error" in value and says_no_operation(value)
+    return value is not None and says_no_operation(value)
 
 
 def _page(key: str, number: int) -> int:
