@@ -186,8 +186,8 @@ class TLSFailed(DocConvError):
 
     handling = Handling.STOP
     default_remedy = (
-        "check the host of the connection and this machine's clock, or set 'verify' of the connection to the file of the "
-        "certificate authority"
+        "check the host of the connection and this machine's clock, or set the connection's 'verify' to the file of "
+        "the certificate authority"
     )
 
 
@@ -209,6 +209,12 @@ class ResultRejected(DocConvError):
     """A result is unsafe, or not what was asked for, so it was not delivered."""
 
     default_remedy = "nothing was written; check the host of the connection"
+
+
+class ResultTooLarge(ResultRejected):
+    """A result is larger than the task allows."""
+
+    default_remedy = "nothing was written; raise max_result_size if so large a result is right"
 
 
 class DestinationUnwritable(DocConvError):
