@@ -130,7 +130,7 @@ def test_the_end_of_an_operation_starts_one_run(
     hook = DocConvHook.for_connection("arrival_service")
     deck = airflow.home / "deck.pptx"
     deck.write_bytes(b"PK\x03\x04a deck")
-    operation_id = hook.start(open_source(f"file://{deck}", hook.service), "pdf")
+    operation_id = hook.start(open_source(f"file://{deck}", hook.service), "pdf").operation_id
     (airflow.home / "operation").write_text(operation_id)
     airflow.wait_for_dag("ended")
     airflow.rest.patch("dags/ended", {"is_paused": False})

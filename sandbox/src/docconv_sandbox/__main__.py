@@ -129,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--workers", type=int, help="operations under way at the same time (default: the cores; any number with echo)")
     add("--seconds", type=float, default=default.seconds, help="how long an operation takes at least")
     add("--spread", type=float, default=default.spread, help="share of --seconds that it may take longer or shorter")
-    add("--seconds-per-page", type=float, default=default.seconds_per_page, help="pace of a conversion")
+    add("--seconds-per-page", type=float, default=default.seconds_per_page, help="how long each page takes at least")
     add("--steps", type=int, default=default.steps, help="steps that an operation of echo reports")
     add(
         "--result-bytes",
@@ -149,7 +149,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
-    """Keeps the lines of the list of faults, and shows defaults."""
+    """Keeps the lines of the list of faults, and shows the defaults that there are."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in {None, "", False}:
+            return action.help
+        return super()._get_help_string(action)
 
 
 def _result_bytes(text: str) -> int | None:
