@@ -110,14 +110,14 @@ def test_a_store_that_denies_writing(size: int, place: Place, service: Service) 
     text = str(raised.value)
     assert isinstance(raised.value, AirflowFailException)
     assert "\n" not in text
-    assert text.endswith("; check the path and that its connection may write there.")
+    assert text.endswith("; check the path, and that its connection may write there.")
     assert place.objects() == {"in/deck.pptx": deck("1")}
 
 
 def test_a_folder_whose_results_can_not_be_written(place: Place, service: Service) -> None:
     echo = service()
     place.put("in/deck.pptx", deck("1"))
-    with pytest.raises(exceptions.DestinationUnwritable, match="can't be written"):
+    with pytest.raises(exceptions.DestinationUnwritable, match="could not write the batch's record"):
         convert_folder(place, "run 1", f"{place.read_only}/out/")
     assert place.objects() == {"in/deck.pptx": deck("1")}
     assert echo.stats(details=False)["calls"]["start"] <= 1
