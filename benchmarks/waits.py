@@ -230,7 +230,8 @@ with. How many waits a whole core could have is computed: {INTERVAL:.0f} s divid
 
 {table(heads, beside, right=heads[1:])}
 
-{MANY:,} waits of this provider at once, operations of 54 to 66 s, measured for {costs.many.seconds:.0f} s. Polls that are never late would be {MANY / INTERVAL:,.0f} a second.
+{MANY:,} waits of this provider at once, operations of 54 to 66 s, measured for {costs.many.seconds:.0f} s.
+Polls that are never late would be {MANY / INTERVAL:,.0f} a second.
 
 {table(["", f"{MANY:,} waits"], many, right=[f"{MANY:,} waits"])}
 
