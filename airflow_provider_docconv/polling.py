@@ -31,8 +31,8 @@ Outcome: TypeAlias = Operation | DocConvError
 
 #: How long polls may fail before the wait does, in seconds: a failed poll is not a failed conversion.
 FAULT_TOLERANCE = 900.0
-#: A service that does not know an operation is believed when it says so again after so many seconds: one of its servers
-#: may not know what another does, and what has expired is paid for again.
+#: A service that does not know an operation is believed when it says so again after this many seconds: one of its
+#: servers may not know what another does, and giving up means paying again.
 SECOND_LOOK = 60.0
 #: Polls are due at multiples of this, in seconds: a loop that wakes once for several needs less time for each.
 GRID = 0.05

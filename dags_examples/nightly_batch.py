@@ -2,7 +2,7 @@
 Convert last night's documents to PDF, all of them in one task for each service.
 
 Unlike ``nightly_conversion``, which shows each document in the grid, this scales to ten thousand documents: it skips
-what has not changed, goes on where a failed night stood, and leaves a report beside the results.
+what has not changed, resumes where a failed night stopped, and leaves a report beside the results.
 """
 
 from __future__ import annotations

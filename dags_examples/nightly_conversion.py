@@ -1,8 +1,8 @@
 """
-Convert last night's documents to PDF: decks, text documents and DjVu scans, each by the service that knows it.
+Convert last night's documents to PDF: decks, text documents and DjVu scans, each with the service for its type.
 
 The Dag lists a folder in object storage and maps start, wait and download over its documents. It needs a connection
-for each service (``docconv-sandbox`` serves all three for a try) and ``retries``: a retry never pays twice.
+for each service (``docconv-sandbox`` serves all three, to try it out) and ``retries``: a retry never pays twice.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 Convert documents to PDF when they arrive, instead of at night.
 
-The triggerer looks into the folder every half minute. When documents that are new or changed have settled there, it
-starts a run, which converts them and skips all others. Whatever arrives meanwhile is for the next run.
+The triggerer lists the folder every half minute. When new or changed documents have settled there, it starts a run,
+which converts them and skips all others. Whatever arrives meanwhile is left for the next run.
 """
 
 from __future__ import annotations

@@ -328,7 +328,7 @@ class Batch:
         by_name: dict[str, list[Document]] = {}
         for each in self.documents.values():
             if each.request.destination:
-                # Some file systems don't tell names apart that differ in letter case or in how an accent is written.
+                # Some file systems don't distinguish names by letter case or by the form of an accent.
                 by_name.setdefault(folded(each.request.destination), []).append(each)
         for documents in by_name.values():
             for each in documents if len(documents) > 1 else ():
@@ -398,7 +398,7 @@ def _digest(spec: SourceSpec) -> str:
 
 
 def _conditions(settings: Settings, spec: SourceSpec) -> str:
-    # Keyed, so that nobody who reads the record can try passwords.
+    # Keyed, so that readers of the record can't try passwords.
     text = json.dumps([settings.base_url, settings.storage_name, spec.options], sort_keys=True, default=str)
     return hmac.new(settings.client_secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 

@@ -45,12 +45,12 @@ if TYPE_CHECKING:
 _ATTEMPTS = 6
 # For what may cost money each time: a start whose reply never came, an operation that has disappeared.
 _FEW_ATTEMPTS = 3
-# So many documents refused in the same words, and none accepted: then it is not the documents.
+# If this many documents are refused for the same reason and none is accepted, the documents are not the cause.
 _ALIKE = 5
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 60.0
 _TICK = 0.25
-# The record is folded after so many seconds, or earlier at so many objects, to be quick to read after a kill.
+# The record is folded after this many seconds, or earlier at this many objects, to be quick to read after a kill.
 _FOLD_SECONDS = 180.0
 _FOLD_OBJECTS = 1000
 # When progress is logged: soon at first, because somebody may be watching; then as often as a log can take.
@@ -176,7 +176,7 @@ class Pipeline:
             self.calls = client.calls - before
 
     def stop(self) -> None:
-        """Stop as soon as the transfers under way are done; may be called from a signal handler."""
+        """Stop as soon as the transfers in progress are done; may be called from a signal handler."""
         self._stopping = True
 
     @property
@@ -391,7 +391,7 @@ class Pipeline:
             failures.unknown_since = now
         if now - failures.unknown_since < delay(SECOND_LOOK):
             return True
-        # It has expired: nothing is under way any more.
+        # It has expired: nothing is in flight.
         failures.unknown_since = None
         expired = {"operation_id": None, "started": None, "ended": None}
         document.entry = replace(document.entry, state=DocumentState.WAITING, **expired)
@@ -451,7 +451,7 @@ class Pipeline:
 
 
 def _alike(error: DocConvError, count: int) -> DocConvError:
-    """Return the error that stops a batch whose documents are all refused in the same words."""
+    """Return the error that stops a batch whose documents are all refused for the same reason."""
     stopped = RefusedByService(
         f"the first {count} documents were all refused, and none was accepted: {error.what}",
         service_message=error.service_message,

@@ -139,7 +139,7 @@ def write_html(
 
     :param file: the file to write to
     :param title: its heading
-    :param summary: what the task returns; the documents are counted anew, so that numbers and tables agree
+    :param summary: what the task returns; the documents are counted again, so that numbers and tables agree
     :param lines: returns the documents; called several times, so that they need not be in memory
     """
     counts: Counter[str] = Counter()

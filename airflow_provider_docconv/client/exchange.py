@@ -90,7 +90,7 @@ class Acquire:
 
 @dataclass(frozen=True, slots=True)
 class LogIn:
-    """Wait for the session's login, which may be under way already; the outcome is a Token or an Exception."""
+    """Wait for the session's login, which may be in progress already; the outcome is a Token or an Exception."""
 
     refused: Token | None = field(repr=False)
 

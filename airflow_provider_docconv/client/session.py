@@ -79,7 +79,7 @@ class Session:
 
     def log_in(self, log_in: Callable[[Session], Token], refused: Token | None = None) -> Future[LoginOutcome]:
         """
-        Return the login under way, or the last one if its token is valid or its refusal recent, or start a new one.
+        Return the login in progress, or the last one if its token is valid or its refusal recent, or start a new one.
 
         A login runs in its own thread: its caller may be interrupted or lose its event loop while others still wait.
 

@@ -31,7 +31,7 @@ class Settings:
     :param connect_timeout: seconds until a connection must stand
     :param read_timeout: seconds that the service may be silent
     :param verify: whether to verify TLS certificates, or the file of the authorities to trust
-    :param max_concurrent_calls: how many calls a process may have under way at once
+    :param max_concurrent_calls: how many calls a process may have in flight
     :param max_calls_per_second: how many it may send in any second; None sets no limit
     """
 
@@ -87,7 +87,7 @@ class Settings:
             raise TLSFailed(f"the file {authorities!r} of trusted authorities can't be read ({error})") from error
 
 
-# Made anew when the file has changed: authorities are replaced while a triggerer runs for months.
+# Made again when the file has changed: authorities are replaced while a triggerer runs for months.
 @lru_cache(maxsize=16)
 def _tls_context(authorities: str, changed: int) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=authorities)

@@ -90,7 +90,7 @@ class DocConvHook(BaseHook):
         :param source: the document
         :param target_format: the format to convert to, as the vendor names it
         :param options: options by the vendor's parameter names
-        :raises DocConvError: of the type that says what to do
+        :raises DocConvError: if the service refused it, or its reply was lost
         """
         self._require_convertible(source, self.get_conn().service.password(options or {}))
         return self._send(self.get_conn().service.start(source, target_format, options or {}), options)
@@ -103,7 +103,7 @@ class DocConvHook(BaseHook):
 
         :param presentations: the presentations, in this order
         :param options: options by the vendor's parameter names
-        :raises DocConvError: of the type that says what to do
+        :raises DocConvError: if the service refused it, or its reply was lost
         """
         for each in presentations:
             self._require_convertible(each.document, each.password)
@@ -119,7 +119,7 @@ class DocConvHook(BaseHook):
         :param source: the document
         :param target_format: the format of the files, as the vendor names it
         :param options: options by the vendor's parameter names
-        :raises DocConvError: of the type that says what to do
+        :raises DocConvError: if the service refused it, or its reply was lost
         """
         self._require_convertible(source, self.get_conn().service.password(options or {}))
         return self._send(self.get_conn().service.start_split(source, target_format, options or {}), options)

@@ -1,4 +1,4 @@
-"""Converts all of last night's documents in one task."""
+"""Converts all documents of a batch in one task."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_docconv.worker.batch import ConvertDocuments
 
 _MOST_IN_FLIGHT = 1000
-# Results are kept for 24 hours: a longer wait would end with nothing to fetch.
+# Results are kept for 24 hours: a longer wait would find nothing to fetch.
 _TIMEOUT = timedelta(hours=24)
 # Where a template or a field of a result's name begins.
 _VARIABLE = re.compile(r"\{")
@@ -32,39 +32,39 @@ class ConvertDocumentsOperator(BaseOperator):
     """
     Convert one document or ten thousand, each once, and return a summary.
 
-    It starts as many as the window allows, delivers each result as soon as it is ready, and gives its worker back when
-    there is nothing to do but wait. Whatever ends the task, the next try or run resumes where it stopped. A document
-    that has not changed since its last conversion is skipped. The folder ``.docconv`` in ``record`` holds the record of
-    what was done, and a report of each run as JSON Lines and as a page.
+    It keeps up to ``max_in_flight`` operations at the service, delivers each result as soon as it is ready, and gives
+    its worker back when there is nothing to do but wait. Whatever ends the task, the next try or run resumes where it
+    stopped. A document that has not changed since its last conversion is skipped. The folder ``.docconv`` in ``record``
+    holds the batch's record, and a report of each run as a page and as JSON Lines.
 
-    :param source: a path, a folder (with ``/`` at its end) or a glob, in anything that ``ObjectStoragePath`` takes; a
+    :param source: a path, a folder (ending with ``/``) or a glob, in anything that ``ObjectStoragePath`` takes; a
         mapping with ``source``, ``target_format`` and ``options``; a mapping with ``folder`` and ``documents`` (paths
         below it), as :func:`~airflow_provider_docconv.batch.sources.chunk_documents` makes them; or a list of these
         (templated)
     :param target_format: the format to convert to, as the vendor names it (templated)
     :param conn_id: connection to the service (templated)
-    :param destination: a folder (with ``/`` at its end), which keeps the layout of the sources, or a template of the
+    :param destination: a folder (ending with ``/``), which keeps the layout of the sources, or a template of the
         result's address such as ``s3://bucket/pdf/{folder}{stem}-{extension}.{format}`` (templated)
-    :param record: the folder of the batch's record, which must be the same in every run, because it says what is paid
-        for already (templated). By default, the part of ``destination`` before its first template or field:
+    :param record: the folder of the batch's record, which must be the same in every run, because it shows what has
+        already been paid for (templated). By default, the part of ``destination`` before its first template or field:
         ``s3://bucket/pdf/{{ ds }}/`` has its record in ``s3://bucket/pdf/``
-    :param options: options by the vendor's parameter names. Give passwords as templates of a connection (templated)
-    :param on_document_error: what becomes of the task when documents could not be converted, after all others are
-        done: ``"fail"``, ``"ignore"``, or the share of documents that is tolerated (``0.02``)
-    :param on_lost_reply: what to do about a start that was sent and whose reply never came, so that the document may or
-        may not be running (and billed): ``"start_again"`` at the risk of paying twice, or ``"fail"``. The report
-        names the document in both cases
-    :param full_refresh: convert everything, whatever earlier runs have done
+    :param options: options under the vendor's names. Give passwords as templates of a connection (templated)
+    :param on_document_error: what to do about documents that could not be converted, after all others are done:
+        ``"fail"``, ``"ignore"``, or the share of documents that is tolerated (``0.02``)
+    :param on_lost_reply: what to do about a start whose reply never came, so that the conversion may or may not have
+        begun (and been billed): ``"start_again"`` at the risk of paying twice, or ``"fail"``. Either way the report
+        names the document
+    :param full_refresh: convert everything, including what earlier runs have converted
     :param plan: only log what would be converted and skipped, and send nothing
-    :param max_in_flight: operations at the service at once, 1000 at the most
+    :param max_in_flight: operations at the service at once, at most 1000
     :param max_transfers: uploads and downloads at once
     :param poke_interval: the shortest time between two polls of an operation, in seconds
-    :param max_poke_interval: the longest one; the vendors bill polls
-    :param fault_tolerance: seconds for which the service may be out of reach
-    :param timeout: seconds until a try of the task stops; operations that are under way then are not lost
+    :param max_poke_interval: the longest time between two polls; the vendors bill polls
+    :param fault_tolerance: seconds for which the service may be unreachable
+    :param timeout: seconds until a try of the task stops; operations in flight are not lost
     :param grace: seconds without a change after which the worker is given back
     :param deferrable: give the worker back while there is nothing to do but wait
-    :raises ValueError: if a parameter has no sensible value, or the record would be a new one in every run
+    :raises ValueError: if a parameter has no sensible value, or every run would have a new record
     """
 
     template_fields: Sequence[str] = ("source", "target_format", "conn_id", "destination", "record", "options")
@@ -124,22 +124,22 @@ class ConvertDocumentsOperator(BaseOperator):
         """
         List the documents and convert those that need it, or resume where an earlier try stopped.
 
-        :raises DocumentsFailed: if more documents could not be converted than is tolerated
-        :raises DocConvError: if the batch can't go on, of the type that says what to do
+        :raises DocumentsFailed: if more documents could not be converted than are tolerated
+        :raises DocConvError: if the batch had to stop
         """
         return self._run(context, None)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """
-        Continue with what the trigger has seen.
+        Resume with what the trigger has seen.
 
-        :raises DocumentsFailed: if more documents could not be converted than is tolerated
-        :raises DocConvError: if the batch can't go on, of the type that says what to do
+        :raises DocumentsFailed: if more documents could not be converted than are tolerated
+        :raises DocConvError: if the batch had to stop
         """
         return self._run(context, event)
 
     def on_kill(self) -> None:
-        """Stop, so that the next run knows what is under way at the service."""
+        """Stop, so that the next run knows what is in flight at the service."""
         if self._pass:
             self._pass.stop()
 
@@ -153,24 +153,24 @@ class ConvertDocumentsOperator(BaseOperator):
 def _require_sensible(on_document_error: object, on_lost_reply: str, max_in_flight: int, max_transfers: int) -> None:
     share = isinstance(on_document_error, int | float) and 0 <= on_document_error < 1
     if on_document_error not in ("fail", "ignore") and not share:
-        raise ValueError(f"on_document_error is 'fail', 'ignore' or a share below 1, not {on_document_error!r}")
+        raise ValueError(f"on_document_error must be 'fail', 'ignore' or a share below 1, not {on_document_error!r}")
     if on_lost_reply not in ("start_again", "fail"):
-        raise ValueError(f"on_lost_reply is 'start_again' or 'fail', not {on_lost_reply!r}")
+        raise ValueError(f"on_lost_reply must be 'start_again' or 'fail', not {on_lost_reply!r}")
     if not 1 <= max_in_flight <= _MOST_IN_FLIGHT:
-        raise ValueError(f"max_in_flight is between 1 and {_MOST_IN_FLIGHT}, not {max_in_flight!r}")
+        raise ValueError(f"max_in_flight must be between 1 and {_MOST_IN_FLIGHT}, not {max_in_flight!r}")
     if max_transfers < 1:
-        raise ValueError(f"max_transfers is at least 1, not {max_transfers!r}")
+        raise ValueError(f"max_transfers must be at least 1, not {max_transfers!r}")
 
 
 def _require_lasting_record(destination: object, record: object) -> None:
-    """Refuse a record that would be empty in every run: the whole folder would be converted and paid for each time."""
+    """Refuse a record that would be empty in every run: the whole folder would be converted and paid for every time."""
     if record is not None:
         if _NAMES_RUN.search(_templates(record)):
             raise ValueError(f"record must be the same folder in every run, not {str(record)!r}")
     elif _fixed_folder(destination) is None and _NAMES_RUN.search(_templates(destination)):
         raise ValueError(
-            f"destination {str(destination)!r} has no fixed folder before its first template, so the record of what is "
-            "paid for already would be a new one in every run; set record to a folder that stays the same"
+            f"destination {str(destination)!r} has no fixed folder before its first template, so every run would have "
+            "a new record and pay for everything again; set record to a folder that stays the same"
         )
 
 

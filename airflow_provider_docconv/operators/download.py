@@ -17,12 +17,12 @@ class DownloadResultOperator(BaseOperator):
     """
     Fetch the results of an operation and return ``[{"uri", "size", "sha256", "source_sha256"}]``.
 
-    A result streams to its destination and appears there whole or not at all. A ZIP of page images gets ``.zip``
+    A result streams to its destination and appears there complete or not at all. A ZIP of page images gets ``.zip``
     appended to its name, or is unpacked.
 
     :param operation_id: the operation, which must have ended (templated)
     :param conn_id: the connection it was started with (templated)
-    :param destination: anything that ``ObjectStoragePath`` takes: a folder if it ends with ``/``, else the file
+    :param destination: anything that ``ObjectStoragePath`` takes: a folder if it ends with ``/``, otherwise a file
         (templated). Several results are numbered
     :param source: the document: its name appears in messages and, if the destination is a folder, becomes the name of
         the result (templated)
@@ -79,7 +79,7 @@ class DownloadResultOperator(BaseOperator):
         """
         Fetch the results.
 
-        :raises DocConvError: if one could not be fetched or delivered, of the type that says what to do
+        :raises DocConvError: if one could not be fetched or delivered
         """
         from airflow_provider_docconv.worker.download import download
 

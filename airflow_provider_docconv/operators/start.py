@@ -20,7 +20,7 @@ class StartOperator(BaseOperator):
     Base of the operators that start an operation and return its id.
 
     :param conn_id: connection to the service (templated)
-    :param options: options by the vendor's parameter names (templated)
+    :param options: options under the vendor's names (templated)
     :param on_lost_reply: see :class:`StartConversionOperator`
     """
 
@@ -59,7 +59,7 @@ class StartConversionOperator(StartOperator):
         ``groupdocs-conversion://storage/path`` for one in the vendor's storage (templated)
     :param target_format: the format to convert to, as the vendor names it (templated)
     :param conn_id: connection to the service (templated)
-    :param options: options by the vendor's parameter names (templated); the docs have a page on each service. To keep a
+    :param options: options under the vendor's names (templated); the docs have a page on each service. To keep a
         document's password out of the Dag file, write ``{"password": "{{ conn.deck_password.password }}"}``
     :param on_lost_reply: what a retry does if the reply to a start was lost, so that the conversion may be running (and
         billed): ``"fail"``, or ``"start_again"`` at the risk of paying twice
@@ -85,7 +85,7 @@ class StartConversionOperator(StartOperator):
         """
         Start the conversion, or resume the one that an earlier try started.
 
-        :raises DocConvError: if it could not be started, of the type that says what to do
+        :raises DocConvError: if it could not be started
         """
         from airflow_provider_docconv.worker.start import StartConversion
 
@@ -108,7 +108,7 @@ class SplitPresentationOperator(StartConversionOperator):
         """
         Start the split, or resume the one that an earlier try started.
 
-        :raises DocConvError: if it could not be started, of the type that says what to do
+        :raises DocConvError: if it could not be started
         """
         from airflow_provider_docconv.worker.start import StartSplit
 
@@ -150,7 +150,7 @@ class MergePresentationsOperator(StartOperator):
         """
         Start the merge, or resume the one that an earlier try started.
 
-        :raises DocConvError: if it could not be started, of the type that says what to do
+        :raises DocConvError: if it could not be started
         """
         from airflow_provider_docconv.worker.start import StartMerge
 

@@ -96,7 +96,7 @@ class MultipartBody:
 
     files: Sequence[FilePart]
     json_parts: Mapping[str, object] = field(default_factory=dict)
-    # Random, so that nobody can write a document that contains it.
+    # Random, so that no document can contain it by design.
     boundary: str = field(default_factory=lambda: secrets.token_hex(16))
 
     @property

@@ -22,7 +22,7 @@ class Document:
     :param name: its file name, without folders
     :param opener: opens it for reading from its beginning, any number of times
     :param size: its length in bytes, or None if unknown
-    :param version: tells its content from an earlier one, as far as its store knows
+    :param version: distinguishes its content from an earlier one, as far as its store knows
     :param key: names its folder in the vendor's storage, if it has to be uploaded there; safe in a path
     :param translate: makes one of our errors of what its store raises
     :param reader: returns the bytes between two offsets, at less cost than opening it

@@ -276,7 +276,7 @@ def _inner(error: BaseException) -> BaseException | None:
 
 def scrub(error: DocConvError, *secrets: str | None) -> None:
     """
-    Remove secrets from an error: a service may repeat what it was sent, and its words may have been cut or re-spaced.
+    Remove secrets from an error: a service may repeat what it was sent, and its text may have been cut or re-spaced.
 
     :param error: the error
     :param secrets: what must not be in its text

@@ -218,7 +218,7 @@ def require_success(reply: Reply, service: str, operation_id: str | None = None)
     :param reply: the reply
     :param service: the service's name, for the message
     :param operation_id: the operation that was asked about, if any
-    :raises DocConvError: of the type that says what to do
+    :raises DocConvError: of the type that fits the status
     """
     if reply.ok:
         return reply
@@ -226,7 +226,7 @@ def require_success(reply: Reply, service: str, operation_id: str | None = None)
 
 
 def refusal(reply: Reply, service: str, operation_id: str | None) -> DocConvError:
-    """Return the error that a reply stands for, of the type that says what to do."""
+    """Return the error for a reply whose status is not a success."""
     status, message = reply.status, reply.message()
     if status == 401:
         return AuthenticationFailed(f"{service} refused a fresh access token", service_message=message)

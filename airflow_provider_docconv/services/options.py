@@ -19,7 +19,7 @@ _NO_MATCH = object()
 
 
 def fingerprint(*values: object, **parts: object) -> str:
-    """Return a digest that tells one conversion from another; leave out secrets."""
+    """Return a digest that distinguishes one conversion from another; pass no secrets."""
     return hashlib.sha256(json.dumps([*values, parts], sort_keys=True, default=str).encode()).hexdigest()
 
 

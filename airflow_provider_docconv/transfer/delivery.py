@@ -25,7 +25,7 @@ from airflow_provider_docconv.transfer.object_storage import store_errors, to_pa
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-# How many first bytes tell what a file is.
+# How many first bytes show what a file is.
 _HEAD = 1024
 # How often a result that breaks off is fetched.
 _DOWNLOADS = 3

@@ -106,7 +106,7 @@ class ObjectFile:
 
 
 def version_of(info: Mapping[str, Any]) -> str:
-    """Return what tells a file's content from an earlier one, as far as its store's listing says."""
+    """Return what distinguishes a file's content from an earlier one, as far as its store's listing shows."""
     # Some drivers keep the quotes of the header in one place and drop them in another.
     return next((str(info[key]).removeprefix("W/").strip('"') for key in _VERSIONS if info.get(key)), "")
 

@@ -49,8 +49,8 @@ class BatchEvent(msgspec.Struct, frozen=True):
     """
     What a trigger has seen of a batch.
 
-    An operation that ended otherwise is not in it: the worker asks for it again, because the service's words may repeat
-    a document's password, which the trigger does not know and Airflow's database must not hold.
+    An operation that ended otherwise is not in it: the worker asks for it again, because the service's message may
+    repeat a document's password, which the trigger does not know and Airflow's database must not hold.
 
     :param succeeded: the operations that have succeeded, each with the time when that was noticed
     :param polls: how many polls the wait took

@@ -91,7 +91,7 @@ class _Start(ABC, Generic[Opened]):
 
     @abstractmethod
     def identify(self, opened: Opened) -> dict[str, object]:
-        """Return what tells this operation from another, besides connection and options; without secrets."""
+        """Return what distinguishes this operation from another, besides connection and options; without secrets."""
 
     @abstractmethod
     def send(self, hook: DocConvHook, opened: Opened) -> Started:
@@ -247,5 +247,5 @@ def _is_unknown(hook: DocConvHook, operation_id: str) -> bool:
 
 
 def _identify(source: object, document: Document | RemoteDocument) -> dict[str, object]:
-    """Return what tells a source from another one, and from an earlier version of itself."""
+    """Return what distinguishes a source from another one, and from an earlier version of itself."""
     return {"source": str(source), "size": getattr(document, "size", None), "version": document.version}

@@ -97,7 +97,7 @@ def test_slides_that_are_not_there_fail(client: Client, made: dict[str, Path]) -
 
 
 def test_a_bomb_is_not_unpacked(made: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(formats, "_LARGEST_UNPACKED", 1000)
+    monkeypatch.setattr(formats, "LARGEST_UNPACKED", 1000)
     with pytest.raises(ConversionError, match="unpacks to more"):
         formats.sniff(made["pptx"])
 

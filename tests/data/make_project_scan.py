@@ -1,4 +1,5 @@
-"""Make project_scan.djvu: two pages about this project that look as if they came from a scanner.
+"""
+Make project_scan.djvu: two pages about this project that look as if they came from a scanner.
 
 Needs Pillow and DjVuLibre's encoders: apt-get install djvulibre-bin. Run ``python tests/data/make_project_scan.py``.
 """
@@ -52,7 +53,8 @@ PAGES = [
 
 
 def draw(title: str, paragraphs: list[str], paper: int) -> tuple[Image.Image, list[list[Word]]]:
-    """Draw a page.
+    """
+    Draw a page.
 
     :param title: its title
     :param paragraphs: its text

@@ -33,7 +33,7 @@ class FieldLabel(TypedDict, total=False):
 
 
 class LoadOptions(TypedDict, total=False):
-    """What every source takes: its format, if the file name does not tell."""
+    """Options of every source: its format, if the file name does not show it."""
 
     Format: str
 

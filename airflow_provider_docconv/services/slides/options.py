@@ -55,7 +55,7 @@ class FontSubstRule(TypedDict, total=False):
 
 
 class NotesCommentsLayoutingOptions(TypedDict, total=False):
-    """Slides with their notes and comments; ``layoutType`` tells it from the other layout."""
+    """Slides with their notes and comments; ``layoutType`` distinguishes it from the other layout."""
 
     layoutType: Literal["NotesComments"]
     notesPosition: Literal["None", "BottomFull", "BottomTruncated"]
@@ -66,7 +66,7 @@ class NotesCommentsLayoutingOptions(TypedDict, total=False):
 
 
 class HandoutLayoutingOptions(TypedDict, total=False):
-    """Several slides on a page; ``layoutType`` tells it from the other layout."""
+    """Several slides on a page; ``layoutType`` distinguishes it from the other layout."""
 
     layoutType: Literal["Handout"]
     handout: Handout

@@ -70,7 +70,7 @@ _OLE_STREAMS = {"PowerPoint Document": "ppt", "WordDocument": "doc", "Workbook":
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SLIDE = re.compile(r"ppt/slides/slide\d+\.xml", re.IGNORECASE)
 _SMALL_PART = 1 << 20
-_LARGEST_UNPACKED = 1 << 30
+LARGEST_UNPACKED = 1 << 30
 
 ENCRYPTED_OOXML = "encrypted-ooxml"
 
@@ -132,7 +132,7 @@ def _sniff_zip(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             # A bomb is refused before any engine unpacks it; the engine's memory limit stands behind this.
-            if sum(info.file_size for info in archive.infolist()) > _LARGEST_UNPACKED:
+            if sum(info.file_size for info in archive.infolist()) > LARGEST_UNPACKED:
                 raise ConversionError(Cause.DAMAGED, "The document unpacks to more than 1 GiB.")
             names = set(archive.namelist())
             if "[Content_Types].xml" in names:
