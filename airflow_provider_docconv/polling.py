@@ -34,6 +34,8 @@ FAULT_TOLERANCE = 900.0
 #: A service that does not know an operation is believed when it says so again after this many seconds: one of its
 #: servers may not know what another does, and giving up means paying again.
 SECOND_LOOK = 60.0
+# A poll at the deadline is given so many seconds: the operation may just have ended.
+_LAST_POLL = 5.0
 #: Polls are due at multiples of this, in seconds: a loop that wakes once for several needs less time for each.
 GRID = 0.05
 # Each process has a grid of its own, so that a service is not asked by all of them at once.
@@ -189,6 +191,10 @@ class Wait:
         due += (_PHASE - due) % GRID if GRID else 0.0
         return max(0.0, min(due, self._deadline) - now)
 
+    def poll_until(self) -> float:
+        """Return when a poll that is sent now must have its reply, in seconds since the epoch."""
+        return max(self._deadline, time.time() + _LAST_POLL)
+
     @property
     def is_answered(self) -> bool:
         """Whether the service answered the last poll."""
@@ -228,7 +234,7 @@ class Wait:
 def poll(hook: DocConvHook, wait: Wait) -> Outcome:
     """Poll once, from a worker."""
     try:
-        return hook.get_operation(wait.operation_id)
+        return hook.get_operation(wait.operation_id, wait.poll_until())
     except DocConvError as error:
         return error
 
@@ -261,7 +267,7 @@ def poll_until_ended(
 async def apoll(client: AsyncClient, wait: Wait) -> Outcome:
     """Poll once, from an event loop."""
     try:
-        return await client.run(client.service.status(wait.operation_id))
+        return await client.run(client.service.status(wait.operation_id), wait.poll_until())
     except DocConvError as error:
         return error
 

@@ -20,6 +20,7 @@ import airflow.jobs.triggerer_job_runner  # noqa: F401 - what a triggerer has lo
 
 from airflow_provider_docconv import polling
 from airflow_provider_docconv.client.session import session_of
+from airflow_provider_docconv.hooks.asynchronous import async_client
 from airflow_provider_docconv.hooks.connections import read_settings
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
@@ -87,9 +88,10 @@ async def run(order: Order, turns: Turns) -> Found:
     if order.pattern == OURS:
         polling.GRID = polling.GRID if order.grid is None else order.grid
         session = session_of(read_settings(DocConvHook.get_connection(CONNECTION)))
-        return await measure(
-            order, turns, [_trigger(each, order) for each in order.operations], lambda: session.calls["status"]
-        )
+        waits = [_trigger(each, order) for each in order.operations]
+        # Open before the first wait, as the peers' sessions are: waits that meet at the first import stay together.
+        async with async_client(CONNECTION):
+            return await measure(order, turns, waits, lambda: session.calls["status"])
     polls: Counter[str] = Counter()
     headers = {"Authorization": f"Bearer {order.token}"}
     async with peers.PEERS[order.pattern](order.authority, headers) as ask:

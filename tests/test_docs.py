@@ -14,6 +14,7 @@ from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.batch.record import DocumentState
 from airflow_provider_docconv.operators import docconv as operators
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
+from airflow_provider_docconv.services.http import MEANINGS, Call, Meaning
 from airflow_provider_docconv.services.operations import OperationState
 from airflow_provider_docconv.triggers.documents import IncomingDocumentsTrigger
 
@@ -58,6 +59,27 @@ def test_every_error_is_in_its_page() -> None:
     errors = {name for name in exceptions.__all__ if inspect.isclass(getattr(exceptions, name))} - {"DocConvError"}
     rows = first_column((DOCS / "errors.md").read_text())
     assert sorted(rows) == sorted(errors)
+
+
+def statuses_of(meaning: Meaning) -> str:
+    """Write the statuses of a row: single ones, hundreds as ``5xx``, or ``any``."""
+    known = [status for status in meaning.statuses if 100 <= status < 600]
+    if len(known) == 500:
+        return "any other"
+    full = [each for each in range(1, 6) if set(range(each * 100, each * 100 + 100)) <= set(known)]
+    single = [str(status) for status in known if status // 100 not in full]
+    return ", ".join(single + [f"{each}xx" for each in full])
+
+
+def asked_by(meaning: Meaning) -> str:
+    return "anything" if set(meaning.calls) == set(Call) else ", ".join(meaning.calls)
+
+
+def test_the_table_of_replies_is_that_of_the_code() -> None:
+    written = [line for line in section("errors.md", "What a reply means").splitlines() if line.startswith("| ")][2:]
+    assert written == [
+        f"| {asked_by(row)} | {row.form} | {statuses_of(row)} | `{row.error.__name__}` |" for row in MEANINGS
+    ]
 
 
 @pytest.mark.parametrize(

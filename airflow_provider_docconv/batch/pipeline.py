@@ -28,14 +28,17 @@ from airflow_provider_docconv.services.errors import (
     OperationNotFound,
     RefusedByService,
     ResultRejected,
+    ResultTooLarge,
+    ServiceNotFound,
     StartReplyLost,
     TruncatedResult,
     UnexpectedError,
+    explain,
 )
 from airflow_provider_docconv.services.operations import Operation, OperationState
 from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.transfer.addresses import read_remote
-from airflow_provider_docconv.transfer.delivery import Destination, deliver
+from airflow_provider_docconv.transfer.delivery import Bounds, Destination, deliver
 from airflow_provider_docconv.transfer.source import open_source
 
 if TYPE_CHECKING:
@@ -73,6 +76,7 @@ class Limits:
     :param transfers: uploads and downloads at once
     :param poke_interval: the shortest time between two polls of an operation, in seconds
     :param max_poke_interval: the longest time between two polls, in seconds
+    :param max_result_size: the most bytes that a result may have
     :param fault_tolerance: seconds for which the service may be unreachable
     :param deadline: when to stop, in seconds since the epoch
     :param grace: seconds without a change after which the worker is given back; None keeps it
@@ -82,6 +86,7 @@ class Limits:
     transfers: int
     poke_interval: float
     max_poke_interval: float
+    max_result_size: int
     fault_tolerance: float
     deadline: float
     grace: float | None
@@ -288,13 +293,18 @@ class Pipeline:
             document.entry = batch.record.stamp(before)
             raise
         try:
-            started = self._hook.start(source, request.target_format, batch.spec_of(document).options)
+            options = batch.spec_of(document).options
+            started = self._hook.start(source, request.target_format, options, self._limits.deadline)
         except StartReplyLost:
             raise
         except DocConvError:
             # It certainly has not begun.
             self._write(document, replace(before, state=DocumentState.WAITING, attempts=attempt.attempts))
             raise
+        except Exception as error:  # It may or may not have been sent.
+            raise StartReplyLost(
+                f"the start ended with an unexpected {type(error).__name__} ({explain(error)})"
+            ) from error
         taken = replace(
             attempt,
             state=DocumentState.STARTED,
@@ -315,9 +325,10 @@ class Pipeline:
         hook, request = self._hook, document.request
         options = self._batch.spec_of(document).options
         storage = hook.result_storage(read_remote(request.source, hook.service), options)
-        files = hook.get_results(str(document.entry.operation_id), storage)
+        bounds = Bounds(self._limits.max_result_size, self._limits.deadline)
+        files = hook.get_results(str(document.entry.operation_id), storage, bounds.until)
         destination = Destination(request.destination, self._label, None)
-        results = tuple(deliver(hook, files, destination, self._batch.log))
+        results = tuple(deliver(hook, files, destination, self._batch.log, bounds))
         done = replace(document.entry, **self._run, state=DocumentState.DELIVERED, results=results, error=None)
         # Were this lost, the next try would fetch the result once more, and convert nothing.
         document.entry = self._batch.record.write_later(done)
@@ -370,10 +381,12 @@ class Pipeline:
         if isinstance(error, StartReplyLost) or unanswered:
             failures.lost_replies += 1
             return self._batch.start_again and failures.lost_replies < _FEW_ATTEMPTS
-        if isinstance(error, DestinationUnwritable) and failures.count < _FEW_ATTEMPTS:
+        if isinstance(error, DestinationUnwritable | ServiceNotFound) and failures.count < _FEW_ATTEMPTS:
             return True
         if error.handling is Handling.STOP:
             raise _Stopped(error)
+        if isinstance(error, ResultTooLarge):
+            return False
         # What is wrong with one result will not be better after a while, whatever becomes of the others.
         if isinstance(error, ResultRejected | TruncatedResult | UnexpectedError):
             return failures.count < _ATTEMPTS

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import lru_cache
+from math import inf
+from time import monotonic
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -18,6 +21,7 @@ from yarl import URL
 from airflow_provider_docconv.client.blocking import log_in
 from airflow_provider_docconv.client.exchange import (
     MAX_REPLY,
+    TOO_LONG,
     Acquire,
     Effect,
     Exchange,
@@ -26,11 +30,12 @@ from airflow_provider_docconv.client.exchange import (
     LogIn,
     Send,
     Sleep,
-    reply_too_long,
+    read_reply,
     run_flow,
+    too_late,
 )
 from airflow_provider_docconv.client.session import session_of
-from airflow_provider_docconv.client.settings import Settings
+from airflow_provider_docconv.client.settings import Settings, without_proxies
 from airflow_provider_docconv.services.errors import DocConvError, explain
 from airflow_provider_docconv.services.http import Flow, Reply
 
@@ -53,6 +58,8 @@ class AsyncClient:
         self._proxy = _proxy(settings.base_url)
         self._http: aiohttp.ClientSession | None = None
         self._opening = asyncio.Lock()
+        # Not the connector's limit: the time of a call begins when it has its turn.
+        self._turns = asyncio.Semaphore(settings.max_concurrent_calls)
         # Kept alive, so that no other loop can get its id.
         self._loop = asyncio.get_running_loop()
         #: How many users share it now.
@@ -70,65 +77,89 @@ class AsyncClient:
                 tls = await asyncio.to_thread(self.settings.tls_context)
                 self._http = _new_http_session(self.settings, tls)
 
-    async def run(self, flow: Flow[T]) -> T:
+    async def run(self, flow: Flow[T], until: float | None = None) -> T:
         """
         Run a flow to its end and return what it returns.
 
-        :raises DocConvError: if the flow or the transport fails
+        :param flow: the flow
+        :param until: when to end it, in seconds since the epoch. A start that is under way is not ended, but gets the
+            time of any small reply: nobody would know whether it has begun
+        :raises DocConvError: if the flow or the transport fails, or the time is up
         """
-        return await self._drive(run_flow(flow, self._session))
+        return await self._drive(run_flow(flow, self._session), until)
 
     async def close(self) -> None:
         """Close the HTTP session."""
         if self._http:
             await self._http.close()
 
-    async def _drive(self, exchange: Exchange[T]) -> T:
+    async def _drive(self, exchange: Exchange[T], until: float | None) -> T:
+        deadline = inf if until is None else monotonic() + until - time.time()
         outcome: Any = None
         try:
             while True:
-                outcome = await self._perform(exchange.send(outcome))
+                effect = exchange.send(outcome)
+                if monotonic() >= deadline:
+                    raise too_late(self.settings.label)
+                outcome = await self._perform(effect, deadline)
         except StopIteration as end:
             result: T = end.value
             return result
         except DocConvError as error:
-            self._session.scrub(error)
+            self._session.complete(error)
             raise
 
-    async def _perform(self, effect: Effect) -> Any:
+    async def _perform(self, effect: Effect, deadline: float) -> Any:
         match effect:
             case Send():
                 try:
-                    return await self._send(effect)
-                except (aiohttp.ClientError, TimeoutError) as error:
-                    return Failure(_fault(error), explain(error))
+                    async with self._turns:
+                        return await self._send(effect, deadline)
+                except DocConvError:
+                    raise
+                except Exception as error:  # Odd replies make the library raise ValueErrors and others.
+                    late = isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError)
+                    words = "the reply took too long" if late else without_proxies(explain(error))
+                    return Failure(_fault(error), words)
             case Sleep(seconds):
-                await asyncio.sleep(seconds)
+                await asyncio.sleep(max(0.0, min(seconds, deadline - monotonic())))
             case Acquire(rate_limit):
                 return rate_limit.acquire()
             case LogIn(refused):
-                return await asyncio.wrap_future(self._session.log_in(log_in, refused))
+                login = asyncio.wrap_future(self._session.log_in(log_in, refused))
+                try:
+                    async with asyncio.timeout(None if deadline == inf else deadline - monotonic()):
+                        return await login
+                except TimeoutError:
+                    raise too_late(self.settings.label) from None
         return None
 
-    async def _send(self, send: Send) -> Reply:
+    async def _send(self, send: Send, deadline: float) -> Reply | Failure:
         assert self._http  # noqa: S101 - shared_async_client has opened it
         request = send.request
         self._session.count(send.kind)
-        async with self._http.request(
-            request.method,
-            _url(send.url, tuple(request.query.items())),
-            headers=send.headers,
-            data=b"".join(request.body.chunks()) if request.body else None,
-            allow_redirects=False,
-            proxy=self._proxy,
-        ) as response:
+        seconds = self.settings.connect_timeout + self.settings.read_timeout
+        if request.repeatable:
+            seconds = min(seconds, deadline - monotonic())
+        # The timeouts of aiohttp would bound its parts only: a server may send a byte now and then.
+        async with (
+            asyncio.timeout(seconds),
+            self._http.request(
+                request.method,
+                _url(send.url, tuple(request.query.items())),
+                headers=send.headers,
+                data=b"".join(request.body.chunks()) if request.body else None,
+                allow_redirects=False,
+                proxy=self._proxy,
+            ) as response,
+        ):
             body = bytearray()
             while chunk := await response.content.readany():
                 body += chunk
                 if len(body) > MAX_REPLY:
-                    raise reply_too_long(self.settings.label)
+                    return TOO_LONG
             headers = {key.lower(): value for key, value in response.headers.items()}
-            return Reply(response.status, headers, bytes(body))
+            return read_reply(response.status, headers, bytes(body))
 
 
 # Only their users hold them: the clients of a loop that was closed under its tasks vanish with it.
@@ -158,9 +189,9 @@ async def shared_async_client(settings: Settings) -> AsyncIterator[AsyncClient]:
 
 def _new_http_session(settings: Settings, tls: ssl.SSLContext | bool) -> aiohttp.ClientSession:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout, sock_read=settings.read_timeout)
-    # A call waits while all connections are in use.
-    connector = aiohttp.TCPConnector(ssl=tls, limit=settings.max_concurrent_calls)
-    session = aiohttp.ClientSession(timeout=timeout, connector=connector)
+    connector = aiohttp.TCPConnector(ssl=tls, limit=0)
+    # Codings are removed where a limit holds, the same one for both clients.
+    session = aiohttp.ClientSession(timeout=timeout, connector=connector, auto_decompress=False)
     # Since 3.11 aiohttp sends a PUT again by itself when a reused connection breaks, but GroupDocs starts with a PUT.
     session._retry_connection = False
     return session

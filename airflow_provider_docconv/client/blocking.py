@@ -6,16 +6,19 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
 from airflow_provider_docconv.client.exchange import (
     MAX_REPLY,
+    TOO_LONG,
     Acquire,
     Effect,
     Exchange,
@@ -29,12 +32,14 @@ from airflow_provider_docconv.client.exchange import (
     current_token,
     fetch_token,
     open_result,
-    reply_too_long,
+    read_reply,
     run_flow,
+    too_late,
 )
 from airflow_provider_docconv.client.results import ResultStream
 from airflow_provider_docconv.client.session import Session, session_of
-from airflow_provider_docconv.client.settings import Settings
+from airflow_provider_docconv.client.settings import Settings, without_proxies
+from airflow_provider_docconv.client.watchdog import Call, watched
 from airflow_provider_docconv.services.bodies import Body
 from airflow_provider_docconv.services.errors import DocConvError, explain
 from airflow_provider_docconv.services.http import Flow, Reply, Token
@@ -76,25 +81,32 @@ class Client:
         """How many requests this process has sent over the connection so far, by kind; the vendors bill them."""
         return self._session.calls
 
-    def run(self, flow: Flow[T]) -> T:
+    def run(self, flow: Flow[T], until: float | None = None) -> T:
         """
         Run a flow to its end and return what it returns.
 
-        :raises DocConvError: if the flow or the transport fails
+        :param flow: the flow
+        :param until: when to end it, in seconds since the epoch. A start whose request has been sent is not ended, but
+            gets the time of any small reply: nobody would know whether it has begun
+        :raises DocConvError: if the flow or the transport fails, or the time is up
         """
-        return self._drive(run_flow(flow, self._session))
+        return self._drive(run_flow(flow, self._session), until)
 
     @contextmanager
-    def open_result(self, file: ResultFile) -> Iterator[tuple[ResultStream, Iterator[bytes]]]:
+    def open_result(
+        self, file: ResultFile, until: float | None = None
+    ) -> Iterator[tuple[ResultStream, Iterator[bytes]]]:
         """
         Open a result for streaming: what is known of it, and its decoded bytes.
 
-        :raises DocConvError: if the service refuses, or the result breaks off while it is read
+        :param file: the result
+        :param until: when to end it, in seconds since the epoch
+        :raises DocConvError: if the service refuses, the result breaks off while it is read, or the time is up
         """
-        opened = self._drive(open_result(file, self._session))
-        with opened.response:
+        opened = self._drive(open_result(file, self._session), until)
+        with opened.call, opened.response:
             stream = ResultStream(file, opened.headers, self.settings.label)
-            yield stream, _decoded(stream, opened.response)
+            yield stream, _decoded(stream, opened)
 
     def log_in(self) -> None:
         """
@@ -105,53 +117,76 @@ class Client:
         self._session.forget_login()
         self._drive(current_token(self._session))
 
-    def _drive(self, exchange: Exchange[T]) -> T:
+    def _drive(self, exchange: Exchange[T], until: float | None = None) -> T:
+        deadline = inf if until is None else monotonic() + until - time.time()
         outcome: Any = None
         try:
             while True:
-                outcome = self._perform(exchange.send(outcome))
+                effect = exchange.send(outcome)
+                if monotonic() >= deadline:
+                    raise too_late(self.settings.label)
+                outcome = self._perform(effect, deadline)
         except StopIteration as end:
             result: T = end.value
             return result
         except DocConvError as error:
-            self._session.scrub(error)
+            self._session.complete(error)
             raise
 
-    def _perform(self, effect: Effect) -> Any:
+    def _perform(self, effect: Effect, deadline: float) -> Any:
         match effect:
             case Send():
-                try:
-                    return self._send(effect)
-                except OSError as error:
-                    return Failure(_fault(error), explain(error))
+                return self._send(effect, deadline)
             case Sleep(seconds):
-                time.sleep(seconds)
+                time.sleep(max(0.0, min(seconds, deadline - monotonic())))
             case Acquire(rate_limit):
                 return rate_limit.acquire()
             case LogIn(refused):
-                return self._session.log_in(log_in, refused).result()
+                login = self._session.log_in(log_in, refused)
+                try:
+                    return login.result(None if deadline == inf else max(0.0, deadline - monotonic()))
+                except TimeoutError:
+                    raise too_late(self.settings.label) from None
         return None
 
-    def _send(self, send: Send) -> Reply | StreamedReply:
-        request = send.request
+    def _send(self, send: Send, deadline: float) -> Reply | StreamedReply | Failure:
         self._session.count(send.kind)
-        response = self._http.request(
-            request.method,
+        upload = _Upload(send.request.body) if send.request.body else None
+        call = Call(deadline, self.settings.read_timeout, may_be_cut=send.request.repeatable)
+        with ExitStack() as stack:
+            stack.enter_context(call)
+            try:
+                response = stack.enter_context(self._request(send, upload))
+                headers = {key.lower(): value for key, value in response.headers.items()}
+                if isinstance(send, SendStreaming) and response.status_code == 200:
+                    call.streams()
+                    stack.pop_all()
+                    return StreamedReply(response.status_code, headers, response, call)
+                body = _read(response)
+                return TOO_LONG if body is None else read_reply(response.status_code, headers, body)
+            except DocConvError:
+                raise
+            except Exception as error:  # Odd replies make the libraries raise ValueErrors and others.
+                whole = upload is None or upload.is_sent
+                if call.was_ended:
+                    return Failure(Fault.LOST if whole else Fault.NOT_SENT, "the reply took too long")
+                # Only an error of the connection itself may come too late to tell.
+                never_sent = not whole and not isinstance(error, OSError | HTTPError)
+                return Failure(Fault.NOT_SENT if never_sent else _fault(error), without_proxies(explain(error)))
+
+    def _request(self, send: Send, upload: _Upload | None) -> requests.Response:
+        return self._http.request(
+            send.request.method,
             send.url,
-            params=dict(request.query),
+            params=dict(send.request.query),
             headers=dict(send.headers),
-            data=None if request.body is None else _Upload(request.body),
+            data=upload,
             timeout=(self.settings.connect_timeout, self.settings.read_timeout),
             # Given with each request, because an environment variable would override the session's.
             verify=self.settings.verify,
             allow_redirects=False,
             stream=True,
         )
-        headers = {key.lower(): value for key, value in response.headers.items()}
-        if isinstance(send, SendStreaming) and 200 <= response.status_code < 300:
-            return StreamedReply(response.status_code, headers, response)
-        with response:
-            return Reply(response.status_code, headers, _read(response, self.settings.label))
 
 
 @lru_cache(maxsize=64)
@@ -175,9 +210,9 @@ def log_in(session: Session) -> Token:
 
 
 def _new_http_session(settings: Settings) -> requests.Session:
-    session = requests.Session()
+    session = _HttpSession()
     # A thread waits while all connections are in use.
-    adapter = HTTPAdapter(pool_maxsize=settings.max_concurrent_calls, pool_block=True)
+    adapter = _WatchedAdapter(pool_maxsize=settings.max_concurrent_calls, pool_block=True)
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter)
     # A .netrc would replace the token with somebody's password.
@@ -189,41 +224,67 @@ def _keep_authorization(request: requests.PreparedRequest) -> requests.PreparedR
     return request
 
 
+class _HttpSession(requests.Session):
+    """A session to which no reply is a redirect: requests would read its body, however long, and parse its target."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None: redirects are not followed."""
+
+
+class _WatchedAdapter(HTTPAdapter):
+    """An adapter whose connections are watched."""
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the pool of connections."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = watched(pool.ConnectionCls)
+        return pool
+
+
 class _Upload:
     """A body in the form that requests takes: iterable, and with its length if that is known."""
 
     def __init__(self, body: Body) -> None:
         self._body = body
+        #: Whether all of it was handed over to be sent.
+        self.is_sent = False
         if body.length is not None:
             self.len = body.length
 
     def __iter__(self) -> Iterator[bytes]:
         # An empty piece would end a chunked body.
-        return filter(None, self._body.chunks())
+        yield from filter(None, self._body.chunks())
+        self.is_sent = True
 
 
-def _read(response: requests.Response, service: str) -> bytes:
+def _read(response: requests.Response) -> bytes | None:
+    """Read a small reply as it was sent; return None if it is too long."""
     body = bytearray()
-    for chunk in response.iter_content(65536):
+    for chunk in response.raw.stream(65536, decode_content=False):
         body += chunk
         if len(body) > MAX_REPLY:
-            raise reply_too_long(service)
+            return None
     return bytes(body)
 
 
-def _decoded(stream: ResultStream, response: requests.Response) -> Iterator[bytes]:
-    try:
-        for chunk in response.iter_content(_CHUNK):
-            if data := stream.feed(chunk):
-                yield data
-    except requests.RequestException as error:
-        raise stream.truncated(explain(error)) from error
+def _decoded(stream: ResultStream, opened: StreamedReply) -> Iterator[bytes]:
+    pieces = opened.response.iter_content(_CHUNK)
+    while True:
+        try:
+            chunk = next(pieces, None)
+        except Exception as error:  # The libraries raise ValueErrors and others, for example for a negative length.
+            words = "the time is up" if opened.call.was_ended else explain(error)
+            raise stream.truncated(words) from error
+        if chunk is None:
+            break
+        if data := stream.feed(chunk):
+            yield data
     stream.close()
 
 
-def _fault(error: OSError) -> Fault:
-    # The errors of requests are OSErrors; any other one says that the file of authorities can't be read.
-    if isinstance(error, requests.exceptions.SSLError) or not isinstance(error, requests.RequestException):
+def _fault(error: Exception) -> Fault:
+    # Of that plain type, requests raises one: the file of authorities can't be read.
+    if isinstance(error, requests.exceptions.SSLError) or type(error) is OSError:
         return Fault.TLS
     reason = error.args[0] if error.args else None
     if isinstance(reason, MaxRetryError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import random
+import zlib
 from collections.abc import Collection, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
@@ -21,13 +22,16 @@ import pendulum
 from airflow_provider_docconv import __version__
 from airflow_provider_docconv.client.session import LoginOutcome, RateLimit, Session
 from airflow_provider_docconv.services.errors import (
+    DocConvError,
     OperationNotFound,
     ServiceUnavailable,
     StartReplyLost,
     TLSFailed,
+    UnexpectedError,
     UnexpectedReply,
+    explain,
 )
-from airflow_provider_docconv.services.http import Flow, Reply, Request, Token, hide, read_token, refusal, token_request
+from airflow_provider_docconv.services.http import Call, Flow, Reply, Request, Token, hide, read_token, token_request
 from airflow_provider_docconv.services.operations import ResultFile
 from airflow_provider_docconv.testing import delay
 
@@ -101,11 +105,19 @@ Exchange: TypeAlias = Generator[Effect, Any, T]
 
 @dataclass(frozen=True, slots=True)
 class StreamedReply:
-    """A successful reply whose body has not been read yet."""
+    """
+    A successful reply whose body has not been read yet.
+
+    :param status: the HTTP status
+    :param headers: the headers, with lower-case names
+    :param response: the library's response, a context
+    :param call: the call, a context that watches the time
+    """
 
     status: int
     headers: Mapping[str, str]
     response: Any
+    call: Any
 
 
 class Fault(Enum):
@@ -114,6 +126,7 @@ class Fault(Enum):
     NOT_SENT = "not sent"
     TLS = "certificate not verified"
     LOST = "reply lost"
+    TOO_LONG = "reply too long"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +146,28 @@ class Failure:
 
 
 def run_flow(flow: Flow[T], session: Session) -> Exchange[T]:
-    """Run a flow and return what it returns."""
+    """
+    Run a flow and return what it returns.
+
+    :raises DocConvError: if it fails
+    """
+    started = False
     try:
         request = next(flow)
         while True:
             reply = yield from _authorized(Send, request, session)
+            started = not request.repeatable
             request = flow.send(reply)
     except StopIteration as end:
         result: T = end.value
         return result
+    except DocConvError:
+        raise
+    except Exception as error:  # An odd reply, or an option that can't be sent, must not look like a fault of Airflow.
+        if started:
+            label = session.settings.label
+            raise StartReplyLost(f"the reply of {label} to the start could not be read ({explain(error)})") from error
+        raise UnexpectedError.of(error) from error
 
 
 def open_result(file: ResultFile, session: Session) -> Exchange[StreamedReply]:
@@ -155,9 +181,10 @@ def open_result(file: ResultFile, session: Session) -> Exchange[StreamedReply]:
     reply: StreamedReply | Reply = yield from _authorized(SendStreaming, request, session)
     if isinstance(reply, StreamedReply):
         return reply
-    error = refusal(reply, session.settings.label, file.operation_id)
+    service = session.settings.service()
+    error = service.vendor.error(reply, Call.RESULT, file.operation_id)
     if file.remote and isinstance(error, OperationNotFound):
-        error.what = f"{session.settings.label} has no file {file.remote.path!r} in its storage"
+        error.what = f"{service.label} has no file {file.remote.path!r} in its storage"
     raise error
 
 
@@ -281,22 +308,56 @@ def _delay_after_failure(failure: Failure, send: Send, service: str, attempts: i
 
     :raises TLSFailed: if the certificate can't be verified
     :raises StartReplyLost: if the request is a start that may have arrived
+    :raises UnexpectedReply: if the reply is too long to be read
     :raises ServiceUnavailable: if enough attempts were made
     """
     host = send.url.removesuffix(send.request.path)
     if failure.fault is Fault.TLS:
         raise TLSFailed(f"the certificate of {service} at {host} could not be verified ({failure.words})")
-    if failure.fault is Fault.LOST and not send.request.repeatable:
+    if failure.fault in (Fault.LOST, Fault.TOO_LONG) and not send.request.repeatable:
         raise StartReplyLost(f"{service} did not reply to the start request ({failure.words})")
+    if failure.fault is Fault.TOO_LONG:
+        raise UnexpectedReply(f"{service} sent {failure.words}")
     if attempts >= _ATTEMPTS:
         what = "can't be reached" if failure.fault is Fault.NOT_SENT else "does not answer"
         raise ServiceUnavailable(f"{service} at {host} {what} ({failure.words})")
     return _backoff(attempts)
 
 
-def reply_too_long(service: str) -> UnexpectedReply:
-    """Build the error for a reply that is not read to its end."""
-    return UnexpectedReply(f"{service} sent a reply of more than {MAX_REPLY >> 20} MiB")
+# --- What both clients make of bytes ---
+
+#: What they do with a reply that is longer than they read.
+TOO_LONG = Failure(Fault.TOO_LONG, f"a reply of more than {MAX_REPLY >> 20} MiB")
+
+
+def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply | Failure:
+    """
+    Build a reply from the bytes that came, with its content coding removed.
+
+    :param status: the HTTP status
+    :param headers: the headers, with lower-case names
+    :param body: the body as it was sent
+    """
+    if headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate"):
+        try:
+            body = _inflated(body)
+        except zlib.error as error:
+            return Failure(Fault.LOST, str(error))
+    return TOO_LONG if len(body) > MAX_REPLY else Reply(status, headers, body)
+
+
+def _inflated(body: bytes) -> bytes:
+    """Remove the coding of a body, up to a little more than the longest reply."""
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, MAX_REPLY + 1)
+    except zlib.error:
+        # Some servers leave the header of zlib out.
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(body, MAX_REPLY + 1)
+
+
+def too_late(service: str) -> ServiceUnavailable:
+    """Build the error for a call that was ended because the caller's time is up."""
+    return ServiceUnavailable(f"{service} did not reply in time")
 
 
 def _backoff(attempts: int) -> float:

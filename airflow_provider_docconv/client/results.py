@@ -8,8 +8,8 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import collapse_rfc2231_value
 
-from airflow_provider_docconv.services.errors import TruncatedResult
-from airflow_provider_docconv.services.operations import ResultFile
+from airflow_provider_docconv.services.errors import ResultRejected, TruncatedResult
+from airflow_provider_docconv.services.operations import PlainDecoder, ResultFile
 
 
 class ResultStream:
@@ -19,6 +19,7 @@ class ResultStream:
     :param file: what was asked for
     :param headers: the reply's headers, with lower-case names
     :param service: the service's name, for messages
+    :raises ResultRejected: if it has a content coding, which was not asked for
     """
 
     def __init__(self, file: ResultFile, headers: Mapping[str, str], service: str) -> None:
@@ -26,10 +27,19 @@ class ResultStream:
         self._service = service
         self._decoder = file.decoder()
         self._received = self._given = 0
+        coding = headers.get("content-encoding", "").strip().lower()
+        if coding not in ("", "identity"):
+            # Its length could not be checked, and a few bytes may become very many.
+            raise ResultRejected(
+                f"{service} sent the result with the content coding {coding!r}, which was not asked for",
+                operation_id=file.operation_id,
+            )
         length = headers.get("content-length", "")
-        # With a content coding, the length is that of the coded bytes, which don't arrive here.
-        coded = headers.get("content-encoding", "identity").lower() not in ("", "identity")
-        self._expected = int(length) if length.isascii() and length.isdigit() and not coded else None
+        # Python refuses to read a number of thousands of digits.
+        length = length.lstrip("0") or length[:1]
+        self._expected = int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None
+        #: Its length in bytes, as far as the service says it in advance.
+        self.announced = self._expected if file.decoder is PlainDecoder else file.size
         #: What the service calls the file; hostile.
         self.name = file_name(headers.get("content-disposition", "")) or file.name
 

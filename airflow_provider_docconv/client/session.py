@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -108,8 +109,10 @@ class Session:
             if self._token:
                 listener(self._token.value)
 
-    def scrub(self, error: DocConvError) -> None:
-        """Remove the connection's secrets from an error."""
+    def complete(self, error: DocConvError) -> None:
+        """Name the connection in an error's remedy, and remove the connection's secrets from it."""
+        if self.settings.conn_id:
+            error.remedy = error.remedy.replace("of the connection", f"of connection {self.settings.conn_id!r}")
         scrub(error, self.settings.client_secret, self._token.value if self._token else None)
 
     def _run_login(self, log_in: Callable[[Session], Token], login: Future[LoginOutcome]) -> None:
@@ -151,6 +154,7 @@ class RateLimit:
         return max(0.01, free_at - time.time())
 
 
+_log = logging.getLogger(__name__)
 _sessions: dict[Settings, Session] = {}
 _lock = threading.Lock()
 
@@ -160,7 +164,17 @@ def session_of(settings: Settings) -> Session:
     with _lock:
         if settings not in _sessions:
             _sessions[settings] = Session(settings)
+            _warn_about_plain_http(settings)
         return _sessions[settings]
+
+
+def _warn_about_plain_http(settings: Settings) -> None:
+    for host in sorted(settings.plain_hosts()):
+        _log.warning(
+            "%s sends the client secret and the documents to %s unencrypted: its address begins with http://",
+            f"Connection {settings.conn_id!r}" if settings.conn_id else "The connection",
+            host,
+        )
 
 
 def forget_sessions() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import encodings.idna  # noqa: F401 - otherwise Python imports it at its first use, in an event loop
 import os
+import re
 import ssl
 from dataclasses import dataclass, field
 from functools import lru_cache
+from ipaddress import ip_address
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import certifi
 
@@ -29,10 +32,11 @@ class Settings:
     :param auth_url: the token endpoint, empty for the one on the host
     :param storage_name: the vendor's storage to use when nothing else is said
     :param connect_timeout: seconds until a connection must stand
-    :param read_timeout: seconds that the service may be silent
+    :param read_timeout: seconds in which a reply must have come, and that the service may be silent in a result
     :param verify: whether to verify TLS certificates, or the file of the authorities to trust
     :param max_concurrent_calls: how many calls a process may have in flight
     :param max_calls_per_second: how many it may send in any second; None sets no limit
+    :param conn_id: the connection's id, for messages
     """
 
     service_name: str
@@ -46,6 +50,7 @@ class Settings:
     verify: bool | str = True
     max_concurrent_calls: int = 20
     max_calls_per_second: float | None = None
+    conn_id: str = field(default="", compare=False)
 
     def service(self) -> ConversionService:
         """Return the protocol to speak."""
@@ -69,6 +74,14 @@ class Settings:
     def token_url(self) -> str:
         """The URL of the token endpoint."""
         return _address(self.auth_url) if self.auth_url else self.base_url + TOKEN_PATH
+
+    def plain_hosts(self) -> set[str]:
+        """Return the hosts beyond this machine that the connection talks to without TLS."""
+        try:
+            parts = [urlsplit(url) for url in (self.base_url, self.token_url)]
+        except InvalidOptions:
+            return set()  # The first call says so.
+        return {str(each.hostname) for each in parts if each.scheme == "http" and not _is_loopback(str(each.hostname))}
 
     def tls_context(self) -> ssl.SSLContext | bool:
         """
@@ -96,6 +109,28 @@ def _tls_context(authorities: str, changed: int) -> ssl.SSLContext:
 def _trusted_authorities() -> str:
     # As requests does, so that both clients trust the same authorities.
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def without_proxies(words: str) -> str:
+    """
+    Return words of a transport library without what the environment's proxies say of a user.
+
+    The libraries quote a proxy's address if they can't parse it, whole or in part.
+
+    :param words: the words
+    """
+    for proxy in getproxies().values():
+        user = proxy.rpartition("@")[0].rpartition("://")[2]
+        if any(part and part in words for part in re.split(r"[:/?#@\[\]]", user)):
+            return "the address of the proxy that the environment names can't be used"
+    return words
 
 
 # Every poll asks for it, and the check takes longer than the rest of our part of a poll.

@@ -137,6 +137,7 @@ def read_settings(connection: Connection) -> Settings:
         _verify(extra.get("verify")),
         _max_concurrent_calls(extra),
         _calls_per_second(extra),
+        conn_id,
     )
 
 

@@ -82,7 +82,11 @@ class DocConvHook(BaseHook):
         return self._client
 
     def start(
-        self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any] | None = None
+        self,
+        source: Document | RemoteDocument,
+        target_format: str,
+        options: Mapping[str, Any] | None = None,
+        until: float | None = None,
     ) -> Started:
         """
         Start a conversion; return the operation id, and the document's remote address if it was uploaded.
@@ -90,10 +94,11 @@ class DocConvHook(BaseHook):
         :param source: the document
         :param target_format: the format to convert to, as the vendor names it
         :param options: options by the vendor's parameter names
+        :param until: when to stop sending the document, in seconds since the epoch
         :raises DocConvError: if the service refused it, or its reply was lost
         """
         self._require_convertible(source, self.get_conn().service.password(options or {}))
-        return self._send(self.get_conn().service.start(source, target_format, options or {}), options)
+        return self._send(self.get_conn().service.start(source, target_format, options or {}), options, until)
 
     def start_merge(
         self, presentations: Sequence[PresentationToMerge], options: Mapping[str, Any] | None = None
@@ -124,15 +129,16 @@ class DocConvHook(BaseHook):
         self._require_convertible(source, self.get_conn().service.password(options or {}))
         return self._send(self.get_conn().service.start_split(source, target_format, options or {}), options)
 
-    def get_operation(self, operation_id: str) -> Operation:
+    def get_operation(self, operation_id: str, until: float | None = None) -> Operation:
         """
         Get the state of an operation.
 
         :param operation_id: the operation
+        :param until: when to stop, in seconds since the epoch
         :raises DocConvError: if the service does not answer
         """
         client = self.get_conn()
-        return client.run(client.service.status(operation_id))
+        return client.run(client.service.status(operation_id), until)
 
     def cancel(self, operation_id: str) -> bool:
         """
@@ -162,19 +168,23 @@ class DocConvHook(BaseHook):
         self.log.warning("%s", outcome.message)
         return outcome.canceled
 
-    def get_results(self, operation_id: str, remote: RemoteDocument | None = None) -> list[ResultFile]:
+    def get_results(
+        self, operation_id: str, remote: RemoteDocument | None = None, until: float | None = None
+    ) -> list[ResultFile]:
         """
         List the results of a successful operation.
 
         :param operation_id: the operation
         :param remote: where they are in the vendor's storage, if the service does not report that: a file, or a folder
             if the path ends with ``/``. With an empty path it only names the storage
+        :param until: when to stop, in seconds since the epoch
         :raises ResultNotFound: if nothing is there
         :raises DocConvError: if the service does not answer
         """
         client = self.get_conn()
         service = client.service
-        return client.run(service.saved_results(operation_id, remote) if remote else service.results(operation_id))
+        flow = service.saved_results(operation_id, remote) if remote else service.results(operation_id)
+        return client.run(flow, until)
 
     def result_storage(
         self, source: RemoteDocument | None, options: Mapping[str, Any] | None = None
@@ -201,14 +211,17 @@ class DocConvHook(BaseHook):
         return client.run(client.service.clean_up(operation_id, files))
 
     @contextmanager
-    def open_result(self, file: ResultFile) -> Iterator[tuple[ResultStream, Iterator[bytes]]]:
+    def open_result(
+        self, file: ResultFile, until: float | None = None
+    ) -> Iterator[tuple[ResultStream, Iterator[bytes]]]:
         """
         Open a result: its properties, and its bytes in chunks of at most 1 MiB.
 
         :param file: one of :meth:`get_results`
+        :param until: when to stop, in seconds since the epoch
         :raises DocConvError: if the service refuses, or the result breaks off
         """
-        with self.get_conn().open_result(file) as opened:
+        with self.get_conn().open_result(file, until) as opened:
             yield opened
 
     @property
@@ -310,7 +323,7 @@ class DocConvHook(BaseHook):
         if isinstance(source, Document):
             require_convertible(source, self.service.label, has_password=password is not None)
 
-    def _send(self, start: Flow[Started], options: object) -> Started:
+    def _send(self, start: Flow[Started], options: object, until: float | None = None) -> Started:
         """Run a start, and keep the passwords in its options out of logs and errors."""
         from airflow.providers.common.compat.sdk import mask_secret
 
@@ -318,7 +331,7 @@ class DocConvHook(BaseHook):
         for password in passwords:
             mask_secret(password)
         try:
-            return self.get_conn().run(start)
+            return self.get_conn().run(start, until)
         except DocConvError as error:
             scrub(error, *passwords)  # A service may repeat what it was sent.
             raise

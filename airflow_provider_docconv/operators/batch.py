@@ -60,6 +60,7 @@ class ConvertDocumentsOperator(BaseOperator):
     :param max_transfers: uploads and downloads at once
     :param poke_interval: the shortest time between two polls of an operation, in seconds
     :param max_poke_interval: the longest time between two polls; the vendors bill polls
+    :param max_result_size: the most bytes that a result may have
     :param fault_tolerance: seconds for which the service may be unreachable
     :param timeout: seconds until a try of the task stops; operations in flight are not lost
     :param grace: seconds without a change after which the worker is given back
@@ -88,6 +89,7 @@ class ConvertDocumentsOperator(BaseOperator):
         max_transfers: int = 8,
         poke_interval: float = 1.0,
         max_poke_interval: float = 60.0,
+        max_result_size: int = 16 << 30,
         fault_tolerance: float = 900.0,
         timeout: timedelta | float = _TIMEOUT,
         grace: float = 5.0,
@@ -114,6 +116,7 @@ class ConvertDocumentsOperator(BaseOperator):
         self.max_transfers = max_transfers
         self.poke_interval = poke_interval
         self.max_poke_interval = max_poke_interval
+        self.max_result_size = max_result_size
         self.fault_tolerance = fault_tolerance
         self.timeout = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
         self.grace = grace

@@ -36,6 +36,7 @@ class DownloadResultOperator(BaseOperator):
         for all files in it. ``groupdocs-conversion://storage`` names only the storage
     :param remote_source: the start task's XCom ``remote_source``, so that ``cleanup`` deletes the upload even if
         ``outputPath`` had GroupDocs save the result elsewhere (templated)
+    :param max_result_size: the most bytes that a result may have
     :param source_sha256: the start task's XCom ``source_sha256``, to return it with each result (templated)
     """
 
@@ -62,6 +63,7 @@ class DownloadResultOperator(BaseOperator):
         remote_result: str | None = None,
         remote_source: str | None = None,
         source_sha256: str | None = None,
+        max_result_size: int = 16 << 30,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -74,6 +76,7 @@ class DownloadResultOperator(BaseOperator):
         self.remote_result = remote_result
         self.remote_source = remote_source
         self.source_sha256 = source_sha256
+        self.max_result_size = max_result_size
 
     def execute(self, context: Context) -> list[DeliveredFile]:
         """

@@ -165,7 +165,20 @@ class ServiceUnavailable(DocConvError):
     """The service can't be reached, or asks for a later try; nothing is wrong with the document."""
 
     handling = Handling.RETRY
-    default_remedy = "a retry may succeed; if not, check the connection's host and the service"
+    default_remedy = "a retry may succeed; if not, check the host of the connection and the service"
+
+
+class LoginUnavailable(ServiceUnavailable):
+    """The login did not answer as the service's login does: something else may be at its address, or in between."""
+
+    default_remedy = "check host and auth_url of the connection"
+
+
+class ServiceNotFound(DocConvError):
+    """There is something at the connection's address, but not the service."""
+
+    handling = Handling.STOP
+    default_remedy = "check the host of the connection"
 
 
 class TLSFailed(DocConvError):
@@ -173,8 +186,8 @@ class TLSFailed(DocConvError):
 
     handling = Handling.STOP
     default_remedy = (
-        "check the connection's host and this machine's clock, or set the connection's 'verify' to the file of the "
-        "certificate authority"
+        "check the host of the connection and this machine's clock, or set the connection's 'verify' to the file of "
+        "the certificate authority"
     )
 
 
@@ -182,7 +195,7 @@ class UnexpectedReply(DocConvError):
     """The reply does not fit the protocol: it is, for example, the HTML page of a proxy."""
 
     handling = Handling.RETRY
-    default_remedy = "check that the connection's host is the service, and not a proxy or a login page"
+    default_remedy = "check that the host of the connection is the service, and not a proxy or a login page"
 
 
 class TruncatedResult(DocConvError):
@@ -195,7 +208,13 @@ class TruncatedResult(DocConvError):
 class ResultRejected(DocConvError):
     """A result is unsafe, or not what was asked for, so it was not delivered."""
 
-    default_remedy = "nothing was written; check the connection's host"
+    default_remedy = "nothing was written; check the host of the connection"
+
+
+class ResultTooLarge(ResultRejected):
+    """A result is larger than the task allows."""
+
+    default_remedy = "nothing was written; raise max_result_size if so large a result is right"
 
 
 class DestinationUnwritable(DocConvError):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import lru_cache
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote, quote_plus
 
 from airflow_provider_docconv.services.bodies import Body, form_body
@@ -15,9 +16,12 @@ from airflow_provider_docconv.services.errors import (
     AccessDenied,
     AuthenticationFailed,
     DocConvError,
+    LoginUnavailable,
     OperationNotFound,
     RefusedByService,
+    ServiceNotFound,
     ServiceUnavailable,
+    StartReplyLost,
     UnexpectedReply,
     one_line,
 )
@@ -32,6 +36,9 @@ TOKEN_PATH = "/connect/token"  # noqa: S105 - a path, not a secret
 _MAX_LEAD = 300
 _DEFAULT_LIFETIME = 3600.0
 _MAX_LIFETIME = 10**9
+# In seconds. After refused logins the vendors answer 429 for ten minutes.
+_SHORTEST_LOCK = 60
+_NO_OPERATION = re.compile(r"\boperation\b.{0,60}\b(?:not (?:be )?found|not exist|unknown)\b", re.IGNORECASE)
 # Where an error body has its message, the most telling first.
 _MESSAGE_KEYS = (
     "message",
@@ -91,11 +98,6 @@ class Reply:
         """Whether it is an HTML page, which comes not from a service, but from a proxy or load balancer before it."""
         return self.body[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
-    @property
-    def is_not_found(self) -> bool:
-        """Whether the service itself, not a proxy, says that nothing is there."""
-        return self.status == 404 and not self.is_page
-
     def text(self) -> str:
         """Return the body as text, with a mark for each byte that is not UTF-8."""
         return self.body.decode("utf-8", errors="replace")
@@ -108,10 +110,15 @@ class Reply:
 
         :raises UnexpectedReply: if it is not a JSON object
         """
-        value = _parse(self.body)
-        if isinstance(value, dict):
-            return _lower_first(value)
+        value = self.parsed_object()
+        if value is not None:
+            return value
         raise self._not_json(service)
+
+    def parsed_object(self) -> dict[str, Any] | None:
+        """Return the body as :meth:`json_object` does, or None if it is not a JSON object."""
+        value = _parse(self.body)
+        return _lower_first(value) if isinstance(value, dict) else None
 
     def json_objects(self, service: str) -> list[dict[str, Any]]:
         """
@@ -211,48 +218,172 @@ def query(**values: object) -> dict[str, str]:
     return {key: str(value) for key, value in values.items() if value is not None and value != ""}
 
 
-def require_success(reply: Reply, service: str, operation_id: str | None = None) -> Reply:
+# --- What a reply means ---
+
+
+class Call(StrEnum):
+    """What a request is for: the same status means something else in another place."""
+
+    LOGIN = "login"
+    START = "start"
+    #: Of a document, before a start that needs it in the vendor's storage.
+    UPLOAD = "upload"
+    STATUS = "status"
+    RESULT = "result"
+    #: Whatever else is asked: files in the vendor's storage, formats, a cancellation.
+    OTHER = "other"
+
+
+class Form(StrEnum):
+    """Who speaks in a reply with an error: the service in its documented JSON, or what stands in between."""
+
+    OWN = "own"
+    #: A proxy, a gateway, a firewall, a load balancer, a login page.
+    FOREIGN = "foreign"
+    ANY = "any"
+
+
+class Meaning(NamedTuple):
     """
-    Return the reply if its status is a success.
+    A row of the table: what a reply means that is not a success.
 
-    :param reply: the reply
-    :param service: the service's name, for the message
-    :param operation_id: the operation that was asked about, if any
-    :raises DocConvError: of the type that fits the status
+    :param calls: what was asked
+    :param form: who speaks
+    :param statuses: the HTTP statuses
+    :param error: the error that says what to do
+    :param what: what the service did, for the message
+    :param remedy: what to do, if it is not the error's own remedy
     """
-    if reply.ok:
-        return reply
-    raise refusal(reply, service, operation_id)
+
+    calls: tuple[Call, ...]
+    form: Form
+    statuses: Collection[int]
+    error: type[DocConvError]
+    what: str
+    remedy: str | None = None
 
 
-def refusal(reply: Reply, service: str, operation_id: str | None) -> DocConvError:
-    """Return the error for a reply whose status is not a success."""
-    status, message = reply.status, reply.message()
-    if status == 401:
-        return AuthenticationFailed(f"{service} refused a fresh access token", service_message=message)
-    if status in (402, 403):
-        return AccessDenied(f"{service} denied the request (HTTP {status})", service_message=message)
-    if status == 404 and reply.is_page:
-        return UnexpectedReply(f"{service} replied with {reply.kind()} (HTTP 404)", service_message=message)
-    if status == 404 and operation_id:
-        return OperationNotFound(
-            f"{service} does not know the operation", service_message=message, operation_id=operation_id
-        )
-    if 300 <= status < 400:
-        return ServiceUnavailable(
-            f"{service} redirected the request (HTTP {status})",
-            remedy="check the connection's host: it must be the address of the service itself",
-        )
-    if status in (408, 429) or status >= 500:
-        return ServiceUnavailable(f"{service} is unavailable (HTTP {status})", service_message=message)
-    if operation_id:
-        return UnexpectedReply(
-            f"{service} refused the request (HTTP {status})",
-            service_message=message,
+_LOGIN = (Call.LOGIN,)
+_SENDS = (Call.START, Call.UPLOAD)
+_ASKS = (Call.STATUS, Call.RESULT)
+_ALL_CALLS = tuple(Call)
+_ANY_STATUS = range(1000)
+_REDIRECTS = range(300, 400)
+_SERVER_ERRORS = range(500, 1000)
+_REDIRECT_REMEDY = "check the host of the connection: it must be the address of the service itself"
+
+#: What replies mean that are not a success: the first row that fits counts. Only the service's own form says something
+#: about the document, the operation or the account; and an answer to a question never says anything about the document.
+MEANINGS: tuple[Meaning, ...] = (
+    Meaning(_LOGIN, Form.OWN, (400, 401), AuthenticationFailed, "refused the client id and secret"),
+    Meaning(_LOGIN, Form.ANY, _REDIRECTS, LoginUnavailable, "redirected the request"),
+    Meaning(_LOGIN, Form.ANY, _ANY_STATUS, LoginUnavailable, "did not return a token"),
+    Meaning(_ALL_CALLS, Form.ANY, _REDIRECTS, ServiceUnavailable, "redirected the request", _REDIRECT_REMEDY),
+    Meaning(_SENDS, Form.OWN, (400, 404, 413, 415, 422), RefusedByService, "refused the request"),
+    Meaning(_SENDS, Form.OWN, (401,), AuthenticationFailed, "refused a fresh access token"),
+    Meaning(_SENDS, Form.OWN, (402, 403), AccessDenied, "denied the request"),
+    Meaning(_SENDS, Form.FOREIGN, (404, 405, 410, 421, 501), ServiceNotFound, "has no such API at this address"),
+    # With these nothing can have begun. Other statuses from 500, such as a proxy's 520 to 524, may say that the service
+    # took the request and did not answer in time.
+    Meaning(_SENDS, Form.ANY, (408, 429, 501, 503), ServiceUnavailable, "is unavailable"),
+    Meaning((Call.START,), Form.ANY, _SERVER_ERRORS, StartReplyLost, "failed while it started the operation"),
+    Meaning(_ASKS, Form.OWN, (404,), OperationNotFound, "does not know the operation"),
+    Meaning(_ALL_CALLS, Form.ANY, (408, 429, *_SERVER_ERRORS), ServiceUnavailable, "is unavailable"),
+    Meaning(_ALL_CALLS, Form.ANY, _ANY_STATUS, UnexpectedReply, "did not answer the request"),
+)
+
+
+def find_meaning(call: Call, status: int, *, own: bool) -> Meaning:
+    """
+    Find the row of the table for a reply that is not a success.
+
+    :param call: what was asked
+    :param status: the HTTP status
+    :param own: whether the reply is in the service's own form
+    """
+    forms = (Form.ANY, Form.OWN if own else Form.FOREIGN)
+    return next(row for row in MEANINGS if call in row.calls and row.form in forms and status in row.statuses)
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """
+    Whose replies are read.
+
+    :param label: the service's name, for messages
+    :param is_own_error: whether a JSON object, its keys as :meth:`Reply.json_object` returns them, and the status of
+        its reply are the vendor's documented form of an error
+    """
+
+    label: str
+    is_own_error: Callable[[Mapping[str, Any], int], bool]
+
+    def speaks_in(self, reply: Reply) -> bool:
+        """Tell whether an error comes from the service itself, not from what stands in between."""
+        value = reply.parsed_object()
+        if value is not None and self.is_own_error(value, reply.status):
+            return True
+        # How servers refuse a token, often with an empty body (RFC 6750 §3).
+        return reply.status == 401 and reply.headers.get("www-authenticate", "").lower().startswith("bearer")
+
+    def says_not_found(self, reply: Reply) -> bool:
+        """Tell whether the service itself says that what was asked about is not there."""
+        return reply.status == 404 and self.speaks_in(reply)
+
+    def require_success(self, reply: Reply, call: Call, operation_id: str | None = None) -> Reply:
+        """
+        Return the reply if its status is a success.
+
+        :param reply: the reply
+        :param call: what was asked
+        :param operation_id: the operation that was asked about, if any
+        :raises DocConvError: of the type that fits the status
+        """
+        # A question has one good status: 204 and 206 are not the whole of an answer.
+        if reply.status == 200 or (reply.ok and call not in _ASKS):
+            return reply
+        raise self.error(reply, call, operation_id)
+
+    def error(self, reply: Reply, call: Call, operation_id: str | None = None) -> DocConvError:
+        """
+        Return the error that a reply stands for.
+
+        :param reply: the reply
+        :param call: what was asked
+        :param operation_id: the operation that was asked about, if any
+        """
+        meaning = find_meaning(call, reply.status, own=self.speaks_in(reply))
+        page = ", an HTML page" if reply.is_page else ""
+        return meaning.error(
+            f"{self.label} {meaning.what} (HTTP {reply.status}{page})",
+            service_message=reply.message(),
             operation_id=operation_id,
-            remedy="check that conn_id is the connection that started it, and the connection's host",
+            remedy=meaning.remedy,
         )
-    return RefusedByService(f"{service} refused the request (HTTP {status})", service_message=message)
+
+
+def has_error_object(value: Mapping[str, Any]) -> bool:
+    """
+    Tell whether a JSON object has the error object of the Aspose and GroupDocs APIs.
+
+    ``{"requestId", "error": {"code", "message", "description", "dateTime", "innerError"}}`` (SDKs, their tests). The
+    gateways of Google write the same with a number as the code.
+    """
+    error = value.get("error")
+    if not isinstance(error, dict):
+        return False
+    lower = {str(key).lower(): item for key, item in error.items()}
+    says = any(isinstance(lower.get(key), str) and lower[key] for key in ("message", "description"))
+    return says and isinstance(lower.get("code"), str | None)
+
+
+def says_no_operation(value: Mapping[str, Any]) -> bool:
+    """
+    Tell whether a JSON object says in words that the service does not know the operation.
+
+    Not any "not found" says so: the service may miss one of its own parts for a moment.
+    """
+    return _NO_OPERATION.search(find_message(value) or "") is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +405,21 @@ def token_request(client_id: str, client_secret: str) -> Request:
     return Request("POST", TOKEN_PATH, headers={"Accept": "application/json"}, body=form_body(form))
 
 
+# RFC 6749 §5.2. The vendors' SDKs and their tests know the second one.
+_LOGIN_ERRORS = (
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+)
+
+
+def _is_login_error(value: Mapping[str, Any], status: int) -> bool:
+    return value.get("error") in _LOGIN_ERRORS
+
+
 def read_token(reply: Reply, service: str, now: float) -> Token:
     """
     Read the token endpoint's reply.
@@ -282,25 +428,23 @@ def read_token(reply: Reply, service: str, now: float) -> Token:
     :param service: the service's name, for messages
     :param now: the time on the caller's clock, in seconds
     :raises AuthenticationFailed: if the credentials are refused, or locked after too many attempts
-    :raises ServiceUnavailable: if the endpoint is unavailable
-    :raises UnexpectedReply: if the reply has no token
+    :raises LoginUnavailable: if the reply is not that of a login
     """
-    if reply.status in (400, 401, 403):
-        raise AuthenticationFailed(
-            f"{service} refused the client id and secret (HTTP {reply.status})", service_message=reply.message()
-        )
-    if reply.status == 429:
-        wait = reply.headers.get("retry-after", "")
-        wait = wait if wait.isascii() and wait.isdigit() else "600"
+    wait = reply.headers.get("retry-after", "")
+    # The documented lock lasts ten minutes; a gateway that is overloaded asks for less.
+    if reply.status == 429 and wait.isascii() and wait.isdigit() and len(wait) < 9 and int(wait) > _SHORTEST_LOCK:
         raise AuthenticationFailed(
             f"{service} has locked the login after too many failed attempts",
             remedy="correct login (client id) and password (client secret) of the connection, "
             f"or wait {wait} seconds if they are right",
         )
-    value = require_success(reply, f"{service}'s login").json_object(f"{service}'s login")
+    vendor = Vendor(f"{service}'s login", _is_login_error)
+    value = vendor.require_success(reply, Call.LOGIN).parsed_object() or {}
     token, lifetime = value.get("access_token"), value.get("expires_in")
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
-        raise UnexpectedReply(f"{service}'s login returned no access token")
+        raise LoginUnavailable(
+            f"{vendor.label} replied with {reply.kind()} instead of an access token", service_message=reply.message()
+        )
     seconds = _DEFAULT_LIFETIME
     if isinstance(lifetime, int | float) and 0 < lifetime < _MAX_LIFETIME:
         seconds = float(lifetime)

@@ -15,13 +15,10 @@ from airflow_provider_docconv.services.errors import (
     UnexpectedReply,
     one_line,
 )
-from airflow_provider_docconv.services.http import Reply, Request, require_success
+from airflow_provider_docconv.services.http import Call, Reply, Request, Vendor
 
 _MAX_ID = 200
 _MAX_NUMBER = 1 << 50
-# With these, "not implemented" and "unavailable", nothing can have begun. Other statuses above 500, such as a proxy's
-# 520 to 524, may say that the service took the request and did not answer in time.
-_NOTHING_BEGUN = (501, 503)
 
 
 class OperationState(StrEnum):
@@ -201,25 +198,21 @@ class ResultFile:
     remote: RemoteDocument | None = None
 
 
-def read_started(reply: Reply, service: str, remote_source: RemoteDocument | None = None) -> Started:
+def read_started(reply: Reply, vendor: Vendor, remote_source: RemoteDocument | None = None) -> Started:
     """
     Read the reply to a start.
 
     :param reply: the reply
-    :param service: the service's name, for messages
+    :param vendor: whose reply it is
     :param remote_source: the document in the vendor's storage, if it was uploaded there
     :raises StartReplyLost: if the operation may have started, but the reply has no operation id
-    :raises DocConvError: if the service refused
+    :raises DocConvError: if it surely has not started, of the type that says what to do
     """
-    if reply.status >= 500 and reply.status not in _NOTHING_BEGUN:
-        raise StartReplyLost(
-            f"{service} failed while it started the operation (HTTP {reply.status})", service_message=reply.message()
-        )
-    require_success(reply, service)
+    vendor.require_success(reply, Call.START)
     try:
         return Started(clean_operation_id(reply.text()), remote_source)
     except ValueError as error:
         raise StartReplyLost(
-            f"{service} replied to the start with {reply.kind()} instead of an operation id",
+            f"{vendor.label} replied to the start with {reply.kind()} instead of an operation id",
             service_message=reply.message(),
         ) from error

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 from airflow_provider_docconv.services.catalog import ServiceInfo
 from airflow_provider_docconv.services.documents import Document, PresentationToMerge, RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions
-from airflow_provider_docconv.services.http import Flow
+from airflow_provider_docconv.services.http import Flow, Vendor, has_error_object
 from airflow_provider_docconv.services.operations import Operation, OperationState, ResultFile, Started
 from airflow_provider_docconv.services.options import read_options
 from airflow_provider_docconv.services.storage import RemoteStorage
@@ -57,6 +57,21 @@ class ConversionService(ABC):
     def label(self) -> str:
         """The service's name in messages."""
         return self.info.label
+
+    @property
+    def vendor(self) -> Vendor:
+        """Tells the service's own replies from those of what stands in between."""
+        return Vendor(self.label, self.is_own_error)
+
+    @staticmethod
+    def is_own_error(value: Mapping[str, Any], status: int) -> bool:
+        """
+        Tell whether a JSON object is the vendor's documented form of an error.
+
+        :param value: the object, with the first letter of its keys in lower case
+        :param status: the HTTP status of the reply
+        """
+        return has_error_object(value)
 
     @abstractmethod
     def start(self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]) -> Flow[Started]:

@@ -14,7 +14,7 @@ from typing import Any
 from airflow_provider_docconv.services.bodies import FilePart, MultipartBody
 from airflow_provider_docconv.services.documents import Document, RemoteDocument
 from airflow_provider_docconv.services.errors import DocumentRejected, ResultNotFound, UnexpectedReply
-from airflow_provider_docconv.services.http import Flow, Request, find_message, query, require_success
+from airflow_provider_docconv.services.http import Call, Flow, Request, Vendor, find_message, query
 from airflow_provider_docconv.services.operations import ResultFile, whole_number
 
 _JSON = {"Accept": "application/json"}
@@ -25,16 +25,21 @@ class RemoteStorage:
     """
     A service's storage.
 
-    :param label: the service's name, for messages
+    :param vendor: whose storage it is
     :param transfers: the URL path of uploads and downloads
     :param root: the URL path of everything else
     :param encode: percent-encodes a path in the storage as the vendor's SDK does
     """
 
-    label: str
+    vendor: Vendor
     transfers: str
     root: str
     encode: Callable[[str], str]
+
+    @property
+    def label(self) -> str:
+        """The service's name in messages."""
+        return self.vendor.label
 
     def upload(self, document: Document, remote: RemoteDocument, file_name: str) -> Flow[RemoteDocument]:
         """
@@ -47,7 +52,7 @@ class RemoteStorage:
         """
         body = MultipartBody([FilePart(document, "file", file_name)])
         reply = yield Request("PUT", self._file(self.transfers, remote), self._named(remote), _JSON, body)
-        value = require_success(reply, self.label).json_object(self.label)
+        value = self.vendor.require_success(reply, Call.UPLOAD).json_object(self.label)
         if value.get("errors") or not value.get("uploaded"):
             raise DocumentRejected(
                 f"{self.label} did not accept the upload",
@@ -122,9 +127,9 @@ class RemoteStorage:
     def _list(self, remote: RemoteDocument, operation_id: str | None) -> Flow[list[ResultFile]]:
         folder = RemoteDocument(remote.path.rstrip("/"), remote.storage)
         reply = yield Request("GET", self._path(self.root, "folder", folder), self._named(folder), _JSON)
-        if reply.is_not_found:
+        if self.vendor.says_not_found(reply):
             return []
-        listed = require_success(reply, self.label).json_object(self.label).get("value")
+        listed = self.vendor.require_success(reply, Call.OTHER).json_object(self.label).get("value")
         files = []
         for entry in listed if isinstance(listed, list) else []:
             lower = {str(key).lower(): value for key, value in entry.items()} if isinstance(entry, dict) else {}
@@ -141,12 +146,12 @@ class RemoteStorage:
 
     def _look(self, remote: RemoteDocument) -> Flow[dict[str, Any]]:
         reply = yield Request("GET", self._path(self.root, "exist", remote), self._named(remote), _JSON)
-        return require_success(reply, self.label).json_object(self.label)
+        return self.vendor.require_success(reply, Call.OTHER).json_object(self.label)
 
     def _delete(self, request: Request) -> Flow[None]:
         reply = yield request
-        if not reply.is_not_found:
-            require_success(reply, self.label)
+        if not self.vendor.says_not_found(reply):
+            self.vendor.require_success(reply, Call.OTHER)
 
     def _file(self, root: str, remote: RemoteDocument) -> str:
         return self._path(root, "file", remote)

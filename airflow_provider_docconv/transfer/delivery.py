@@ -6,10 +6,10 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, Protocol, TypedDict
 
 from airflow_provider_docconv.services.catalog import ServiceInfo
-from airflow_provider_docconv.services.errors import DocConvError, ResultRejected, TruncatedResult
+from airflow_provider_docconv.services.errors import DocConvError, ResultRejected, ResultTooLarge, TruncatedResult
 from airflow_provider_docconv.services.filetypes import (
     Inspection,
     extension,
@@ -44,8 +44,22 @@ class DeliveredFile(TypedDict):
     source_sha256: NotRequired[str]
 
 
+class Bounds(NamedTuple):
+    """
+    How much a result may take.
+
+    :param size: the most bytes that it may have
+    :param until: when to stop fetching it, in seconds since the epoch
+    """
+
+    size: int = 16 << 30
+    until: float | None = None
+
+
 class NamedResult(Protocol):
     """A result that is being read."""
+
+    announced: int | None
 
     @property
     def name(self) -> str | None:
@@ -59,7 +73,9 @@ class ResultClient(Protocol):
     def service(self) -> ServiceInfo:
         """The service."""
 
-    def open_result(self, file: ResultFile) -> AbstractContextManager[tuple[NamedResult, Iterator[bytes]]]:
+    def open_result(
+        self, file: ResultFile, until: float | None
+    ) -> AbstractContextManager[tuple[NamedResult, Iterator[bytes]]]:
         """Open a result: what is known of it, and its bytes."""
 
     def clean_up(self, operation_id: str, files: Sequence[ResultFile]) -> bool:
@@ -67,7 +83,11 @@ class ResultClient(Protocol):
 
 
 def deliver(
-    client: ResultClient, files: Sequence[ResultFile], destination: Destination, log: logging.Logger | Any
+    client: ResultClient,
+    files: Sequence[ResultFile],
+    destination: Destination,
+    log: logging.Logger | Any,
+    bounds: Bounds,
 ) -> list[DeliveredFile]:
     """
     Fetch all results of an operation, and return where they were delivered.
@@ -76,32 +96,56 @@ def deliver(
     :param files: the results
     :param destination: where they go
     :param log: gets a line for a result that has to be fetched again
+    :param bounds: how much a result may take
     :raises DocConvError: if one could not be fetched or delivered, of the type that says what to do
     """
     numbers = [None] if len(files) == 1 else range(1, len(files) + 1)
     return [
         delivered
         for file, number in zip(files, numbers, strict=True)
-        for delivered in _fetch(client, file, destination, number, log)
+        for delivered in _fetch(client, file, destination, number, log, bounds)
     ]
 
 
 def _fetch(
-    client: ResultClient, file: ResultFile, destination: Destination, number: int | None, log: logging.Logger | Any
+    client: ResultClient,
+    file: ResultFile,
+    destination: Destination,
+    number: int | None,
+    log: logging.Logger | Any,
+    bounds: Bounds,
 ) -> list[DeliveredFile]:
     for _ in range(_DOWNLOADS - 1):
         try:
-            return _fetch_once(client, file, destination, number)
+            return _fetch_once(client, file, destination, number, bounds)
         except TruncatedResult as error:
             log.warning("%s Fetching it again", error)
-    return _fetch_once(client, file, destination, number)
+    return _fetch_once(client, file, destination, number, bounds)
 
 
 def _fetch_once(
-    client: ResultClient, file: ResultFile, destination: Destination, number: int | None
+    client: ResultClient, file: ResultFile, destination: Destination, number: int | None, bounds: Bounds
 ) -> list[DeliveredFile]:
-    with client.open_result(file) as (result, chunks):
-        return destination.write(chunks, result.name, number)
+    with client.open_result(file, bounds.until) as (result, chunks):
+        if result.announced is not None and result.announced > bounds.size:
+            raise _too_large(client, file, result.announced, bounds)
+        return destination.write(_bounded(client, file, chunks, bounds), result.name, number)
+
+
+def _bounded(client: ResultClient, file: ResultFile, chunks: Iterator[bytes], bounds: Bounds) -> Iterator[bytes]:
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > bounds.size:
+            raise _too_large(client, file, size, bounds)
+        yield chunk
+
+
+def _too_large(client: ResultClient, file: ResultFile, size: int, bounds: Bounds) -> ResultTooLarge:
+    return ResultTooLarge(
+        f"the result from {client.service.label} has {size} bytes or more, but at most {bounds.size} are allowed",
+        operation_id=file.operation_id,
+    )
 
 
 def clean_up(client: ResultClient, operation_id: str, files: Sequence[ResultFile], log: logging.Logger | Any) -> None:

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from airflow_provider_docconv.services.catalog import ServiceInfo
 from airflow_provider_docconv.services.documents import Document, RemoteDocument
-from airflow_provider_docconv.services.errors import DocConvError, InvalidOptions, SourceNotFound
+from airflow_provider_docconv.services.errors import DocConvError, DocumentRejected, InvalidOptions, SourceNotFound
 from airflow_provider_docconv.transfer.addresses import read_address, read_remote, require_addressable
 from airflow_provider_docconv.transfer.object_storage import open_for_reading, store_error, to_path, version_of
 
@@ -22,6 +22,7 @@ def open_source(uri: str, service: ServiceInfo) -> Document | RemoteDocument:
         ``groupdocs-conversion://storage/path`` for a document in the vendor's storage (no storage name: the default)
     :param service: the service that will convert it
     :raises SourceNotFound: if there is no such document
+    :raises DocumentRejected: if its name can't be sent
     :raises StoreUnavailable: if its store can't be reached now
     :raises InvalidOptions: if the address has characters that a store's driver would misread
     """
@@ -30,6 +31,10 @@ def open_source(uri: str, service: ServiceInfo) -> Document | RemoteDocument:
             raise InvalidOptions(f"{uri!r} is a folder in the vendor's storage: expected a document")
         return remote
     require_addressable(uri)
+    if not _is_text(uri):
+        raise DocumentRejected(
+            "the document's name is not valid UTF-8, so nothing was sent", document=uri, remedy="rename it"
+        )
     try:
         file = to_path(uri)
         # The drivers cache listings, and would send only as many bytes as the document had then.
@@ -55,6 +60,14 @@ def open_source(uri: str, service: ServiceInfo) -> Document | RemoteDocument:
         reader=lambda start, end: bytes(file.fs.cat_file(file.path, start=start, end=end)),
         translate=lambda error: _unreadable(error, uri),
     )
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _unreadable(error: Exception, uri: str) -> DocConvError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import tempfile
 import zipfile
@@ -30,6 +31,9 @@ _ALWAYS_ALLOWED = 100 << 20
 _MAX_DIRECTORY = 8 << 20
 _CHUNK = 1 << 20
 _REMEDY = "nothing was written; with unpack=False the archive is delivered as it is"
+# What Windows and its shares take for devices, whatever follows a dot, and what they can't have in a name.
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)", re.IGNORECASE)
+_FORBIDDEN = re.compile(r'[<>:"|?*]')
 # zipfile bounds the memory of these two only.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -154,6 +158,10 @@ def _require_plain(member: zipfile.ZipInfo, service: str) -> None:
     # Not filename, which ends at a zero byte.
     if not all(map(is_safe, member.orig_filename.split("/"))):
         raise ResultRejected(f"the archive from {service} has an unsafe file name {member.orig_filename[:MAX_NAME]!r}")
+    if not all(map(_is_portable, member.filename.split("/"))):
+        raise ResultRejected(
+            f"the archive from {service} has a hidden or reserved file name {member.filename[:MAX_NAME]!r}"
+        )
     if member.flag_bits & 1:
         raise ResultRejected(f"{member.filename!r} in the archive from {service} is encrypted")
     if member.compress_type not in _METHODS:
@@ -161,6 +169,11 @@ def _require_plain(member: zipfile.ZipInfo, service: str) -> None:
     mode = member.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
         raise ResultRejected(f"{member.filename!r} in the archive from {service} is not a regular file")
+
+
+def _is_portable(name: str) -> bool:
+    """Tell whether a name hides nothing, is none of ours, and means the same on Windows and its shares."""
+    return not (name.startswith(".") or name.endswith((".", " ")) or _RESERVED.match(name) or _FORBIDDEN.search(name))
 
 
 def _checked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: str, service: str) -> DeliveredFile:

@@ -137,6 +137,7 @@ class ConvertDocuments:
             transfers=operator.max_transfers,
             poke_interval=operator.poke_interval,
             max_poke_interval=operator.max_poke_interval,
+            max_result_size=operator.max_result_size,
             fault_tolerance=operator.fault_tolerance,
             deadline=deadline,
             grace=operator.grace if operator.deferrable else None,

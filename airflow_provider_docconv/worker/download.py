@@ -10,7 +10,7 @@ from airflow_provider_docconv.services.documents import RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions
 from airflow_provider_docconv.services.operations import read_operation_id
 from airflow_provider_docconv.transfer.addresses import read_remote
-from airflow_provider_docconv.transfer.delivery import DeliveredFile, Destination, clean_up, deliver
+from airflow_provider_docconv.transfer.delivery import Bounds, DeliveredFile, Destination, clean_up, deliver
 from airflow_provider_docconv.transfer.source import stem_of
 from airflow_provider_docconv.transfer.unpacking import UnpackingDestination
 
@@ -35,7 +35,7 @@ def download(operator: DownloadResultOperator) -> list[DeliveredFile]:
         files = hook.get_results(operation_id, _remote(operator.remote_result, hook))
         source = _remote(operator.remote_source, hook)
         uploads = [hook.get_remote_file(source.path, source.storage)] if source else []
-        results = deliver(hook, files, destination, log)
+        results = deliver(hook, files, destination, log, Bounds(operator.max_result_size))
         for result in results:
             if operator.source_sha256:
                 result["source_sha256"] = operator.source_sha256

@@ -116,7 +116,7 @@ class _Start(ABC, Generic[Opened]):
         superseded = before.fingerprint != wanted.fingerprint or before.max_tries != wanted.max_tries
         if operation_id is None:
             if not superseded and self.operator.on_lost_reply == "fail":
-                raise StartReplyLost("an earlier try sent the start, but ended before the reply came")
+                raise StartReplyLost("an earlier try sent a start and ended before its reply came")
             return None
         if superseded:
             log.info("Cancelling superseded operation %s", operation_id)

@@ -13,6 +13,7 @@ from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.services.errors import (
     AuthenticationFailed,
     DocConvError,
+    LoginUnavailable,
     ServiceUnavailable,
     StartReplyLost,
     UnexpectedReply,
@@ -36,7 +37,10 @@ def test_html_where_json_was_due(make_client: MakeClient, service: str) -> None:
 
 
 def test_html_where_a_token_was_due(make_client: MakeClient) -> None:
-    with Hostile(RUNNING, logins=[Answer(HTML)]) as server, pytest.raises(UnexpectedReply, match=f"login .*{PAGE}"):
+    with (
+        Hostile(RUNNING, logins=[Answer(HTML)]) as server,
+        pytest.raises(LoginUnavailable, match="an HTML page instead of an access"),
+    ):
         make_client(server.url).status()
 
 
@@ -110,7 +114,7 @@ def test_a_proxy_is_used_where_the_environment_names_one(
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         # The hostile server does not tell proxied logins, which name the whole address, from other calls.
-        with pytest.raises(UnexpectedReply, match="without an access token"):
+        with pytest.raises(LoginUnavailable, match="instead of an access token"):
             make_client("http://service.example").status()
         make_client(direct.url).status()
     assert [seen.target for seen in proxy.seen] == ["http://service.example/connect/token"]

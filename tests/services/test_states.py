@@ -14,10 +14,11 @@ from airflow_provider_docconv.services.errors import (
     StartReplyLost,
     UnexpectedReply,
 )
-from airflow_provider_docconv.services.http import Reply
+from airflow_provider_docconv.services.http import Reply, Vendor, has_error_object
 from airflow_provider_docconv.services.operations import Operation, OperationState, clean_operation_id, read_started
 from tests.support.flows import OPERATION, play, reply
 
+VENDOR = Vendor("X", lambda value, status: has_error_object(value))
 STATUS_KEY = {"aspose_slides": "status", "groupdocs_conversion": "status", "aspose_ocr": "taskStatus"}
 WORDS = {
     "aspose_slides": {
@@ -133,7 +134,7 @@ def test_the_services_own_words_are_kept(service: str, value: dict[str, Any], sa
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_proxys_page_is_not_the_service_that_knows_no_operation(service: str) -> None:
     page = b"<html><head><title>404 Not Found</title></head></html>"
-    with pytest.raises(UnexpectedReply, match=r"an HTML page \(HTTP 404\), saying \"404 Not Found\""):
+    with pytest.raises(UnexpectedReply, match=r"\(HTTP 404, an HTML page\), saying \"404 Not Found\""):
         ask(service, reply(page, 404))
     with pytest.raises(ServiceUnavailable, match="HTTP 500"):
         ask(service, reply(page, 500))
@@ -155,7 +156,7 @@ def test_an_operation_survives_the_way_through_json() -> None:
 @pytest.mark.parametrize("text", ["{}", '"{}"', ' "{}"\r\n', '" {} "', "\n{} "])
 def test_quoted_and_bare_ids(text: str) -> None:
     for name in (OPERATION, "op#7/é"):
-        assert read_started(reply(text.format(name).encode(), 201), "X") == (name, None)
+        assert read_started(reply(text.format(name).encode(), 201), VENDOR) == (name, None)
 
 
 @pytest.mark.parametrize(
@@ -166,4 +167,4 @@ def test_what_can_not_be_an_id_is_a_lost_reply(text: str) -> None:
     with pytest.raises(ValueError, match="not an operation id"):
         clean_operation_id(text)
     with pytest.raises(StartReplyLost):
-        read_started(reply(text.encode(), 200), "X")
+        read_started(reply(text.encode(), 200), VENDOR)

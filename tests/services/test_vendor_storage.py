@@ -9,7 +9,6 @@ import pytest
 from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.documents import RemoteDocument
 from airflow_provider_docconv.services.errors import (
-    AccessDenied,
     DocConvError,
     DocumentRejected,
     InvalidOptions,
@@ -68,7 +67,7 @@ def test_what_is_not_there_is_deleted_already(store: Any) -> None:
     play(store.delete_folder(FILE), reply(b"", 200))
     flow = store.delete_file(FILE)
     next(flow)
-    with pytest.raises(AccessDenied):
+    with pytest.raises(UnexpectedReply, match="HTTP 403"):
         flow.send(reply(b"", 403))
 
 

@@ -28,7 +28,7 @@ class BatchRuns:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.deferred: list[dict[str, Any]] = []
-        (folder / "in").mkdir()
+        (folder / "in").mkdir(exist_ok=True)
 
     def put(self, *names: str, content: bytes = b"") -> None:
         for name in names:

@@ -21,7 +21,17 @@ from airflow_provider_docconv.services.errors import (
     UnexpectedReply,
 )
 from airflow_provider_docconv.services.groupdocs.options import GroupDocsOptions
-from airflow_provider_docconv.services.http import Flow, Request, find_message, path_segment, query, require_success
+from airflow_provider_docconv.services.http import (
+    Call,
+    Flow,
+    Reply,
+    Request,
+    find_message,
+    has_error_object,
+    path_segment,
+    query,
+    says_no_operation,
+)
 from airflow_provider_docconv.services.operations import (
     Operation,
     OperationState,
@@ -58,6 +68,12 @@ class GroupDocsConversion(ConversionService):
     options_type = GroupDocsOptions
     saving_option = "outputPath"
 
+    @staticmethod
+    def is_own_error(value: Mapping[str, Any], status: int) -> bool:
+        """Tell whether it is an ``ApiErrorResponse``, or an ``Error`` of the older models."""
+        older = isinstance(value.get("message"), str) and ("description" in value or "innerError" in value)
+        return has_error_object(value) or (older and isinstance(value.get("code"), str))
+
     def start(self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]) -> Flow[Started]:
         """Start with ``PUT`` and the document, or upload it and start with ``POST`` if the options require that."""
         given = self.check(target_format, options)
@@ -77,10 +93,10 @@ class GroupDocsConversion(ConversionService):
                 MultipartBody([FilePart(source, "file", source.name)]),
                 repeatable=False,
             )
-            return read_started(reply, self.label)
+            return read_started(reply, self.vendor)
         settings["FilePath"] = remote.path
         reply = yield Request("POST", _ASYNC, {}, _JSON, json_body(settings), repeatable=False)
-        return read_started(reply, self.label, uploaded)
+        return read_started(reply, self.vendor, uploaded)
 
     def status(self, operation_id: str) -> Flow[Operation]:
         """Get ``?id=``."""
@@ -130,7 +146,7 @@ class GroupDocsConversion(ConversionService):
         )
         reply = yield Request("GET", f"{_ROOT}/formats", where, _JSON)
         formats: dict[str, list[str]] = {}
-        for entry in require_success(reply, self.label).json_objects(self.label):
+        for entry in self.vendor.require_success(reply, Call.OTHER).json_objects(self.label):
             source, targets = entry.get("sourceFormat"), entry.get("targetFormats")
             if isinstance(source, str) and isinstance(targets, list):
                 formats[source.lower()] = sorted(target.lower() for target in targets if isinstance(target, str))
@@ -138,7 +154,7 @@ class GroupDocsConversion(ConversionService):
 
     def remote_storage(self) -> RemoteStorage:
         """Return the storage."""
-        return RemoteStorage(self.label, f"{_ROOT}/storage", f"{_ROOT}/storage", path_segment)
+        return RemoteStorage(self.vendor, f"{_ROOT}/storage", f"{_ROOT}/storage", path_segment)
 
     def password(self, options: Mapping[str, Any]) -> str | None:
         """Return the password from ``password`` or the load options."""
@@ -152,10 +168,9 @@ class GroupDocsConversion(ConversionService):
 
     def _operation(self, operation_id: str) -> Flow[dict[str, Any] | None]:
         reply = yield Request("GET", _ASYNC, {"id": operation_id}, _JSON)
-        says_so = reply.status in (400, 500) and not reply.is_page and "not found" in reply.message().lower()
-        if reply.is_not_found or says_so:
+        if self.vendor.says_not_found(reply) or _knows_no_operation(reply):
             return None
-        return require_success(reply, self.label, operation_id).json_object(self.label)
+        return self.vendor.require_success(reply, Call.STATUS, operation_id).json_object(self.label)
 
     def _settings(
         self, source: Document | RemoteDocument, target_format: str, given: Mapping[str, Any]
@@ -197,6 +212,12 @@ class GroupDocsConversion(ConversionService):
             name if isinstance(name, str) else None,
             whole_number(lower.get("size")) or None,
         )
+
+
+def _knows_no_operation(reply: Reply) -> bool:
+    # The status of this answer is unknown, and so is its form.
+    value = reply.parsed_object() if reply.status in (400, 404, 500) else None
+    return value is not None and says_no_operation(value)
 
 
 def _page(key: str, number: int) -> int:

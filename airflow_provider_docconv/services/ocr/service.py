@@ -22,7 +22,7 @@ from airflow_provider_docconv.services.errors import (
     UnexpectedReply,
 )
 from airflow_provider_docconv.services.filetypes import DJVU
-from airflow_provider_docconv.services.http import Flow, Request, find_message, require_success
+from airflow_provider_docconv.services.http import Call, Flow, Request, find_message, has_error_object
 from airflow_provider_docconv.services.ocr.options import RESULT_TYPES, OcrSettings
 from airflow_provider_docconv.services.operations import (
     Operation,
@@ -59,6 +59,12 @@ class AsposeOcr(ConversionService):
     target_formats: ClassVar[frozenset[str]] = frozenset(RESULT_TYPES)
     can_cancel = True
 
+    @staticmethod
+    def is_own_error(value: Mapping[str, Any], status: int) -> bool:
+        """Tell whether it is a ``ProblemDetails`` (OpenAPI file), an ``OCRResponse``, or the error of Aspose's APIs."""
+        problem = isinstance(value.get("title"), str) and value.get("status") == status
+        return problem or isinstance(value.get("taskStatus"), str) or has_error_object(value)
+
     def start(self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]) -> Flow[Started]:
         """Start with ``POST`` and a JSON object with the document in base64."""
         given = self.check(target_format, options)
@@ -78,7 +84,7 @@ class AsposeOcr(ConversionService):
             body=Base64Body(source, "image", {"settings": settings}),
             repeatable=False,
         )
-        return read_started(reply, self.label)
+        return read_started(reply, self.vendor)
 
     def check(self, target_format: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Check them, and set the result type of the target format."""
@@ -96,9 +102,9 @@ class AsposeOcr(ConversionService):
         reply = yield Request(
             "GET", f"{_ROOT}/Utilities/GetTaskStatus", {"id": operation_id}, {"Accept": "application/json"}
         )
-        if reply.is_not_found:
+        if self.vendor.says_not_found(reply):
             return Operation(operation_id, OperationState.NOT_FOUND, "404", reply.message())
-        value = require_success(reply, self.label, operation_id).json_object(self.label)
+        value = self.vendor.require_success(reply, Call.STATUS, operation_id).json_object(self.label)
         vendor_status = read_status(value.get("taskStatus"), self.label)
         return Operation(
             operation_id, state_of(vendor_status, _STATES), vendor_status, printable(find_message(value.get("error")))
@@ -113,8 +119,8 @@ class AsposeOcr(ConversionService):
     def cancel(self, operation_id: str) -> Flow[bool]:
         """Cancel with ``DELETE``, if the operation still exists."""
         reply = yield Request("DELETE", _DJVU, {"id": operation_id})
-        if not reply.is_not_found:
-            require_success(reply, self.label, operation_id)
+        if not self.vendor.says_not_found(reply):
+            self.vendor.require_success(reply, Call.OTHER, operation_id)
         return True
 
     def clean_up(self, operation_id: str, files: Sequence[ResultFile]) -> Flow[bool]:

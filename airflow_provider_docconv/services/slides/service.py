@@ -14,14 +14,16 @@ from airflow_provider_docconv.services.catalog import ASPOSE_SLIDES
 from airflow_provider_docconv.services.documents import Document, PresentationToMerge, RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions
 from airflow_provider_docconv.services.http import (
+    Call,
     Flow,
     Reply,
     Request,
     find_message,
+    has_error_object,
     path_segment,
     path_segments,
     query,
-    require_success,
+    says_no_operation,
 )
 from airflow_provider_docconv.services.operations import (
     Operation,
@@ -74,6 +76,11 @@ class AsposeSlides(ConversionService):
     #: The formats of single slides: the vendor's SlideExportFormat.
     split_formats: ClassVar[frozenset[str]] = target_formats - {"swf", "mpeg4"}
 
+    @staticmethod
+    def is_own_error(value: Mapping[str, Any], status: int) -> bool:
+        """Tell whether it is the error object, or the flat ``{"message"}`` of the SDKs about an unknown operation."""
+        return has_error_object(value) or (status == 404 and says_no_operation(value))
+
     def start(self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]) -> Flow[Started]:
         """Start with ``/convert/{format}``, or ``/{name}/{format}`` for a remote document; ``PUT`` saves the result."""
         given = self.check(target_format, options)
@@ -82,14 +89,14 @@ class AsposeSlides(ConversionService):
         slides = ",".join(map(str, slide_numbers(given.get("slides"), "slides")))
         parameters = query(outPath=out_path, slides=slides)
         request = self._request("PUT" if out_path else "POST", path, source, target_format, given, parameters)
-        return read_started((yield request), self.label)
+        return read_started((yield request), self.vendor)
 
     def start_merge(self, presentations: Sequence[PresentationToMerge], options: Mapping[str, Any]) -> Flow[Started]:
         """Start with ``/merge``; ``PUT`` saves the result."""
         given = self.read_options(options, SlidesMergeOptions)
         storage = given.get("storage") or self.storage
         request = _merge_request(f"{_ASYNC}/merge", presentations, given.get("outPath"), storage)
-        return read_started((yield request), self.label)
+        return read_started((yield request), self.vendor)
 
     def start_split(
         self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]
@@ -101,11 +108,11 @@ class AsposeSlides(ConversionService):
         path = _path(source, f"split/{target_format}", f"split/{target_format}")
         parameters = query(**{key: given.get(key) for key in ("width", "height", "from", "to", "destFolder")})
         request = self._request("POST", path, source, target_format, given, parameters)
-        return read_started((yield request), self.label)
+        return read_started((yield request), self.vendor)
 
     def remote_storage(self) -> RemoteStorage:
         """Return the storage; files go through its asynchronous calls, which have no size limit."""
-        return RemoteStorage(self.label, f"{_ASYNC}/storage", f"{_ROOT}/storage", path_segments)
+        return RemoteStorage(self.vendor, f"{_ASYNC}/storage", f"{_ROOT}/storage", path_segments)
 
     def _request(
         self,
@@ -130,9 +137,9 @@ class AsposeSlides(ConversionService):
     def status(self, operation_id: str) -> Flow[Operation]:
         """Get ``/{id}``, which answers 404 for an unknown operation."""
         reply = yield Request("GET", f"{_ASYNC}/{path_segment(operation_id)}")
-        if reply.is_not_found:
+        if self.vendor.says_not_found(reply):
             return Operation(operation_id, OperationState.NOT_FOUND, "404", reply.message())
-        return self._read_operation(operation_id, require_success(reply, self.label, operation_id))
+        return self._read_operation(operation_id, self.vendor.require_success(reply, Call.STATUS, operation_id))
 
     def results(self, operation_id: str) -> Flow[list[ResultFile]]:
         """Return the one file of ``GET /{id}/result``, a ZIP for formats with one file per slide."""
