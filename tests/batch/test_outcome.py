@@ -108,8 +108,8 @@ def test_the_error_says_how_many_and_names_the_first(batch: Batch) -> None:
         batch.raise_for_outcome(summary(delivered=1234, failed=1, rejected=1), "fail", None)
     assert str(raised.value) == (
         "2 of 1,236 documents were not converted (1 rejected, 1 failed), all others were; the first is s3://b/b.pptx "
-        '(the service could not convert the document, saying "No memory."); s3://b/pdf/.docconv/reports/r.html names '
-        "each with what to do."
+        '(the service could not convert the document, saying "No memory."); s3://b/pdf/.docconv/reports/r.html lists '
+        "each with its remedy."
     )
 
 

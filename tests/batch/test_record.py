@@ -26,7 +26,7 @@ from airflow_provider_docconv.batch.record import (
     Record,
     RecordedError,
 )
-from airflow_provider_docconv.exceptions import ConversionFailed, DestinationUnwritable, RecordDamaged
+from airflow_provider_docconv.exceptions import ConversionFailed, DestinationUnwritable, RecordDamaged, StoreUnavailable
 from airflow_provider_docconv.task_state import path_name
 from airflow_provider_docconv.transfer.object_storage import to_path
 from tests.support.batches import empty_batch
@@ -193,9 +193,9 @@ def test_a_write_that_fails_is_seen_by_its_writer_and_loses_nothing(folder: Any,
     record = Record(folder, TASK)
     record.write(entry("a"))
     writes.fails = lambda: True
-    with pytest.raises(DestinationUnwritable, match=r"could not write the batch's record at .* does not answer"):
+    with pytest.raises(StoreUnavailable, match=r"could not write the batch's record at .* does not answer"):
         record.write(entry("b"))
-    with pytest.raises(DestinationUnwritable):
+    with pytest.raises(StoreUnavailable):
         record.write_later(entry("c"))
     assert names(read(folder)) == {"a"}
     writes.fails = lambda: False
@@ -211,7 +211,7 @@ def test_each_writer_learns_whether_its_own_write_failed(folder: Any, writes: Sp
     def write(number: int) -> bool:
         try:
             written = record.write(entry(f"{number}"))
-        except DestinationUnwritable:
+        except StoreUnavailable:
             return False
         with lock:
             assert read(folder).entries[written.key] == written
@@ -375,7 +375,7 @@ def test_a_fold_that_fails_or_is_killed_loses_nothing(
 
     record = Record(folder, TASK)
     written = record.write(entry("a"))
-    with pytest.raises((DestinationUnwritable, KeyboardInterrupt)):
+    with pytest.raises((DestinationUnwritable, StoreUnavailable, KeyboardInterrupt)):
         record.fold(HEADER, broken())
     assert read(folder).entries == {written.key: written}
     assert len(place.files()) == 1

@@ -125,7 +125,7 @@ def test_no_documents_are_none(place: Place) -> None:
 
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     for folder in (f"file://{tmp_path}/none/", f"{tmp_path}/none/", f"file://{tmp_path}/none/*.pptx"):
-        with pytest.raises(SourceNotFound, match=r"can't be listed \(No such file or directory\), so nothing was sent"):
+        with pytest.raises(SourceNotFound, match=r"can't be listed, so nothing was sent \(No such file or directory\)"):
             found(folder)
     with pytest.raises(SourceNotFound):
         found(f"file://{tmp_path}/none", [str(number) for number in range(30)])
@@ -137,7 +137,7 @@ def test_an_empty_folder_gives_nothing(place: Place) -> None:
 
 @pytest.mark.parametrize("place", ["s3"], indirect=True)
 def test_a_store_that_refuses_is_an_error(place: Place) -> None:
-    with pytest.raises(SourceNotFound, match=r"the documents can't be listed .*bucket does not exist") as raised:
+    with pytest.raises(SourceNotFound, match=r"the documents can't be listed.*bucket does not exist") as raised:
         found("s3://batch_store@no-such-bucket/inbox/")
     assert "s3://batch_store@no-such-bucket/inbox/" in str(raised.value)
 
