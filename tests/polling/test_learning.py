@@ -15,7 +15,14 @@ from airflow_provider_docconv.services.operations import Operation, OperationSta
 from tests.support.batches import empty_batch
 
 LIMITS = Limits(
-    in_flight=8, transfers=1, poke_interval=1, max_poke_interval=60, fault_tolerance=900, deadline=1e11, grace=None
+    in_flight=8,
+    transfers=1,
+    poke_interval=1,
+    max_poke_interval=60,
+    fault_tolerance=900,
+    deadline=1e11,
+    grace=None,
+    max_result_size=1 << 30,
 )
 
 
