@@ -208,7 +208,9 @@ class Pipeline:
                         worker.result()
                 progress.log(len(self._active))
                 if folding and folding.done():
-                    folding.result()
+                    if error := folding.exception():
+                        # Nothing is lost: the segments hold everything, and the next fold tries again.
+                        self._batch.log.warning("%s", error)
                     folding, folded = None, time.monotonic()
                 due = time.monotonic() - folded > _FOLD_SECONDS or self._batch.record.objects > _FOLD_OBJECTS
                 if due and not folding:
