@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from math import inf
 from time import monotonic
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _CHUNK = 1 << 20
+_ENDED = Failure(Fault.LOST, "the reply took too long")
 
 
 class Client:
@@ -163,13 +165,15 @@ class Client:
                     stack.pop_all()
                     return StreamedReply(response.status_code, headers, response, call)
                 body = _read(response)
+                if call.was_ended:  # http.client takes the end of a connection for the end of the headers.
+                    return _ENDED
                 return TOO_LONG if body is None else read_reply(response.status_code, headers, body)
             except DocConvError:
                 raise
             except Exception as error:  # Odd replies make the libraries raise ValueErrors and others.
                 whole = upload is None or upload.is_sent
                 if call.was_ended:
-                    return Failure(Fault.LOST if whole else Fault.NOT_SENT, "the reply took too long")
+                    return _ENDED if whole else replace(_ENDED, fault=Fault.NOT_SENT)
                 # Only an error of the connection itself may come too late to tell.
                 never_sent = not whole and not isinstance(error, OSError | HTTPError)
                 return Failure(Fault.NOT_SENT if never_sent else _fault(error), without_proxies(explain(error)))
@@ -275,6 +279,10 @@ def _decoded(stream: ResultStream, opened: StreamedReply) -> Iterator[bytes]:
         except Exception as error:  # The libraries raise ValueErrors and others, for example for a negative length.
             words = "the time is up" if opened.call.was_ended else explain(error)
             raise stream.truncated(words) from error
+        if (
+            opened.call.was_ended
+        ):  # Where no length was announced, the end of the connection looks like that of the body.
+            raise stream.truncated("the time is up")
         if chunk is None:
             break
         if data := stream.feed(chunk):

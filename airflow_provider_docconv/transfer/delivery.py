@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import chain
@@ -119,6 +120,8 @@ def _fetch(
         try:
             return _fetch_once(client, file, destination, number, bounds)
         except TruncatedResult as error:
+            if bounds.until is not None and time.time() >= bounds.until:
+                raise
             log.warning("%s Fetching it again", error)
     return _fetch_once(client, file, destination, number, bounds)
 

@@ -28,20 +28,20 @@ class EitherClient:
         self._runner = asyncio.Runner() if kind == "asynchronous" else None
         self._lent: Any = None
 
-    def run(self, flow: Flow[Any]) -> Any:
+    def run(self, flow: Flow[Any], until: float | None = None) -> Any:
         if self._client:
-            return self._client.run(flow)
+            return self._client.run(flow, until)
         assert self._runner
-        return self._runner.run(self._run(flow))
+        return self._runner.run(self._run(flow, until))
 
     def status(self) -> Any:
         return self.run(self.service.status("op-1"))
 
-    async def _run(self, flow: Flow[Any]) -> Any:
+    async def _run(self, flow: Flow[Any], until: float | None) -> Any:
         if self._lent is None:
             self._lent = shared_async_client(self.settings)
             self._entered: AsyncClient = await self._lent.__aenter__()
-        return await self._entered.run(flow)
+        return await self._entered.run(flow, until)
 
     def close(self) -> None:
         if self._runner:

@@ -27,6 +27,8 @@ class Answer:
     :param length: the Content-Length to announce, whatever the body's; -1 announces none
     :param fault: close or reset the connection instead of answering, hang until the server ends, or answer and then
         neither go on nor close
+    :param raw: sent instead of a reply, headers and all; pieces of any number, or all at once
+    :param pause: seconds between the bytes of the body
     """
 
     body: Any = b""
@@ -34,6 +36,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     length: int | None = None
     fault: Literal["close", "reset", "hang", "stall"] | None = None
+    raw: Callable[[], Iterable[bytes]] | bytes | None = None
+    pause: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,10 @@ class Hostile:
                 with contextlib.suppress(OSError, ValueError):
                     super().handle()
 
+            def finish(self) -> None:
+                with contextlib.suppress(OSError, ValueError):  # Likewise.
+                    super().finish()
+
             def log_message(self, *_: object) -> None:
                 pass
 
@@ -156,6 +164,12 @@ class Hostile:
                 return body
 
             def _reply(self, answer: Answer) -> None:
+                if answer.raw is not None:
+                    for piece in [answer.raw] if isinstance(answer.raw, bytes) else answer.raw():
+                        self.wfile.write(piece)
+                        self.wfile.flush()
+                    self._end()
+                    return
                 if answer.fault and answer.fault != "stall":
                     if answer.fault == "hang":
                         server._closing.wait()
@@ -174,7 +188,11 @@ class Hostile:
                 for key, value in headers.items():
                     self.send_header(key, value)
                 self.end_headers()
-                self.wfile.write(body)
+                for piece in [body] if not answer.pause else (body[n : n + 1] for n in range(len(body))):
+                    self.wfile.write(piece)
+                    if answer.pause:
+                        self.wfile.flush()
+                        server._closing.wait(answer.pause)
                 if answer.fault == "stall":
                     self.wfile.flush()
                     server._closing.wait()
