@@ -17,6 +17,7 @@ from airflow_provider_docconv.services.options import fingerprint
 from docconv_sandbox import Sandbox
 from tests.support.documents import SCAN
 from tests.support.hostile import Answer, Hostile, Seen
+from tests.support.replies import own_error
 from tests.support.tasks import SECRET, Store, connect, context
 
 MakeContext = Callable[..., Any]
@@ -138,7 +139,7 @@ def test_an_operation_that_expired_is_started_anew(
     deck: str, try_of: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = Answer({"error": {"message": "Operation does not exist"}}, 404)
-    with Hostile(Answer(b"op-1", 201), gone, Answer(b"op-2", 201), Answer({"status": "Started"})) as server:
+    with Hostile(Answer(b"op-1", 201), gone, gone, Answer(b"op-2", 201), Answer({"status": "Started"})) as server:
         connect(monkeypatch, server.url)
         assert [starting(deck).execute(try_of()) for _ in range(3)] == ["op-1", "op-2", "op-2"]
 
@@ -195,9 +196,9 @@ def test_the_start_is_written_down_before_it_is_sent(deck: str, monkeypatch: pyt
 
 
 REFUSALS: list[tuple[Answer, type[exceptions.DocConvError], bool]] = [
-    (Answer({"message": "Bad document."}, 400), exceptions.DocumentRejected, False),
-    (Answer({"message": "No plan."}, 402), exceptions.AccessDenied, False),
-    (Answer({"message": "No."}, 401), exceptions.AuthenticationFailed, False),
+    (Answer(own_error("aspose_slides", 400), 400), exceptions.DocumentRejected, False),
+    (Answer(own_error("aspose_slides", 402), 402), exceptions.AccessDenied, False),
+    (Answer(own_error("aspose_slides", 401), 401), exceptions.AuthenticationFailed, False),
     (Answer({"message": "Busy."}, 429, {"Retry-After": "600"}), exceptions.ServiceUnavailable, True),
     (Answer({"message": "Busy."}, 503), exceptions.ServiceUnavailable, True),
 ]
