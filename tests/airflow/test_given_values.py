@@ -18,6 +18,7 @@ from airflow_provider_docconv.operators.docconv import (
     StartConversionOperator,
 )
 from tests.support.hostile import Answer, Hostile
+from tests.support.replies import own_error
 from tests.support.tasks import Store, connect, context
 
 PDF = b"%PDF-1.7 %%EOF"
@@ -107,7 +108,7 @@ def test_a_result_is_named_after_its_source(
 ) -> None:
     folder = ObjectStoragePath(f"file://{tmp_path}")
     values = {"task_id": "t", "operation_id": "op-1", "conn_id": "docs", "source": source}
-    with Hostile(Answer(PDF), Answer(b"", 404)) as server:
+    with Hostile(Answer(PDF), Answer(own_error("aspose_slides", 404), 404)) as server:
         connect(monkeypatch, server.url)
         [result] = DownloadResultOperator(destination=f"{folder}/", **values).execute(context())
         with pytest.raises(OperationNotFound) as raised:
