@@ -5,8 +5,8 @@ A record is a folder of object storage, ``.docconv/record`` below the results, w
 are never changed: each is written once, under a name that sorts by time, with a line of JSON for each entry. The newest
 entry of a document counts, by a sequence number that never goes back. A *segment* holds what has just happened, and is
 written before the next thing happens. *Folding* writes all that is known to one new object, and then deletes the
-objects that this replaces. So neither a killed worker nor one that works on after its task was given to another can
-destroy anything. Each task folds its own objects, and reads those of all: chunks of a folder change from run to run.
+objects that this replaces. So neither a killed worker, nor one that continues after another took over its task, can
+destroy anything. Each task folds its own objects and reads those of all: chunks of a folder change from run to run.
 """
 
 from __future__ import annotations
@@ -50,19 +50,19 @@ _Seconds = Annotated[float, msgspec.Meta(gt=-1e11, lt=1e11)]
 class DocumentState(StrEnum):
     """What has become of a document of a batch."""
 
-    #: Nothing was sent, or what was sent surely did nothing.
+    #: Nothing was sent, or what was sent certainly had no effect.
     WAITING = "waiting"
     #: A start was sent, and its reply has not come.
     SENT = "sent"
-    #: The service has given an operation id.
+    #: The service has returned an operation id.
     STARTED = "started"
     #: The result is at its destination.
     DELIVERED = "delivered"
     #: It was delivered by an earlier run, and has not changed since.
     SKIPPED = "skipped"
-    #: The service, or a look at the document, has ruled it out.
+    #: The service, or a check of the document, has ruled it out.
     REJECTED = "rejected"
-    #: This run has given it up; the next try or run takes it up again.
+    #: This run has given it up; the next try or run tries again.
     FAILED = "failed"
 
     @property
@@ -85,15 +85,15 @@ class Run(msgspec.Struct, frozen=True):
 
 class ConversionRequest(msgspec.Struct, frozen=True, gc=False):
     """
-    A conversion that a batch is asked for.
+    A conversion that is asked of a batch.
 
     :param key: the conversion's name in the record
     :param source: the document's URI
     :param destination: the URI of its result in this run, empty if it can't have one
     :param target_format: the format to convert to
     :param spec: the digest of the item of the operator's ``source`` that it comes from, which has its options
-    :param fingerprint: of the document, the target format and the options
-    :param versioned: whether the store tells one version of the document from another
+    :param fingerprint: the fingerprint of the document, the target format and the options
+    :param versioned: whether the store distinguishes versions of the document
     :param size: its length in bytes, or None if unknown
     """
 
@@ -131,8 +131,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     What is known of a conversion.
 
     :param key: the conversion
-    :param fingerprint: of what it was
-    :param state: how far it has come, one of those that are not relative to a run
+    :param fingerprint: its fingerprint
+    :param state: its state, one of those that don't depend on the run
     :param run: the run of the Dag that wrote this
     :param max_tries: the task's ``max_tries`` then
     :param seq: orders the entries of one conversion, over tries and runs
@@ -141,10 +141,10 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     :param ended: when its end was noticed, in seconds since the epoch
     :param waited: seconds that it waited in the task before it was sent
     :param attempts: starts that were sent in this run
-    :param lost_replies: those of them whose reply never came; one that was just sent counts until its reply has come
+    :param lost_replies: how many of them got no reply; one that was just sent counts until its reply comes
     :param source_sha256: the SHA-256 of what was sent, in hexadecimal
-    :param results: what was delivered
-    :param error: why it was not
+    :param results: the delivered files
+    :param error: why there are none
     :param conditions: a keyed digest of what a refusal depended on beside the document: where the service is, its
         storage, and the options with their passwords. Empty if the refusal does not last
     """
@@ -190,7 +190,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Decision(StrEnum):
-    """What a try of a task does about a document."""
+    """What a try of a task does with a document."""
 
     START = "start"
     RESUME = "resume"
@@ -212,7 +212,7 @@ def decide(
     request: ConversionRequest, known: Entry | None, run: Run, *, conditions: str, full_refresh: bool
 ) -> Decision:
     """
-    Decide what this try does about a document.
+    Decide what this try does with a document.
 
     :param request: the conversion
     :param known: what is known of it from earlier tries and runs
@@ -288,10 +288,10 @@ class Record:
     def __init__(self, folder: ObjectStoragePath, task: str) -> None:
         self.folder = folder
         self._task = task
-        # Tells the objects of two workers that hold the same task.
+        # Distinguishes the objects of two workers that have the same task.
         self._token = secrets.token_hex(4)
         self._seq = 0
-        # What this task has recorded, now or before.
+        # What this task has recorded, in this pass or earlier.
         self._own: dict[str, Entry] = {}
         # What the next fold replaces.
         self._objects: list[ObjectStoragePath] = []
@@ -339,7 +339,7 @@ class Record:
         """
         Record an entry, and return it with its sequence number once it is durable.
 
-        Threads share writes: an entry that comes while one is under way goes into the next one.
+        Threads share writes: an entry that arrives during a write goes into the next one.
 
         :raises DestinationUnwritable: if it can't be written
         """
@@ -355,7 +355,7 @@ class Record:
 
     def write_later(self, entry: Entry) -> Entry:
         """
-        Record an entry, at once if nothing else is being written, else with the next one; return it with its number.
+        Record an entry, and return it with its sequence number. If a write is in progress, it goes into the next one.
 
         :raises DestinationUnwritable: if it can't be written
         """
@@ -435,7 +435,7 @@ class Record:
             return entry, self._changes
 
     def _next(self) -> int:
-        # Counts on over tries and runs, whose clocks may differ.
+        # Continues over tries and runs, whose clocks may differ.
         self._seq = max(self._seq + 1, time.time_ns() // 1000)
         return self._seq
 

@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 class AsyncClient:
     """
-    Runs flows over one HTTP session and with the connection's one token; all tasks of an event loop share it.
+    Runs flows over one HTTP session with the connection's token; all tasks of an event loop share it.
 
     It carries small requests only: documents and results pass through the worker.
 

@@ -56,12 +56,12 @@ _ENDED = Failure(Fault.LOST, "the reply took too long")
 
 class Client:
     """
-    Runs flows over one HTTP session and with the connection's one token; threads may share it.
+    Runs flows over one HTTP session with the connection's token; threads may share it.
 
     A context, which closes the HTTP session.
 
     :param settings: the connection
-    :param on_token: is told every new access token, for example to mask it in logs
+    :param on_token: is called with every new access token, for example to mask it in logs
     """
 
     def __init__(self, settings: Settings, on_token: Callable[[str], object] | None = None) -> None:
@@ -99,7 +99,7 @@ class Client:
         self, file: ResultFile, until: float | None = None
     ) -> Iterator[tuple[ResultStream, Iterator[bytes]]]:
         """
-        Open a result for streaming: what is known of it, and its decoded bytes.
+        Open a result for streaming: its metadata, and its decoded bytes.
 
         :param file: the result
         :param until: when to end it, in seconds since the epoch
@@ -112,7 +112,7 @@ class Client:
 
     def log_in(self) -> None:
         """
-        Log in with the connection's credentials, whatever token there is.
+        Log in with the connection's credentials, even if there is a token.
 
         :raises DocConvError: if that fails
         """
@@ -195,7 +195,7 @@ class Client:
 
 @lru_cache(maxsize=64)
 def shared_client(settings: Settings, on_token: Callable[[str], object] | None = None) -> Client:
-    """Return this process's one client for a connection."""
+    """Return this process's client for a connection."""
     return Client(settings, on_token)
 
 
@@ -219,7 +219,7 @@ def _new_http_session(settings: Settings) -> requests.Session:
     adapter = _WatchedAdapter(pool_maxsize=settings.max_concurrent_calls, pool_block=True)
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter)
-    # A .netrc would replace the token with somebody's password.
+    # A .netrc would replace the token with a password.
     session.auth = _keep_authorization
     return session
 

@@ -80,14 +80,14 @@ class SendStreaming(Send):
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Wait so many seconds."""
+    """Wait for this many seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Acquire:
-    """Count one more call; the outcome is 0, or the seconds after which to ask again."""
+    """Ask to send one more call; the outcome is 0, or the seconds after which to ask again."""
 
     rate_limit: RateLimit
 
@@ -172,11 +172,11 @@ def run_flow(flow: Flow[T], session: Session) -> Exchange[T]:
 
 def open_result(file: ResultFile, session: Session) -> Exchange[StreamedReply]:
     """
-    Ask for a result and return it opened.
+    Request a result and return it open for streaming.
 
     :raises DocConvError: if the service refuses
     """
-    # Documents are compressed as they are, and without a coding their length can be checked.
+    # Documents are already compressed, and without a content coding their length can be checked.
     request = replace(file.request, headers={**file.request.headers, "Accept-Encoding": "identity"})
     reply: StreamedReply | Reply = yield from _authorized(SendStreaming, request, session)
     if isinstance(reply, StreamedReply):
@@ -224,7 +224,7 @@ def fetch_token(session: Session) -> Exchange[Token]:
 
 
 def _authorized(how: type[Send], request: Request, session: Session) -> Exchange[Any]:
-    """Send a request with the token, and once more with a new one if it is refused."""
+    """Send a request with the token, and again with a new one if it is refused."""
     url = session.settings.base_url + request.path
     resend_after = _BROKEN if request.repeatable else _NOT_DONE
     refused: Token | None = None
@@ -309,7 +309,7 @@ def _delay_after_failure(failure: Failure, send: Send, service: str, attempts: i
     :raises TLSFailed: if the certificate can't be verified
     :raises StartReplyLost: if the request is a start that may have arrived
     :raises UnexpectedReply: if the reply is too long to be read
-    :raises ServiceUnavailable: if enough attempts were made
+    :raises ServiceUnavailable: after the last attempt
     """
     host = send.url.removesuffix(send.request.path)
     if failure.fault is Fault.TLS:

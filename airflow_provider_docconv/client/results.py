@@ -14,9 +14,9 @@ from airflow_provider_docconv.services.operations import PlainDecoder, ResultFil
 
 class ResultStream:
     """
-    A result on its way.
+    A result while it streams.
 
-    :param file: what was asked for
+    :param file: the requested file
     :param headers: the reply's headers, with lower-case names
     :param service: the service's name, for messages
     :raises ResultRejected: if it has a content coding, which was not asked for
@@ -40,7 +40,7 @@ class ResultStream:
         self._expected = int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None
         #: Its length in bytes, as far as the service says it in advance.
         self.announced = self._expected if file.decoder is PlainDecoder else file.size
-        #: What the service calls the file; hostile.
+        #: The service's name for the file; hostile.
         self.name = file_name(headers.get("content-disposition", "")) or file.name
 
     def feed(self, chunk: bytes) -> bytes:
@@ -52,7 +52,7 @@ class ResultStream:
 
     def close(self) -> None:
         """
-        Check that everything came.
+        Check that everything arrived.
 
         :raises TruncatedResult: if not
         """
@@ -83,7 +83,7 @@ def file_name(disposition: str) -> str | None:
     try:
         parameters = message.get_params([], "content-disposition")
         names = [value for key, value in parameters if key.lower() == "filename"]
-        # The extended form, a tuple, says how it is encoded; where there are both, it counts.
+        # The extended form, a tuple, states its encoding, and takes precedence.
         if extended := [name for name in names if isinstance(name, tuple)]:
             return collapse_rfc2231_value(extended[0]) or None
         return _decoded(names[0]) or None if names else None

@@ -28,7 +28,7 @@ _REFUSAL_REMEMBERED = 60.0
 
 class Session:
     """
-    What the clients of one connection share, in whatever thread or event loop they run.
+    What the clients of one connection share, in all threads and event loops.
 
     :param settings: the connection
     """
@@ -55,7 +55,7 @@ class Session:
 
     @property
     def calls(self) -> Counter[str]:
-        """How many requests were sent so far, by kind; the vendors bill them."""
+        """How many requests have been sent, by kind; the vendors bill them."""
         with self._lock:
             return self._calls.copy()
 
@@ -98,12 +98,12 @@ class Session:
             return login
 
     def forget_login(self) -> None:
-        """Let the next call log in, whatever token or refusal there is."""
+        """Make the next call log in, even if there is a token or a refusal."""
         with self._lock:
             self._token, self._refused_until = None, 0.0
 
     def add_listener(self, listener: Callable[[str], object]) -> None:
-        """Tell a listener the current token, and every later one before anybody can use it."""
+        """Call a listener with the current token, and with every later one before it is used."""
         with self._telling:
             self._listeners.add(listener)
             if self._token:
@@ -160,7 +160,7 @@ _lock = threading.Lock()
 
 
 def session_of(settings: Settings) -> Session:
-    """Return this process's one session of a connection."""
+    """Return this process's session of a connection."""
     with _lock:
         if settings not in _sessions:
             _sessions[settings] = Session(settings)

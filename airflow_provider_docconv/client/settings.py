@@ -23,15 +23,15 @@ from airflow_provider_docconv.services.service import ConversionService
 @dataclass(frozen=True, slots=True)
 class Settings:
     """
-    What a connection says.
+    The settings of a connection.
 
     :param service_name: the connection type
     :param client_id: the client id
     :param client_secret: the client secret
     :param host: base URL of the service, empty for the vendor's; without a scheme it is https
     :param auth_url: the token endpoint, empty for the one on the host
-    :param storage_name: the vendor's storage to use when nothing else is said
-    :param connect_timeout: seconds until a connection must stand
+    :param storage_name: the vendor's storage to use by default
+    :param connect_timeout: seconds for opening a connection
     :param read_timeout: seconds in which a reply must have come, and that the service may be silent in a result
     :param verify: whether to verify TLS certificates, or the file of the authorities to trust
     :param max_concurrent_calls: how many calls a process may have in flight

@@ -93,7 +93,7 @@ class DocConvHook(BaseHook):
 
         :param source: the document
         :param target_format: the format to convert to, as the vendor names it
-        :param options: options by the vendor's parameter names
+        :param options: options under the vendor's names
         :param until: when to stop sending the document, in seconds since the epoch
         :raises DocConvError: if the service refused it, or its reply was lost
         """
@@ -107,7 +107,7 @@ class DocConvHook(BaseHook):
         Start merging presentations into one; return the operation id.
 
         :param presentations: the presentations, in this order
-        :param options: options by the vendor's parameter names
+        :param options: options under the vendor's names
         :raises DocConvError: if the service refused it, or its reply was lost
         """
         for each in presentations:
@@ -123,7 +123,7 @@ class DocConvHook(BaseHook):
 
         :param source: the document
         :param target_format: the format of the files, as the vendor names it
-        :param options: options by the vendor's parameter names
+        :param options: options under the vendor's names
         :raises DocConvError: if the service refused it, or its reply was lost
         """
         self._require_convertible(source, self.get_conn().service.password(options or {}))
@@ -238,7 +238,7 @@ class DocConvHook(BaseHook):
 
         :param source_format: get those of this source format only
         :param path: get those of the document with this path in the vendor's storage only
-        :param storage: the storage's name, or None for the connection's
+        :param storage: the storage's name, or None for the connection's default
         :raises InvalidOptions: if the service does not list them
         :raises DocConvError: if the service does not answer
         """
@@ -252,7 +252,7 @@ class DocConvHook(BaseHook):
 
         :param document: the document
         :param path: its path there
-        :param storage: the storage's name, or None for the connection's
+        :param storage: the storage's name, or None for the connection's default
         :raises DocConvError: if the storage refused it
         """
         remote = self._remote(path, storage)
@@ -263,7 +263,7 @@ class DocConvHook(BaseHook):
         Describe a file in the vendor's storage, so that :meth:`open_result` can fetch it.
 
         :param path: its path there
-        :param storage: the storage's name, or None for the connection's
+        :param storage: the storage's name, or None for the connection's default
         """
         return self._storage.file(self._remote(path, storage))
 
@@ -272,7 +272,7 @@ class DocConvHook(BaseHook):
         Delete a file from the vendor's storage, or a folder with everything in it, if it exists.
 
         :param path: its path there; a folder ends with ``/``
-        :param storage: the storage's name, or None for the connection's
+        :param storage: the storage's name, or None for the connection's default
         :raises DocConvError: if the service did not delete it
         """
         remote = self._remote(path.rstrip("/"), storage)
@@ -284,7 +284,7 @@ class DocConvHook(BaseHook):
         Tell whether a file or folder exists in the vendor's storage.
 
         :param path: its path there
-        :param storage: the storage's name, or None for the connection's
+        :param storage: the storage's name, or None for the connection's default
         :raises DocConvError: if the service does not answer
         """
         return self.get_conn().run(self._storage.exists(self._remote(path, storage)))
@@ -324,7 +324,7 @@ class DocConvHook(BaseHook):
             require_convertible(source, self.service.label, has_password=password is not None)
 
     def _send(self, start: Flow[Started], options: object, until: float | None = None) -> Started:
-        """Run a start, and keep the passwords in its options out of logs and errors."""
+        """Run a start, keeping the passwords in its options out of logs and errors."""
         from airflow.providers.common.compat.sdk import mask_secret
 
         passwords = list(secrets_in(options))

@@ -15,7 +15,7 @@ _OBJECT = re.compile(r"<[^<>]*object at 0x[0-9a-f]+>:? ?")
 
 
 class Handling(StrEnum):
-    """What an error asks for."""
+    """What an error calls for."""
 
     #: The document, the options or the operation must change first: another try would end in the same way.
     REJECT = "reject"
@@ -29,7 +29,7 @@ class DocConvError(Exception):
     """
     Base of all errors of this package. Its text is one sentence: which document, what happened, what to do.
 
-    :param what: what happened, as a clause ("Aspose.Slides Cloud refused the document")
+    :param what: what happened, as a clause such as "Aspose.Slides Cloud refused the document"
     :param service_message: the service's own words, if it sent any
     :param document: the document's name or URI, if known
     :param operation_id: the operation, if there is one
@@ -75,7 +75,7 @@ class DocConvError(Exception):
 
 
 class InvalidOptions(DocConvError):
-    """The target format or an option is not one that the service has."""
+    """The service does not have this target format or option."""
 
     default_remedy = "correct the task's target_format or options"
 
@@ -150,7 +150,7 @@ class AccessDenied(DocConvError):
     """The credentials are valid, but the account may not do this: a quota is used up, or a right is missing."""
 
     handling = Handling.STOP
-    default_remedy = "check the account's plan and rights at the vendor"
+    default_remedy = "check the account's plan and permissions at the vendor"
 
 
 class StartReplyLost(DocConvError):
@@ -241,7 +241,7 @@ class NamesCollide(DocConvError):
 
 
 class RecordDamaged(DocConvError):
-    """The record of earlier conversions can't be read."""
+    """The batch's record of earlier runs can't be read."""
 
     handling = Handling.STOP
     default_remedy = "nothing was sent; restore the file, or delete it to convert its documents again"
@@ -264,7 +264,7 @@ class UnexpectedError(DocConvError):
 
 
 class DocumentsFailed(DocConvError):
-    """Some documents of a batch were not converted; all others are delivered."""
+    """Some documents of a batch were not converted; all others were."""
 
     default_remedy = "the report names each of them, with its remedy"
 

@@ -69,7 +69,7 @@ _JPEG_END = b"\xff\xd9"
 
 def require_convertible(document: Document, service: str, has_password: bool) -> None:
     """
-    Refuse what no service could convert, before anything is sent and paid.
+    Refuse a document that no service could convert, before it is sent and paid.
 
     :param document: the document
     :param service: the service's name, for messages

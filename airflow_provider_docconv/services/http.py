@@ -1,4 +1,4 @@
-"""Requests and replies as plain values, what a status means, and how a connection logs in."""
+"""Requests and replies as plain values, what a status means, and how to log in."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def path_segment(text: str) -> str:
 
 def path_segments(text: str) -> str:
     """
-    Percent-encode a path from outside for a URL, keeping its slashes.
+    Percent-encode an external path for a URL, keeping its slashes.
 
     :raises UnexpectedReply: as :func:`path_segment` does
     """

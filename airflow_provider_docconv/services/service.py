@@ -80,7 +80,7 @@ class ConversionService(ABC):
 
         :param source: the document
         :param target_format: the format to convert to, as the vendor names it
-        :param options: options by the vendor's parameter names
+        :param options: options under the vendor's names
         :raises InvalidOptions: if the service does not have the format or an option
         :raises StartReplyLost: if it may have started, but no operation id came back
         :raises DocConvError: if the service refused
@@ -91,7 +91,7 @@ class ConversionService(ABC):
         Start merging presentations into one.
 
         :param presentations: the presentations, in this order
-        :param options: options by the vendor's parameter names
+        :param options: options under the vendor's names
         :raises InvalidOptions: if the service can't merge, or does not have an option
         :raises DocConvError: as :meth:`start` does
         """
@@ -105,7 +105,7 @@ class ConversionService(ABC):
 
         :param source: the document
         :param target_format: the format of the files
-        :param options: options by the vendor's parameter names
+        :param options: options under the vendor's names
         :raises InvalidOptions: if the service can't split, or does not have the format or an option
         :raises DocConvError: as :meth:`start` does
         """

@@ -138,7 +138,7 @@ class RemoteStorage:
                 continue
             if not isinstance(name, str) or name in (".", "..") or "/" in name or "\\" in name:
                 # A cleanup would delete it.
-                raise UnexpectedReply(f"{self.label} lists a file whose name leads out of its folder")
+                raise UnexpectedReply(f"{self.label} listed a file whose name leads out of its folder")
             file = RemoteDocument(f"{folder.path}/{name}", folder.storage)
             files.append(self.file(file, operation_id, name, whole_number(lower.get("size")) or None))
         # The second slide comes before the tenth.

@@ -36,7 +36,7 @@ class DeliveredFile(TypedDict):
     """
     A result at its destination: its address, its length in bytes, and its SHA-256 in hexadecimal.
 
-    ``source_sha256`` is that of the document it was made from, where the Dag hands it on.
+    ``source_sha256`` is the SHA-256 of its source, if the Dag passes it on.
     """
 
     uri: str
@@ -98,7 +98,7 @@ def deliver(
     :param destination: where they go
     :param log: gets a line for a result that has to be fetched again
     :param bounds: how much a result may take
-    :raises DocConvError: if one could not be fetched or delivered, of the type that says what to do
+    :raises DocConvError: if one could not be fetched or delivered
     """
     numbers = [None] if len(files) == 1 else range(1, len(files) + 1)
     return [
@@ -122,7 +122,7 @@ def _fetch(
         except TruncatedResult as error:
             if bounds.until is not None and time.time() >= bounds.until:
                 raise
-            log.warning("%s Fetching it again", error)
+            log.warning("%s Fetching it again.", error)
     return _fetch_once(client, file, destination, number, bounds)
 
 
@@ -176,7 +176,7 @@ class Destination:
     """
     Where the results of one operation go.
 
-    :param uri: a folder if it ends with ``/``, else the file
+    :param uri: a folder if it ends with ``/``, otherwise a file
     :param service: the service's name, for messages
     :param stem: names a single file in a folder, without its extension; if None, the service's own name does
     :raises InvalidOptions: if it is not an address
@@ -190,10 +190,10 @@ class Destination:
 
     def write(self, chunks: Iterator[bytes], offered_name: str | None, number: int | None) -> list[DeliveredFile]:
         """
-        Write a result, so that it appears whole or not at all.
+        Write a result, so that it appears complete or not at all.
 
         :param chunks: its bytes
-        :param offered_name: what the service calls it; hostile
+        :param offered_name: the service's name for it; hostile
         :param number: its number from 1 if there are several
         :raises ResultRejected: if its name or its content is unsafe, or not what was asked for
         :raises TruncatedResult: if its end is missing

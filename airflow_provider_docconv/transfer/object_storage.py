@@ -16,7 +16,7 @@ from airflow_provider_docconv.services.errors import DestinationUnwritable, DocC
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-# fsspec's default blocks hold 50 MiB and more; measured: these cost 34 MiB and are as fast.
+# fsspec's default blocks take 50 MiB and more of memory. Measured: these take 34 MiB and are as fast.
 BLOCK = 8 << 20
 # In these stores an object that is sent in one request appears once all of it has arrived.
 _ATOMIC_REQUESTS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl"})
@@ -107,7 +107,7 @@ class ObjectFile:
 
 def version_of(info: Mapping[str, Any]) -> str:
     """Return what distinguishes a file's content from an earlier one, as far as its store's listing shows."""
-    # Some drivers keep the quotes of the header in one place and drop them in another.
+    # Some drivers keep the header's quotes in one place and drop them in another.
     return next((str(info[key]).removeprefix("W/").strip('"') for key in _VERSIONS if info.get(key)), "")
 
 

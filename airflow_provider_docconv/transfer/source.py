@@ -50,7 +50,7 @@ def open_source(uri: str, service: ServiceInfo) -> Document | RemoteDocument:
         raise SourceNotFound(
             f"the source is {_NOT_FILES[kind]}, so nothing was sent to {service.label}",
             document=uri,
-            remedy="name one document",
+            remedy="name a single document",
         )
     return Document(
         file.name,

@@ -20,9 +20,9 @@ from airflow_provider_docconv.transfer.object_storage import store_errors, to_pa
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-#: The most files that are unpacked.
+#: The largest number of files to unpack.
 MAX_FILES = 10_000
-#: The most bytes that they may have together.
+#: Their largest total size in bytes.
 MAX_BYTES = 16 << 30
 #: The most times that they may be larger than the archive, once they have more than ``_ALWAYS_ALLOWED`` bytes.
 MAX_RATIO = 200
@@ -34,7 +34,7 @@ _REMEDY = "nothing was written; with unpack=False the archive is delivered as it
 # What Windows and its shares take for devices, whatever follows a dot, and what they can't have in a name.
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)", re.IGNORECASE)
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
-# zipfile bounds the memory of these two only.
+# zipfile limits the memory of these two only.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -125,7 +125,7 @@ class _BoundedReads:
 
 
 def _members(archive: zipfile.ZipFile, size: int, service: str) -> list[zipfile.ZipInfo]:
-    """Return the files in an archive if all of them can be unpacked."""
+    """Return the files in an archive, if all of them can be unpacked."""
     # Not is_dir(), which fails on an empty name in some versions of Python.
     members = [member for member in archive.infolist() if not member.filename.endswith("/")]
     total = sum(member.file_size for member in members)

@@ -221,7 +221,7 @@ def test_several_results_and_what_is_none() -> None:
     for empty in ({}, {"path": ""}, {"path": "/"}, {"url": "https://evil.example"}, {"path": ".."}):
         with pytest.raises(UnexpectedReply):
             results(empty)
-    with pytest.raises(ConversionFailed, match="lists no result"):
+    with pytest.raises(ConversionFailed, match="listed no result"):
         results()
 
 

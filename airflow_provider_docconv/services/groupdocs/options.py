@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
-# One value a line would hide the options.
+# One value per line would hide the options.
 # fmt: off
 _Field = Literal[
     "Start", "TabField", "Subject", "ShowTimeAs", "Sent", "RequiredAttendees", "RecurrencePattern", "Recurrence",
@@ -26,7 +26,7 @@ _PageLayout = Literal[
 
 
 class FieldLabel(TypedDict, total=False):
-    """Another label for a field of an e-mail."""
+    """A different label for a field of an e-mail."""
 
     Field: _Field
     Label: str
@@ -304,7 +304,7 @@ class RtfConvertOptions(TypedDict, total=False):
 
 
 class ConvertOptions(TypedDict, total=False):
-    """What every target takes: which pages, from 1, and a watermark."""
+    """Options of every target: which pages, from 1, and a watermark."""
 
     FromPage: int
     PagesCount: int

@@ -109,7 +109,7 @@ class GroupDocsConversion(ConversionService):
         )
 
     def result_storage(self, source: RemoteDocument | None, options: Mapping[str, Any]) -> str | None:
-        """Return the one ``StorageName`` of a start."""
+        """Return the ``StorageName`` of a start."""
         return (source.storage if source else None) or options.get("storageName") or None
 
     def saved_results(self, operation_id: str, remote: RemoteDocument) -> Flow[list[ResultFile]]:
@@ -131,7 +131,7 @@ class GroupDocsConversion(ConversionService):
             items = listed if isinstance(listed, list) else []
             files = [self._remote_file(operation_id, item, storage) for item in items if isinstance(item, dict)]
             if not files:
-                raise ConversionFailed(f"{self.label} lists no results", operation_id=operation_id)
+                raise ConversionFailed(f"{self.label} listed no results", operation_id=operation_id)
             return files
         return [ResultFile(operation_id, Request("GET", f"{_ASYNC}/result", {"id": operation_id}))]
 
@@ -203,7 +203,7 @@ class GroupDocsConversion(ConversionService):
         path = lower.get("path") or unquote(url.path.partition("/storage/file/")[2] or url.path)
         path = str(path).lstrip("/")
         if not path:
-            raise UnexpectedReply(f"{self.label} lists a result without a path", operation_id=operation_id)
+            raise UnexpectedReply(f"{self.label} listed a result without a path", operation_id=operation_id)
         named = parse_qs(url.query).get("storageName")
         name = lower.get("name")
         return self.remote_storage().file(

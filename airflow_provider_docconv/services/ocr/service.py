@@ -93,7 +93,7 @@ class AsposeOcr(ConversionService):
         if given.get("resultType", wanted) != wanted:
             raise InvalidOptions(
                 f"resultType {given['resultType']} does not fit the target format {target_format}",
-                remedy="leave resultType out: it follows from target_format",
+                remedy="omit resultType, which follows from target_format",
             )
         return {**given, "resultType": wanted}
 

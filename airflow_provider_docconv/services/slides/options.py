@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 
-# One value a line would hide the options.
+# One value per line would hide the options.
 # fmt: off
 Handout = Literal[
     "Handouts1", "Handouts2", "Handouts3", "Handouts4Horizontal", "Handouts4Vertical", "Handouts6Horizontal",
@@ -47,7 +47,7 @@ class FontFallbackRule(TypedDict, total=False):
 
 
 class FontSubstRule(TypedDict, total=False):
-    """A font in the place of another."""
+    """A font that replaces another."""
 
     sourceFont: str
     targetFont: str
@@ -89,7 +89,7 @@ class AccessPermissions(TypedDict, total=False):
 
 
 class ExportOptions(TypedDict, total=False):
-    """What every format takes; ``format`` names the vendor's class of options and is set where it is missing."""
+    """Options of every format; ``format`` names the vendor's class of options, and is set if it is missing."""
 
     defaultRegularFont: str
     deleteEmbeddedBinaryObjects: bool
@@ -133,7 +133,7 @@ class XpsExportOptions(ExportOptions, total=False):
 
 
 class PptxExportOptions(ExportOptions, total=False):
-    """For pptx and the formats beside it: pptm, ppsx, ppsm, potx, potm."""
+    """For pptx, pptm, ppsx, ppsm, potx and potm."""
 
     conformance: Literal["Ecma376", "Iso29500Transitional", "Iso29500Strict"]
     zip64Mode: Literal["Never", "IfNecessary", "Always"]
@@ -235,7 +235,7 @@ class VideoExportOptions(ExportOptions, total=False):
 
 
 class ImageExportOptionsBase(ExportOptions, total=False):
-    """What every image format takes, in pixels."""
+    """Options of every image format, in pixels."""
 
     height: int
     width: int
