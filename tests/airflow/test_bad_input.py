@@ -95,7 +95,7 @@ BAD = {
     "wrong password, repeated by the service": Bad(
         exceptions.DocumentRejected,
         ('saying "*** is wrong."', "correct the document, the target format or the options accordingly"),
-        answers=[Answer({"message": f"{PASSWORD} is wrong."}, 400)],
+        answers=[Answer({"error": {"message": f"{PASSWORD} is wrong."}}, 400)],
         options={"password": PASSWORD},
     ),
     "misnamed": Bad(
