@@ -279,9 +279,8 @@ def _decoded(stream: ResultStream, opened: StreamedReply) -> Iterator[bytes]:
         except Exception as error:  # The libraries raise ValueErrors and others, for example for a negative length.
             words = "the time is up" if opened.call.was_ended else explain(error)
             raise stream.truncated(words) from error
-        if (
-            opened.call.was_ended
-        ):  # Where no length was announced, the end of the connection looks like that of the body.
+        # Where no length was announced, the end of the connection looks like that of the body.
+        if opened.call.was_ended:
             raise stream.truncated("the time is up")
         if chunk is None:
             break

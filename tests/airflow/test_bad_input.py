@@ -95,7 +95,7 @@ BAD = {
     "wrong password, repeated by the service": Bad(
         exceptions.DocumentRejected,
         ('saying "*** is wrong."', "correct the document, the target format or the options accordingly"),
-        answers=[Answer({"message": f"{PASSWORD} is wrong."}, 400)],
+        answers=[Answer({"error": {"message": f"{PASSWORD} is wrong."}}, 400)],
         options={"password": PASSWORD},
     ),
     "misnamed": Bad(
@@ -130,17 +130,17 @@ BAD = {
         exceptions.AuthenticationFailed,
         ('saying "my-client/*** is unknown"', "check login (client id) and password"),
         answers=[],
-        logins=[Answer({"error": f"my-client/{SECRET} is unknown"}, 400)],
+        logins=[Answer({"error": "invalid_client", "error_description": f"my-client/{SECRET} is unknown"}, 400)],
     ),
     "a dead host": Bad(
         exceptions.ServiceUnavailable,
-        ("can't be reached (Connection refused)", "check the connection's host"),
+        ("can't be reached (Connection refused)", "check the host of connection 'docs'"),
         host=dead_url,
         retried=True,
     ),
     "HTML for a token": Bad(
-        exceptions.UnexpectedReply,
-        ('an HTML page instead of JSON, saying "Sign in to the company proxy"', "not a proxy or a login page"),
+        exceptions.LoginUnavailable,
+        ('an HTML page instead of an access token, saying "Sign in to the company proxy"', "check host and auth_url"),
         answers=[],
         logins=[Answer(HTML)],
         retried=True,
@@ -184,7 +184,7 @@ BAD = {
         answers=[
             *RESULT["groupdocs_conversion"][:2],
             Answer({"method": "ConvertAndSave", "result": [{"name": "a.pdf", "url": "http://127.0.0.1:9/a.pdf"}]}),
-            Answer(b"", 404),
+            Answer({"error": {"message": "The specified key does not exist."}}, 404),
         ],
     ),
 }

@@ -184,7 +184,7 @@ def test_expired_operations_are_started_again(runs: BatchRuns, service: Callable
     echo = service("--seconds", "600")
     runs.put("a.pptx", "b.pptx")
     with pytest.raises(exceptions.DeadlineExceeded) as raised:
-        runs.run(timeout=1)
+        runs.run(timeout=3)
     assert isinstance(raised.value, AirflowSensorTimeout)
     assert "2 of 2 documents were not finished" in str(raised.value)
     assert set(runs.states().values()) == {"started"}
@@ -192,7 +192,7 @@ def test_expired_operations_are_started_again(runs: BatchRuns, service: Callable
     echo.start()  # without a memory of its operations
     echo.wait_until_healthy()
     with pytest.raises(exceptions.DeadlineExceeded):
-        runs.run(timeout=1)
+        runs.run(timeout=3)
     assert set(runs.created(echo).values()) == {1}
 
 

@@ -185,8 +185,8 @@ def test_a_host_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_page_instead_of_a_service(monkeypatch: pytest.MonkeyPatch) -> None:
     with Hostile(logins=[Answer(HTML)]) as server:
         said = said_by_test(monkeypatch, server.url)
-    assert "an HTML page instead of JSON" in said
-    assert "proxy or a login page" in said
+    assert "an HTML page instead of an access token" in said
+    assert "check host and auth_url of connection" in said
 
 
 @pytest.mark.parametrize(("host", "extra"), [("http://a b:x", {}), ("http://h", {"auth_url": "nonsense://x"})])

@@ -168,7 +168,7 @@ def test_a_merge_that_cannot_be_sends_nothing(
 def test_a_password_that_the_service_repeats_is_hidden(
     deck: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Hostile(Answer({"message": f"{PASSWORD} is wrong"}, 400)) as server:
+    with Hostile(Answer({"error": {"message": f"{PASSWORD} is wrong"}}, 400)) as server:
         connect(monkeypatch, server.url)
         with pytest.raises(AirflowFailException, match="is wrong") as raised:
             merging({"source": deck, "password": PASSWORD}, deck).execute(context(Store()))

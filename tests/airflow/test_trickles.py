@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_docconv.exceptions import DeadlineExceeded, DocumentRejected, DocumentsFailed, ResultTooLarge
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
-from tests.support.batch_runs import Night
+from tests.support.batch_runs import BatchRuns
 from tests.support.hostile import HTML, Answer, Hostile, Seen
 from tests.support.tasks import Store, connect, context, wait
 
@@ -30,8 +30,8 @@ def service(result: Answer | None = None, status: Answer | None = None) -> Hosti
 
 
 @pytest.fixture
-def night(tmp_path: Path) -> Night:
-    made = Night(tmp_path)
+def night(tmp_path: Path) -> BatchRuns:
+    made = BatchRuns(tmp_path)
     made.put("a.pptx")
     return made
 
@@ -46,12 +46,12 @@ SLOW: list[dict[str, Any]] = [
 @pytest.mark.parametrize("slow", SLOW)
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_the_timeout_of_a_batch_ends_what_trickles(
-    slow: dict[str, Any], deferrable: bool, night: Night, monkeypatch: pytest.MonkeyPatch
+    slow: dict[str, Any], deferrable: bool, night: BatchRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with service(**slow) as server:
         connect(monkeypatch, server.url)
         began = time.time()
-        with pytest.raises(DocumentsFailed, match="not finished"):
+        with pytest.raises(DeadlineExceeded, match="not finished"):
             night.run(timeout=2.0, deferrable=deferrable)
         assert time.time() - began < 9
     assert night.results() == set()
@@ -85,7 +85,7 @@ def test_a_result_that_is_larger_than_allowed(
         assert result["size"] == len(PDF)
 
 
-def test_a_batch_fetches_a_result_that_is_too_large_once(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_fetches_a_result_that_is_too_large_once(night: BatchRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     with service() as server:
         connect(monkeypatch, server.url)
         with pytest.raises(DocumentsFailed, match="not converted"):
@@ -96,7 +96,7 @@ def test_a_batch_fetches_a_result_that_is_too_large_once(night: Night, monkeypat
     assert night.results() == {"a.pdf"}
 
 
-def test_a_login_page_in_the_place_of_a_result_costs_nothing(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_login_page_in_the_place_of_a_result_costs_nothing(night: BatchRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     with service(result=Answer(HTML)) as server:
         connect(monkeypatch, server.url)
         with pytest.raises(DocumentsFailed, match="not converted"):
