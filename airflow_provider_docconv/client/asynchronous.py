@@ -82,8 +82,8 @@ class AsyncClient:
         Run a flow to its end and return what it returns.
 
         :param flow: the flow
-        :param until: when to end it, in seconds since the epoch. A start that is under way is not ended, but gets the
-            time of any small reply: nobody would know whether it has begun
+        :param until: when to end it, in seconds since the epoch. A start that has been sent is not ended, because its
+            outcome would be unknown; it gets the time of any small reply
         :raises DocConvError: if the flow or the transport fails, or the time is up
         """
         return await self._drive(run_flow(flow, self._session), until)

@@ -1,8 +1,8 @@
 """
-Ends calls of the blocking client that take too long as a whole: the timeouts of sockets only bound silence.
+Ends calls of the blocking client that take too long as a whole; socket timeouts only limit silence.
 
-A server that sends a byte now and then could hold a task for years. So a thread looks after the calls under way, and
-shuts down the sockets of those that are late; what reads from them then sees the connection end.
+A server that sends a byte now and then could hold a task for years. So a thread watches the calls in progress, and
+shuts down the sockets of those that are late; their readers then see the connection end.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _TICK = 0.2
 
 class Call:
     """
-    A request on its way. A context: it is watched from its beginning to its end, by the thread that begins it.
+    A request in progress. A context, which watches it from beginning to end; used in the thread that sends it.
 
     :param deadline: when to end it, on the monotonic clock; infinite for never
-    :param reply_time: seconds from the end of the request in which the headers of the reply must come
-    :param may_be_cut: whether the deadline also ends the wait for the reply. It must not do that to a start: nobody
-        would know whether it has begun
+    :param reply_time: seconds from the end of the request within which the headers of the reply must arrive
+    :param may_be_cut: whether the deadline also ends the wait for the reply. It must not end that of a start, whose
+        outcome would then be unknown
     """
 
     def __init__(self, deadline: float, reply_time: float, *, may_be_cut: bool) -> None:
@@ -53,7 +53,7 @@ class Call:
             self._drop()
 
     def uses(self, connection: Any) -> None:
-        """Take note of the socket that the call goes through."""
+        """Remember the socket of the call."""
         with self._lock:
             self._drop()
             # A copy, because the wrapping for TLS takes the socket away from the object that urllib3 has opened.

@@ -95,7 +95,7 @@ class Reply:
 
     @property
     def is_page(self) -> bool:
-        """Whether it is an HTML page, which comes not from a service, but from a proxy or load balancer before it."""
+        """Whether it is an HTML page, which comes from a proxy or load balancer in front of a service."""
         return self.body[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
     def text(self) -> str:
@@ -222,20 +222,20 @@ def query(**values: object) -> dict[str, str]:
 
 
 class Call(StrEnum):
-    """What a request is for: the same status means something else in another place."""
+    """What a request is for: the same status has a different meaning for each."""
 
     LOGIN = "login"
     START = "start"
-    #: Of a document, before a start that needs it in the vendor's storage.
+    #: The upload of a document, before a start that needs it in the vendor's storage.
     UPLOAD = "upload"
     STATUS = "status"
     RESULT = "result"
-    #: Whatever else is asked: files in the vendor's storage, formats, a cancellation.
+    #: Anything else: files in the vendor's storage, formats, a cancellation.
     OTHER = "other"
 
 
 class Form(StrEnum):
-    """Who speaks in a reply with an error: the service in its documented JSON, or what stands in between."""
+    """Who sent an error: the service, in its documented JSON, or something in between."""
 
     OWN = "own"
     #: A proxy, a gateway, a firewall, a load balancer, a login page.
@@ -245,14 +245,14 @@ class Form(StrEnum):
 
 class Meaning(NamedTuple):
     """
-    A row of the table: what a reply means that is not a success.
+    A row of the table: the meaning of a reply that is not a success.
 
     :param calls: what was asked
-    :param form: who speaks
+    :param form: who sent the reply
     :param statuses: the HTTP statuses
-    :param error: the error that says what to do
+    :param error: the type of the error
     :param what: what the service did, for the message
-    :param remedy: what to do, if it is not the error's own remedy
+    :param remedy: what to do, if not the default of the type
     """
 
     calls: tuple[Call, ...]
@@ -272,8 +272,9 @@ _REDIRECTS = range(300, 400)
 _SERVER_ERRORS = range(500, 1000)
 _REDIRECT_REMEDY = "check the host of the connection: it must be the address of the service itself"
 
-#: What replies mean that are not a success: the first row that fits counts. Only the service's own form says something
-#: about the document, the operation or the account; and an answer to a question never says anything about the document.
+#: The meaning of replies that are not a success; the first row that fits counts. Only the service's own form says
+# anything about the document, the operation or the account; and an answer to a question never says anything about the
+# document.
 MEANINGS: tuple[Meaning, ...] = (
     Meaning(_LOGIN, Form.OWN, (400, 401), AuthenticationFailed, "refused the client id and secret"),
     Meaning(_LOGIN, Form.ANY, _REDIRECTS, LoginUnavailable, "redirected the request"),
@@ -308,7 +309,7 @@ def find_meaning(call: Call, status: int, *, own: bool) -> Meaning:
 @dataclass(frozen=True, slots=True)
 class Vendor:
     """
-    Whose replies are read.
+    The vendor whose replies are read.
 
     :param label: the service's name, for messages
     :param is_own_error: whether a JSON object, its keys as :meth:`Reply.json_object` returns them, and the status of
@@ -319,7 +320,7 @@ class Vendor:
     is_own_error: Callable[[Mapping[str, Any], int], bool]
 
     def speaks_in(self, reply: Reply) -> bool:
-        """Tell whether an error comes from the service itself, not from what stands in between."""
+        """Tell whether an error comes from the service itself, and not from something in between."""
         value = reply.parsed_object()
         if value is not None and self.is_own_error(value, reply.status):
             return True
@@ -327,7 +328,7 @@ class Vendor:
         return reply.status == 401 and reply.headers.get("www-authenticate", "").lower().startswith("bearer")
 
     def says_not_found(self, reply: Reply) -> bool:
-        """Tell whether the service itself says that what was asked about is not there."""
+        """Tell whether the service itself says that it found nothing."""
         return reply.status == 404 and self.speaks_in(reply)
 
     def require_success(self, reply: Reply, call: Call, operation_id: str | None = None) -> Reply:

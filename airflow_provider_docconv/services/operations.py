@@ -206,7 +206,7 @@ def read_started(reply: Reply, vendor: Vendor, remote_source: RemoteDocument | N
     :param vendor: whose reply it is
     :param remote_source: the document in the vendor's storage, if it was uploaded there
     :raises StartReplyLost: if the operation may have started, but the reply has no operation id
-    :raises DocConvError: if it surely has not started, of the type that says what to do
+    :raises DocConvError: if it certainly has not started, of the type that fits the status
     """
     vendor.require_success(reply, Call.START)
     try:
