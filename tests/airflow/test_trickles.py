@@ -30,12 +30,14 @@ def service(result: Answer | None = None, status: Answer | None = None) -> Hosti
 
 
 @pytest.fixture
-def night(tmp_path: Path) -> BatchRuns:
+def runs(tmp_path: Path) -> BatchRuns:
     made = BatchRuns(tmp_path)
     made.put("a.pptx")
     return made
 
 
+# What trickles so would take far longer than this many seconds, on any machine.
+SOON = 60
 SLOW: list[dict[str, Any]] = [
     {"result": Answer(PDF, pause=0.2)},
     {"result": Answer(PDF, length=-1, pause=0.2)},
@@ -46,15 +48,15 @@ SLOW: list[dict[str, Any]] = [
 @pytest.mark.parametrize("slow", SLOW)
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_the_timeout_of_a_batch_ends_what_trickles(
-    slow: dict[str, Any], deferrable: bool, night: BatchRuns, monkeypatch: pytest.MonkeyPatch
+    slow: dict[str, Any], deferrable: bool, runs: BatchRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with service(**slow) as server:
         connect(monkeypatch, server.url)
         began = time.time()
         with pytest.raises(DeadlineExceeded, match="not finished"):
-            night.run(timeout=2.0, deferrable=deferrable)
-        assert time.time() - began < 9
-    assert night.results() == set()
+            runs.run(timeout=2.0, deferrable=deferrable)
+        assert time.time() - began < SOON
+    assert runs.results() == set()
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
@@ -65,8 +67,7 @@ def test_the_timeout_of_a_wait_ends_a_status_that_trickles(deferrable: bool, mon
         values = {"operation_id": "op-1", "timeout": 1.0, "grace": 0.0, "poke_interval": 0.2}
         with pytest.raises(DeadlineExceeded):
             wait(values, deferrable=deferrable)
-        # A last poll has some seconds.
-        assert time.time() - began < 15
+        assert time.time() - began < SOON
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": ""}])
@@ -85,27 +86,27 @@ def test_a_result_that_is_larger_than_allowed(
         assert result["size"] == len(PDF)
 
 
-def test_a_batch_fetches_a_result_that_is_too_large_once(night: BatchRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_fetches_a_result_that_is_too_large_once(runs: BatchRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     with service() as server:
         connect(monkeypatch, server.url)
         with pytest.raises(DocumentsFailed, match="not converted"):
-            night.run(max_result_size=100)
+            runs.run(max_result_size=100)
         assert sum(call.path.endswith("/result") for call in server.calls) == 1
-        night.run("night 2")
+        runs.run("run 2")
         assert sum(call.method == "POST" for call in server.calls) == 1
-    assert night.results() == {"a.pdf"}
+    assert runs.results() == {"a.pdf"}
 
 
-def test_a_login_page_in_the_place_of_a_result_costs_nothing(night: BatchRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_login_page_in_the_place_of_a_result_costs_nothing(runs: BatchRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     with service(result=Answer(HTML)) as server:
         connect(monkeypatch, server.url)
         with pytest.raises(DocumentsFailed, match="not converted"):
-            night.run()
+            runs.run()
     with service() as server:
         connect(monkeypatch, server.url)
-        night.run("night 2")
+        runs.run("run 2")
         assert [call.method for call in server.calls if call.method == "POST"] == []
-    assert night.results() == {"a.pdf"}
+    assert runs.results() == {"a.pdf"}
 
 
 def test_a_name_that_is_not_text_is_refused_before_it_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
