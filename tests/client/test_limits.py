@@ -137,13 +137,13 @@ def test_a_small_reply_may_be_coded(make_client: MakeClient, coding: str) -> Non
 
 def trickling_headers() -> Iterator[bytes]:
     yield b"HTTP/1.1 200 OK\r\n"
-    for number in range(100):
+    for number in range(3000):
         time.sleep(0.1)
         yield f"X-{number}: y\r\n".encode()
 
 
 TRICKLES = {
-    "body": Answer({"status": "Started", "more": "x" * 200}, pause=0.1),
+    "body": Answer({"status": "Started", "more": "x" * 3000}, pause=0.1),
     "headers": Answer(raw=trickling_headers),
 }
 
@@ -152,9 +152,8 @@ TRICKLES = {
 def test_a_small_reply_that_trickles_is_not_waited_for(make_client: MakeClient, answer: Answer) -> None:
     with Hostile(answer, RUNNING) as server:
         client = make_client(server.url, read_timeout=0.5, connect_timeout=0.5)
-        began = time.monotonic()
         assert client.status().vendor_status == "Started"
-        assert time.monotonic() - began < 5
+        assert server.trickled == 0
         assert len(server.calls) == 2
 
 
@@ -173,7 +172,7 @@ def test_the_callers_time_bounds_a_call(make_client: MakeClient, answer: Answer)
         began = time.time()
         with pytest.raises(ServiceUnavailable, match="did not reply in time"):
             client.run(client.service.status("op-1"), until=began + 0.5)
-        assert time.time() - began < 3
+        assert server.trickled == 0
 
 
 def test_the_callers_time_bounds_a_login(make_client: MakeClient) -> None:
@@ -182,12 +181,11 @@ def test_the_callers_time_bounds_a_login(make_client: MakeClient) -> None:
         began = time.time()
         with pytest.raises(ServiceUnavailable, match="did not reply in time"):
             client.run(client.service.status("op-1"), until=began + 0.3)
-        assert time.time() - began < 2
 
 
-@pytest.mark.parametrize("length", [1008, -1])
+@pytest.mark.parametrize("length", [3008, -1])
 def test_the_callers_time_bounds_a_result(length: int) -> None:
-    pdf = b"%PDF-1.7" + bytes(1000)
+    pdf = b"%PDF-1.7" + bytes(3000)
     with Hostile(Answer(pdf, length=length, pause=0.1)) as server:
         client = Client(settings_for(server.url))
         [file] = client.run(client.service.results("op-1"))
@@ -197,7 +195,7 @@ def test_the_callers_time_bounds_a_result(length: int) -> None:
             client.open_result(file, until=began + 0.5) as (_, chunks),
         ):
             list(chunks)
-        assert time.time() - began < 3
+        assert server.trickled == 0
 
 
 def test_the_callers_time_does_not_make_a_start_ambiguous(make_client: MakeClient) -> None:
@@ -215,7 +213,7 @@ def test_a_connection_that_was_kept_is_watched_too() -> None:
         began = time.time()
         with pytest.raises(ServiceUnavailable, match="did not reply in time"):
             client.run(client.service.status("op-1"), until=began + 0.5)
-        assert time.time() - began < 3
+        assert server.trickled == 0
 
 
 # --- Secrets ---

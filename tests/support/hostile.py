@@ -86,6 +86,8 @@ class Hostile:
         port: int = 0,
     ) -> None:
         self.seen: list[Seen] = []
+        #: How many replies that trickle were waited for to their end.
+        self.trickled = 0
         self._answers = list(answers)
         self._logins = list(logins)
         self._answer = answer
@@ -168,6 +170,7 @@ class Hostile:
                     for piece in [answer.raw] if isinstance(answer.raw, bytes) else answer.raw():
                         self.wfile.write(piece)
                         self.wfile.flush()
+                    server.trickled += callable(answer.raw)
                     self._end()
                     return
                 if answer.fault and answer.fault != "stall":
@@ -193,6 +196,8 @@ class Hostile:
                     if answer.pause:
                         self.wfile.flush()
                         server._closing.wait(answer.pause)
+                if answer.pause and not server._closing.is_set():
+                    server.trickled += 1
                 if answer.fault == "stall":
                     self.wfile.flush()
                     server._closing.wait()
