@@ -15,7 +15,15 @@ PAUSES = {"GET": AGAIN, "PATCH": AGAIN, "DELETE": AGAIN, "POST": (0,)}
 
 
 class RestError(RuntimeError):
-    """Airflow answered with an error."""
+    """
+    Airflow answered with an error.
+
+    :param status: the HTTP status.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Rest:
@@ -81,5 +89,6 @@ class Rest:
     def _json(answer: requests.Response) -> dict[str, Any]:
         if not answer.ok:
             request = answer.request
-            raise RestError(f"{request.method} {request.url} -> {answer.status_code} {answer.text[:2000]}")
+            message = f"{request.method} {request.url} -> {answer.status_code} {answer.text[:2000]}"
+            raise RestError(message, answer.status_code)
         return dict(answer.json()) if answer.content else {}

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from dev.processes import Process, wait_until
-from dev.rest import Rest
+from dev.rest import Rest, RestError
 
 FINISHED = frozenset({"success", "failed"})
 
@@ -117,7 +117,13 @@ class Run:
         return [message for message in found if message]
 
     def _error(self, task: Task, try_number: int) -> str:
-        for line in reversed(self.log(task.id, task.map_index, try_number)):
+        try:
+            lines = self.log(task.id, task.map_index, try_number)
+        except RestError as error:
+            if error.status != 404:
+                raise
+            lines = []  # A try that a busy Airflow has lost may be missing from its history.
+        for line in reversed(lines):
             for detail in line.get("error_detail") or []:
                 return str(detail["exc_value"])
         return ""

@@ -217,7 +217,9 @@ def test_each_try_had_its_time(cell: Cell, waits: dict[Cell, Wait]) -> None:
     run = waits[cell].run
     errors = run.errors(run.task("wait"))
     assert len(errors) >= 2
-    assert all("within execution_timeout" in error for error in errors)
+    # The second is Airflow's own message: a busy machine may take so long to begin the wait.
+    words = ("within execution_timeout", "Timeout, PID")
+    assert all(any(each in error for each in words) for error in errors)
 
 
 @pytest.mark.parametrize("cell", [cell for cell in RUNNING_CELLS if cell.event == "deadline"], ids=str)
