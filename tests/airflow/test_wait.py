@@ -217,9 +217,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_the_log_gives_a_fault_no_remedy(
-    deferrable: bool, lines: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_log_gives_a_fault_no_remedy(deferrable: bool, lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     with Hostile(GONE, Answer({"status": "Paused"}), Answer(HTML), Answer({"status": "Failed"})) as server:
         connect(monkeypatch, server.url)
         with pytest.raises(exceptions.ConversionFailed):
