@@ -179,10 +179,11 @@ def _is_temporary(error: BaseException) -> bool:
             status = next((value for value in found if value), getattr(response, "status_code", None))
         if str(status).isdecimal():
             return int(str(status)) >= 500 or int(str(status)) in _TEMPORARY_STATUSES
+    # gcsfs tells of a 403 in its text only.
     return not any(
         isinstance(each, _LASTING)
         or type(each).__name__ in _LASTING_NAMES
-        or (isinstance(each, OSError) and each.errno in _LASTING_ERRNO)
+        or (isinstance(each, OSError) and (each.errno in _LASTING_ERRNO or str(each).startswith("Forbidden")))
         for each in chain
     )
 
