@@ -48,7 +48,7 @@ def test_the_button_logs_in(airflow: Airflow, sandbox: Sandbox, conn_type: str) 
 def test_the_button_says_what_is_wrong(airflow: Airflow, sandbox: Sandbox) -> None:
     refused = press(airflow, "aspose_slides", host=sandbox.url, password="not-the-secret")
     assert refused["status"] is False
-    assert "Aspose.Slides Cloud refused the client id and secret" in refused["message"]
+    assert "Aspose.Slides Cloud's login refused the client id and secret" in refused["message"]
     assert "not-the-secret" not in refused["message"]
 
     dead = press(airflow, "aspose_ocr", host="http://127.0.0.1:9", password=CLIENT_SECRET)

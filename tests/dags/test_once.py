@@ -27,7 +27,7 @@ def test_a_start_whose_id_was_lost_is_not_repeated_by_a_retry_but_by_a_person(
 
     start = run.task("start")
     assert (run.state, start.state, start.try_number) == ("failed", "failed", 2)
-    assert "clear the task to start it again" in run.error(start)
+    assert "clear the task to start again" in run.error(start)
     assert starts() == before + 1
 
     run.clear("start", "wait", "download")
