@@ -234,7 +234,7 @@ def main() -> None:
     for size, turns in asked["sizes"]:
         records = [_Record(way, size) for way in ways]
         for turn in range(turns):
-            # Whoever goes first may find another machine than whoever follows.
+            # The first may find another machine than the ones that follow.
             for record in records[:: -1 if turn % 2 else 1]:
                 for result in Path(asked["results"]).glob("*.pdf"):
                     result.unlink()

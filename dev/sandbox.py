@@ -45,7 +45,7 @@ class Sandbox:
         if tls:
             self.authority, certificate = certificates.make(tls.resolve())
             command += ["--tls-certificate", str(certificate)]
-        # LibreOffice would leave caches and settings in the home of whoever runs it.
+        # LibreOffice would leave caches and settings in the home of the user who runs it.
         folders = {"TMPDIR": self.work, "XDG_CONFIG_HOME": self.work, "XDG_CACHE_HOME": CACHE}
         environment = program_environment(**{name: str(folder) for name, folder in folders.items()})
         self.process = Process("The sandbox", command, log, environment)

@@ -17,7 +17,7 @@ import certifi
 from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.errors import InvalidOptions, TLSFailed
 from airflow_provider_docconv.services.http import TOKEN_PATH
-from airflow_provider_docconv.services.service import ConversionService
+from airflow_provider_docconv.services.service import ConversionService, create_service
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Settings:
 
     def service(self) -> ConversionService:
         """Return the protocol to speak."""
-        return SERVICES[self.service_name].create(self.storage_name)
+        return create_service(SERVICES[self.service_name], self.storage_name)
 
     @property
     def label(self) -> str:

@@ -7,11 +7,6 @@ This module imports nothing heavy, because every Airflow command loads it. A pro
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from airflow_provider_docconv.services.service import ConversionService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +37,6 @@ class ServiceInfo:
     def scheme(self) -> str:
         """The scheme of addresses in the service's storage."""
         return self.name.replace("_", "-")
-
-    def create(self, storage: str | None = None) -> ConversionService:
-        """
-        Return the protocol, ready to build requests.
-
-        :param storage: the name of the storage to use unless an address or option names another
-        """
-        module, name = self.protocol
-        protocol: type[ConversionService] = getattr(import_module(f"{__package__}.{module}"), name)
-        return protocol(storage)
 
 
 ASPOSE_SLIDES = ServiceInfo(

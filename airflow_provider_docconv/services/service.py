@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
+from importlib import import_module
 from typing import Any, ClassVar, NamedTuple
 
 from airflow_provider_docconv.services.catalog import ServiceInfo
@@ -246,6 +247,18 @@ class ConversionService(ABC):
         :raises InvalidOptions: if the service does not have an option
         """
         return read_options(self.label, options, schema)
+
+
+def create_service(info: ServiceInfo, storage: str | None = None) -> ConversionService:
+    """
+    Return the protocol of a service, ready to build requests.
+
+    :param info: the service
+    :param storage: the service's storage to use when an address or option names none
+    """
+    module, name = info.protocol
+    protocol: type[ConversionService] = getattr(import_module(f"{__package__}.{module}"), name)
+    return protocol(storage)
 
 
 def own_folder(document: Document | RemoteDocument) -> str:

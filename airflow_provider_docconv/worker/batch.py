@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from airflow.providers.common.compat.sdk import TaskDeferred
 
@@ -17,15 +17,48 @@ from airflow_provider_docconv.batch.sources import Naming, check_specs, read_spe
 from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.services.errors import DocConvError
+from airflow_provider_docconv.services.service import create_service
 from airflow_provider_docconv.triggers.batch import BatchEvent, BatchTrigger, fit_into_row
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
-    from airflow_provider_docconv.operators.batch import ConvertDocumentsOperator
 
 # How much later than the trigger Airflow's own timeout comes: the trigger ends by itself.
 _BACKSTOP = timedelta(minutes=5)
+
+
+class BatchOperator(Protocol):
+    """What is read of a ``ConvertDocumentsOperator``."""
+
+    source: Any
+    target_format: str
+    conn_id: str
+    destination: str | ObjectStoragePath
+    destination_as_written: str
+    record: str | ObjectStoragePath | None
+    options: Mapping[str, Any] | None
+    on_document_error: Literal["fail", "ignore"] | float
+    on_lost_reply: Literal["start_again", "fail"]
+    full_refresh: bool
+    plan: bool
+    max_in_flight: int
+    max_transfers: int
+    max_result_size: int
+    poke_interval: float
+    max_poke_interval: float
+    fault_tolerance: float
+    timeout: float
+    grace: float
+    deferrable: bool
+    fixed_folder: str | None
+
+    @property
+    def log(self) -> Any:
+        """The task's log."""
+
+    def defer(self, *, trigger: Any, method_name: str, timeout: Any) -> Any:
+        """Give the worker back."""
 
 
 class ConvertDocuments:
@@ -36,7 +69,7 @@ class ConvertDocuments:
     :param context: the task's context
     """
 
-    def __init__(self, operator: ConvertDocumentsOperator, context: Context) -> None:
+    def __init__(self, operator: BatchOperator, context: Context) -> None:
         self._operator = operator
         self._context = context
         self._pipeline: Pipeline | None = None
@@ -64,7 +97,7 @@ class ConvertDocuments:
     def _batch(self, hook: DocConvHook) -> Batch:
         operator = self._operator
         specs = read_specs(operator.source, operator.target_format, operator.options)
-        check_specs(specs, hook.service.create())
+        check_specs(specs, create_service(hook.service))
         naming = Naming(str(operator.destination))
         # As written in the Dag: a destination with the run's date is another folder in every run.
         folder = str(operator.record or operator.fixed_folder or naming.folder)

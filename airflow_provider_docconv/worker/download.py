@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
@@ -15,10 +15,29 @@ from airflow_provider_docconv.transfer.source import stem_of
 from airflow_provider_docconv.transfer.unpacking import UnpackingDestination
 
 if TYPE_CHECKING:
-    from airflow_provider_docconv.operators.download import DownloadResultOperator
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 
-def download(operator: DownloadResultOperator) -> list[DeliveredFile]:
+class DownloadOperator(Protocol):
+    """What is read of a ``DownloadResultOperator``."""
+
+    operation_id: str
+    conn_id: str
+    destination: str | ObjectStoragePath
+    source: str | ObjectStoragePath | None
+    unpack: bool
+    cleanup: bool
+    max_result_size: int
+    remote_result: str | None
+    remote_source: str | None
+    source_sha256: str | None
+
+    @property
+    def log(self) -> Any:
+        """The task's log."""
+
+
+def download(operator: DownloadOperator) -> list[DeliveredFile]:
     """
     Fetch the results of an operation, and delete them at the service if the operator says so.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -29,13 +29,34 @@ from airflow_provider_docconv.transfer.addresses import read_address, write_remo
 from airflow_provider_docconv.transfer.source import open_source
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
-    from airflow_provider_docconv.operators.start import (
-        MergePresentationsOperator,
-        StartConversionOperator,
-        StartOperator,
-    )
+
+class Starting(Protocol):
+    """What is read of any operator that starts an operation, and the link that it is given."""
+
+    conn_id: str
+    options: Mapping[str, Any] | None
+    on_lost_reply: Literal["fail", "start_again"]
+    service_url: str
+
+    @property
+    def log(self) -> Any:
+        """The task's log."""
+
+
+class StartingConversion(Starting, Protocol):
+    """What is read of a ``StartConversionOperator`` or a ``SplitPresentationOperator``."""
+
+    source: str | ObjectStoragePath
+    target_format: str
+
+
+class StartingMerge(Starting, Protocol):
+    """What is read of a ``MergePresentationsOperator``."""
+
+    sources: Sequence[str | ObjectStoragePath | MergeSource]
+
 
 Opened = TypeVar("Opened")
 
@@ -48,7 +69,7 @@ class _Start(ABC, Generic[Opened]):
     :param context: the task's context
     """
 
-    def __init__(self, operator: StartOperator, context: Context) -> None:
+    def __init__(self, operator: Starting, context: Context) -> None:
         self.operator = operator
         self._context = context
 
@@ -152,7 +173,7 @@ class _Start(ABC, Generic[Opened]):
 class StartConversion(_Start[Document | RemoteDocument]):
     """One run of a ``StartConversionOperator``."""
 
-    operator: StartConversionOperator
+    operator: StartingConversion
 
     def subject(self) -> str:
         """Name the source."""
@@ -194,7 +215,7 @@ class StartSplit(StartConversion):
 class StartMerge(_Start[list[PresentationToMerge]]):
     """One run of a ``MergePresentationsOperator``."""
 
-    operator: MergePresentationsOperator
+    operator: StartingMerge
 
     def subject(self) -> str:
         """Name the first source and how many follow."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import msgspec
 from airflow.providers.common.compat.sdk import (
@@ -44,7 +44,6 @@ from airflow_provider_docconv.triggers.progress import PROGRESS
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_docconv.sensors.docconv import ConversionSensor
 
 # How much later than the trigger's own deadline Airflow's timeout comes; the trigger cancels the operation and says
 # why.
@@ -57,6 +56,37 @@ _KILL_TIME = 4.0
 _SHOW_PAUSE = 15.0
 
 
+class Sensor(Protocol):
+    """What is read of a ``ConversionSensor``, and the id and the link that it is given."""
+
+    operation_id: str
+    conn_id: str
+    source: str | None
+    poke_interval: float
+    max_poke_interval: float
+    timeout: float
+    fault_tolerance: float
+    grace: float
+    cancel_on_kill: bool
+    deferrable: bool
+    end_from_trigger: bool
+    execution_timeout: timedelta | None
+    soft_fail: bool
+    never_fail: bool
+    service_url: str
+
+    @property
+    def reschedule(self) -> bool:
+        """Whether each poll is a process of its own."""
+
+    @property
+    def log(self) -> Any:
+        """The task's log."""
+
+    def defer(self, *, trigger: Any, method_name: str, timeout: Any) -> NoReturn:
+        """Give the worker back."""
+
+
 class SensorWait:
     """
     One pass of a sensor through a worker.
@@ -65,7 +95,7 @@ class SensorWait:
     :param context: the task's context
     """
 
-    def __init__(self, sensor: ConversionSensor, context: Context) -> None:
+    def __init__(self, sensor: Sensor, context: Context) -> None:
         self._sensor = sensor
         self._context = context
         self._ti = context["ti"]

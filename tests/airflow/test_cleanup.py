@@ -13,6 +13,7 @@ from airflow_provider_docconv.operators.docconv import DownloadResultOperator, S
 from airflow_provider_docconv.services import errors
 from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.operations import OperationState
+from airflow_provider_docconv.services.service import create_service
 from docconv_sandbox import Sandbox
 from tests.support.documents import SCAN
 from tests.support.flows import play, reply
@@ -115,7 +116,7 @@ class Log(logging.Logger):
 
 @pytest.mark.parametrize(("name", "there"), [("aspose_slides", False), ("aspose_ocr", True)])
 def test_whether_there_is_anything_to_delete(name: str, there: bool) -> None:
-    service = SERVICES[name].create()
+    service = create_service(SERVICES[name])
     _, files = play(service.results("op-1"))
     replies = [reply()] if there else []
     requests, deleted = play(service.clean_up("op-1", files), *replies)
@@ -124,7 +125,7 @@ def test_whether_there_is_anything_to_delete(name: str, there: bool) -> None:
 
 
 def test_a_folder_of_ours_is_deleted_once() -> None:
-    service = SERVICES["groupdocs_conversion"].create()
+    service = create_service(SERVICES["groupdocs_conversion"])
     _, files = play(service.results("op-1"), reply(stored(f"docconv/{KEY}/a.pdf", f"docconv/{KEY}/b.pdf", "out/c.pdf")))
     requests, _ = play(service.clean_up("op-1", files), reply(), reply())
     assert [each.path.partition("/storage/")[2] for each in requests] == ["file/out%2Fc.pdf", f"folder/docconv%2F{KEY}"]
@@ -132,7 +133,7 @@ def test_a_folder_of_ours_is_deleted_once() -> None:
 
 @pytest.mark.parametrize(("status", "fails"), [(200, False), (204, False), (404, False), (500, True), (403, True)])
 def test_what_is_gone_already_is_deleted(status: int, fails: bool) -> None:
-    service = SERVICES["groupdocs_conversion"].create()
+    service = create_service(SERVICES["groupdocs_conversion"])
     _, files = play(service.results("op-1"), reply(stored("out/a.pdf")))
     if fails:
         with pytest.raises(errors.DocConvError):

@@ -13,6 +13,7 @@ from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.errors import DocConvError
 from airflow_provider_docconv.services.http import Request, Token, read_token
 from airflow_provider_docconv.services.operations import Operation, Started
+from airflow_provider_docconv.services.service import create_service
 from tests.support.flows import OPERATION, document, play, reply
 
 WORDS = ["Finished", "Failed", "Started", "Completed", "Error", "NotExist", "ConvertAndSave", "Convert", "http://[", ""]
@@ -51,7 +52,7 @@ def survives(flow: Any, *replies: Any) -> Any:
 @pytest.mark.parametrize("name", SERVICES)
 @given(value=values, status=statuses)
 def test_status(name: str, value: Any, status: int) -> None:
-    operation = survives(SERVICES[name].create().status(OPERATION), reply(value, status))
+    operation = survives(create_service(SERVICES[name]).status(OPERATION), reply(value, status))
     if operation is None:
         return
     assert isinstance(operation, Operation)
@@ -65,7 +66,7 @@ def test_status(name: str, value: Any, status: int) -> None:
 @given(value=values, status=statuses)
 @example(value={"method": "ConvertAndSave", "result": [{}]}, status=200)
 def test_results(value: Any, status: int) -> None:
-    files = survives(SERVICES["groupdocs_conversion"].create().results(OPERATION), reply(value, status))
+    files = survives(create_service(SERVICES["groupdocs_conversion"]).results(OPERATION), reply(value, status))
     for file in files or []:
         assert isinstance(file.request, Request)
         assert file.request.path.startswith("/v2.0/conversion/")
@@ -78,20 +79,20 @@ def test_results(value: Any, status: int) -> None:
 @example(item={"path": ".."})
 def test_results_in_the_vendors_storage(item: dict[str, Any]) -> None:
     value = {"method": "ConvertAndSave", "result": [item]}
-    survives(SERVICES["groupdocs_conversion"].create().results(OPERATION), reply(value))
+    survives(create_service(SERVICES["groupdocs_conversion"]).results(OPERATION), reply(value))
 
 
 @pytest.mark.parametrize("name", SERVICES)
 @given(value=values, status=statuses)
 def test_start(name: str, value: Any, status: int) -> None:
     source = document(b"AT&TFORM", "scan.djvu")
-    started = survives(SERVICES[name].create().start(source, "pdf", {}), reply(value, status))
+    started = survives(create_service(SERVICES[name]).start(source, "pdf", {}), reply(value, status))
     assert started is None or (isinstance(started, Started) and started.operation_id)
 
 
 @given(value=values, status=statuses)
 def test_upload(value: Any, status: int) -> None:
-    flow = SERVICES["groupdocs_conversion"].create().start(document(), "pdf", {"password": "x"})
+    flow = create_service(SERVICES["groupdocs_conversion"]).start(document(), "pdf", {"password": "x"})
     next(flow)
     try:
         request = flow.send(reply(value, status))
@@ -116,4 +117,4 @@ def test_login(value: Any, status: int) -> None:
 @pytest.mark.parametrize("name", SERVICES)
 @given(body=st.binary(max_size=40), status=statuses)
 def test_bytes(name: str, body: bytes, status: int) -> None:
-    survives(SERVICES[name].create().status(OPERATION), reply(body, status))
+    survives(create_service(SERVICES[name]).status(OPERATION), reply(body, status))

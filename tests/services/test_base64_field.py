@@ -20,6 +20,7 @@ from airflow_provider_docconv.services.errors import (
     UnexpectedReply,
 )
 from airflow_provider_docconv.services.operations import Decoder
+from airflow_provider_docconv.services.service import create_service
 from tests.support.flows import OPERATION
 
 PATH = ("results", 0, "data")
@@ -200,7 +201,7 @@ def fed_whole(data: bytes) -> bytes:
 
 def decoder() -> Decoder:
     with pytest.raises(StopIteration) as end:
-        next(SERVICES["aspose_ocr"].create().results(OPERATION))
+        next(create_service(SERVICES["aspose_ocr"]).results(OPERATION))
     return end.value.value[0].decoder()
 
 

@@ -20,9 +20,12 @@ from airflow_provider_docconv.services.errors import (
 )
 from airflow_provider_docconv.services.groupdocs.service import GroupDocsConversion
 from airflow_provider_docconv.services.operations import ResultFile
+from airflow_provider_docconv.services.service import create_service
 from tests.support.flows import OPERATION, body_of, document, play, reply, requests_of
 
-SLIDES, GROUPDOCS, OCR = (SERVICES[name].create() for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr"))
+SLIDES, GROUPDOCS, OCR = map(create_service, SERVICES.values())
+    create_service(SERVICES[name]) for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr")
+)
 SCAN = document(b"AT&TFORM", "scan.djvu")
 FORMATS = (
     "Pdf Xps Tiff Pptx Odp Otp Ppt Pps Ppsx Pptm Ppsm Pot Potx Potm Html Html5 Swf Svg Jpeg Png Gif Bmp Fodp Xaml "

@@ -12,6 +12,7 @@ from airflow_provider_docconv.services.documents import RemoteDocument
 from airflow_provider_docconv.services.errors import Handling
 from airflow_provider_docconv.services.http import MEANINGS, Call, Form, Vendor, find_meaning, path_segment, read_token
 from airflow_provider_docconv.services.operations import OperationState, ResultFile, Started
+from airflow_provider_docconv.services.service import create_service
 from tests.support.flows import OPERATION, document, play, reply
 from tests.support.replies import FOREIGN, own_error
 
@@ -20,20 +21,20 @@ STORING = [name for name, service in SERVICES.items() if service.has_storage]
 
 def start(name: str) -> Any:
     source = document(b"AT&TFORM", "scan.djvu")
-    return SERVICES[name].create().start(source, "pdf", {})
+    return create_service(SERVICES[name]).start(source, "pdf", {})
 
 
 def start_remote(name: str) -> Any:
-    return SERVICES[name].create().start(RemoteDocument("in/deck.pptx"), "pdf", {})
+    return create_service(SERVICES[name]).start(RemoteDocument("in/deck.pptx"), "pdf", {})
 
 
 def status(name: str) -> Any:
-    return SERVICES[name].create().status(OPERATION)
+    return create_service(SERVICES[name]).status(OPERATION)
 
 
 def result(name: str, answer: Any) -> errors.DocConvError:
     """Return what the client makes of a reply to a request for a result."""
-    return SERVICES[name].create().vendor.error(answer, Call.RESULT, OPERATION)
+    return create_service(SERVICES[name]).vendor.error(answer, Call.RESULT, OPERATION)
 
 
 def raised_by(flow: Any, *answers: Any) -> errors.DocConvError:
@@ -249,7 +250,7 @@ FORMS: list[tuple[str, Any, int, bool]] = [
 
 @pytest.mark.parametrize(("name", "body", "code", "is_own"), FORMS)
 def test_whose_form_an_error_has(name: str, body: Any, code: int, is_own: bool) -> None:
-    assert SERVICES[name].create().vendor.speaks_in(reply(body, code)) is is_own
+    assert create_service(SERVICES[name]).vendor.speaks_in(reply(body, code)) is is_own
 
 
 @pytest.mark.parametrize("call", Call)
@@ -309,28 +310,28 @@ def test_error_bodies_of_all_shapes(body: Any, said: str) -> None:
 
 @pytest.mark.parametrize("code", [200, 201, 204])
 def test_success_is_returned(code: int) -> None:
-    vendor = SERVICES["aspose_slides"].create().vendor
+    vendor = create_service(SERVICES["aspose_slides"]).vendor
     assert vendor.require_success(reply(b"x", code), Call.START).status == code
 
 
 @pytest.mark.parametrize("code", [200, 204, 404])
 def test_cancelling_what_is_gone_is_no_error(code: int) -> None:
     answer = reply(own_error("aspose_ocr", code) if code == 404 else b"", code)
-    assert play(SERVICES["aspose_ocr"].create().cancel(OPERATION), answer)[1] is True
+    assert play(create_service(SERVICES["aspose_ocr"]).cancel(OPERATION), answer)[1] is True
 
 
 @pytest.mark.parametrize("name", ["aspose_slides", "groupdocs_conversion"])
 def test_services_that_can_not_cancel_say_so_without_a_request(name: str) -> None:
-    assert play(SERVICES[name].create().cancel(OPERATION)) == ([], False)
+    assert play(create_service(SERVICES[name]).cancel(OPERATION)) == ([], False)
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_the_results_of_an_unknown_operation(name: str) -> None:
     if name == "groupdocs_conversion":
         with pytest.raises(errors.OperationNotFound, match=OPERATION):
-            play(SERVICES[name].create().results(OPERATION), reply(own_error(name, 404), 404))
+            play(create_service(SERVICES[name]).results(OPERATION), reply(own_error(name, 404), 404))
     else:
-        [file] = play(SERVICES[name].create().results(OPERATION))[1]
+        [file] = play(create_service(SERVICES[name]).results(OPERATION))[1]
         assert isinstance(file, ResultFile)
 
 

@@ -16,6 +16,7 @@ from airflow_provider_docconv.services.errors import (
 )
 from airflow_provider_docconv.services.http import Reply, Vendor, has_error_object
 from airflow_provider_docconv.services.operations import Operation, OperationState, clean_operation_id, read_started
+from airflow_provider_docconv.services.service import create_service
 from tests.support.flows import OPERATION, play, reply
 
 VENDOR = Vendor("X", lambda value, status: has_error_object(value))
@@ -47,7 +48,7 @@ WORDS = {
 
 
 def ask(service: str, answer: Reply) -> Operation:
-    _, operation = play(SERVICES[service].create().status(OPERATION), answer)
+    _, operation = play(create_service(SERVICES[service]).status(OPERATION), answer)
     return operation
 
 
@@ -90,7 +91,7 @@ def test_an_unknown_operation_is_a_state_while_waiting_and_an_error_at_the_end(s
     assert ask(service, gone).state is OperationState.NOT_FOUND
     if service == "groupdocs_conversion":
         with pytest.raises(OperationNotFound, match=OPERATION):
-            play(SERVICES[service].create().results(OPERATION), gone)
+            play(create_service(SERVICES[service]).results(OPERATION), gone)
 
 
 @pytest.mark.parametrize("status", [400, 500])

@@ -15,9 +15,12 @@ from airflow_provider_docconv.services.errors import (
     ResultNotFound,
     UnexpectedReply,
 )
+from airflow_provider_docconv.services.service import create_service
 from tests.support.flows import document, play, reply, requests_of
 
-SLIDES, GROUPDOCS, OCR = (SERVICES[name].create() for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr"))
+SLIDES, GROUPDOCS, OCR = map(create_service, SERVICES.values())
+    create_service(SERVICES[name]) for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr")
+)
 STORES = [SLIDES.remote_storage(), GROUPDOCS.remote_storage()]
 FILE = RemoteDocument("in/my déck.pptx", "S 1")
 

@@ -40,7 +40,7 @@ class Storage:
         :param path: the path as it came, already percent-decoded.
         """
         parts = [part for part in path.replace("\\", "/").split("/") if part not in {"", "."}]
-        # JSON can name half a character, which is no name of a file.
+        # JSON can name half a character, which no file name has.
         is_text = path == path.encode("utf-8", "replace").decode()
         if ".." in parts or "\0" in path or not is_text:
             raise ApiError(400, f"Invalid value for path: {path!r}.", "errorInvalidPath")
@@ -76,7 +76,7 @@ class Storage:
         return place.relative_to(self._folder).as_posix()
 
     def link(self, path: str, place: Path) -> Path:
-        """Give a file a second name outside of the storage: whoever reads it there reads what it was at that time."""
+        """Give a file a second name outside of the storage, under which its content of that time can be read."""
         source = self.file(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.hardlink_to(source)
