@@ -37,7 +37,7 @@ SECOND_LOOK = 60.0
 # A poll at the deadline is given so many seconds: the operation may just have ended.
 _LAST_POLL = 5.0
 #: Polls are due at multiples of this, in seconds: a loop that wakes once for several needs less time for each.
-GRID = 0.05
+GRID = 0.025
 # Each process has a grid of its own, so that a service is not asked by all of them at once.
 _PHASE = random.random()  # noqa: S311 - no secret
 

@@ -6,7 +6,8 @@ Real servers of object stores: S3 (rclone), Azure Blob (Azurite) and Google Clou
     with S3(tmp_path / "s3", "documents") as store:
         store.client().list_objects_v2(Bucket="documents")
 
-They begin without a bucket, unless S3 is given the names of some. None of them refuses anything to a user who may log in.
+They begin without a bucket, unless S3 is given the names of some. None of them refuses anything to a user who may log
+in.
 """
 
 from __future__ import annotations

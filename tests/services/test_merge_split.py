@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ import pytest
 from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.documents import PresentationToMerge, RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions, StartReplyLost
+from airflow_provider_docconv.services.service import create_service
 from tests.support.flows import body_of, document, play, reply, requests_of
 
-SLIDES, GROUPDOCS, OCR = (SERVICES[name].create for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr"))
+SLIDES, GROUPDOCS, OCR = (
+    partial(create_service, SERVICES[name]) for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr")
+)
 ONE, TWO = PresentationToMerge(document(b"one")), PresentationToMerge(document(b"two"))
 
 

@@ -23,7 +23,7 @@ from airflow_provider_docconv.services.operations import ResultFile
 from airflow_provider_docconv.services.service import create_service
 from tests.support.flows import OPERATION, body_of, document, play, reply, requests_of
 
-SLIDES, GROUPDOCS, OCR = map(create_service, SERVICES.values())
+SLIDES, GROUPDOCS, OCR = (
     create_service(SERVICES[name]) for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr")
 )
 SCAN = document(b"AT&TFORM", "scan.djvu")

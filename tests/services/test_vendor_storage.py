@@ -18,7 +18,7 @@ from airflow_provider_docconv.services.errors import (
 from airflow_provider_docconv.services.service import create_service
 from tests.support.flows import document, play, reply, requests_of
 
-SLIDES, GROUPDOCS, OCR = map(create_service, SERVICES.values())
+SLIDES, GROUPDOCS, OCR = (
     create_service(SERVICES[name]) for name in ("aspose_slides", "groupdocs_conversion", "aspose_ocr")
 )
 STORES = [SLIDES.remote_storage(), GROUPDOCS.remote_storage()]
