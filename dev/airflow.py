@@ -105,17 +105,20 @@ class Airflow:
         if errors := answer["create"]["errors"]:
             raise ValueError(f"Airflow refused the connection {conn_id}: {errors}")
 
-    def run(self, dag_id: str, conf: Mapping[str, Any] | None = None, timeout: float = 60) -> Run:
+    def run(
+        self, dag_id: str, conf: Mapping[str, Any] | None = None, timeout: float = 60, logical_date: str | None = None
+    ) -> Run:
         """
         Start a run of a Dag.
 
         :param dag_id: the Dag; it is unpaused.
         :param conf: values for the Dag's params.
         :param timeout: seconds to wait for the Dag processor to find the Dag.
+        :param logical_date: the run's logical date in ISO 8601, which templates such as ``{{ ds }}`` need.
         """
         self.wait_for_dag(dag_id, timeout)
         self.rest.patch(f"dags/{dag_id}", {"is_paused": False})
-        started = self.rest.post(f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": dict(conf or {})})
+        started = self.rest.post(f"dags/{dag_id}/dagRuns", {"logical_date": logical_date, "conf": dict(conf or {})})
         return Run(self.rest, dag_id, started["dag_run_id"], self.processes.running)
 
     def wait_for_dag(self, dag_id: str, timeout: float = 60) -> None:

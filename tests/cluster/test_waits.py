@@ -162,8 +162,8 @@ def test_the_tables_are_whole() -> None:
         (service, event, way) for service in SERVICES.values() for event in EVENTS.values() for way in WAYS
     }
     assert [str(cell) for cell in CELLS if cell not in RUNNING_CELLS] == [
-        "aspose_ocr-killed-workerless",
-        "aspose_slides-killed-workerless",
+        "aspose_ocr-killed-from_trigger",
+        "aspose_slides-killed-from_trigger",
     ]
 
 

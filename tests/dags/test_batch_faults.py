@@ -32,7 +32,24 @@ KILLS = [
     "while the report is written",
 ]
 FAULTS = "a tenth of all calls fails"
-CASES = [*KILLS, "the triggerer is killed", "cleared while deferred", "marked failed while deferred", FAULTS]
+NO_TRY_LEFT = "killed with no try left"
+DATES = "a folder of results per date"
+CASES = [
+    *KILLS,
+    "the triggerer is killed",
+    "cleared while deferred",
+    "marked failed while deferred",
+    NO_TRY_LEFT,
+    DATES,
+    FAULTS,
+]
+KILLED = (*KILLS, NO_TRY_LEFT)
+# The Dag of a case and what its run is given, where they are not the usual ones.
+FIRST_RUNS: dict[str, tuple[str, dict[str, str]]] = {
+    FAULTS: ("batch", {"conn_id": "faulty"}),
+    NO_TRY_LEFT: ("batch_without_retries", {}),
+    DATES: ("batch_into_a_folder_per_date", {"logical_date": "2026-01-01T00:00:00Z"}),
+}
 
 
 @dataclass
@@ -51,14 +68,14 @@ class Case:
             (self.folder / "in" / f"deck-{number:03}.pptx").write_bytes(content)
             self.digests[f"deck-{number:03}"] = hashlib.sha256(content).hexdigest()
 
-    def start(self, airflow: Airflow, conn_id: str = "echo") -> Run:
-        conf = {"source": f"file://{self.folder}/in/", "destination": f"file://{self.folder}/out/"}
-        self.run = airflow.run("batch", {**conf, "conn_id": conn_id, "kill_at": self.name})
+    def start(self, airflow: Airflow, dag_id: str = "batch", *, logical_date: str | None = None, **conf: str) -> Run:
+        folders = {"source": f"file://{self.folder}/in/", "destination": f"file://{self.folder}/out/"}
+        self.run = airflow.run(dag_id, {**folders, "kill_at": self.name, **conf}, logical_date=logical_date)
         return self.run
 
     @property
     def delivered(self) -> int:
-        results = {path.stem: path.read_bytes() for path in (self.folder / "out").glob("*.pdf")}
+        results = {path.stem: path.read_bytes() for path in (self.folder / "out").rglob("*.pdf")}
         return sum(results.get(name) == expected_result(digest, RESULT) for name, digest in self.digests.items())
 
     def left_over(self) -> list[Path]:
@@ -66,7 +83,7 @@ class Case:
         own = self.folder / "out" / ".docconv"
         found = [path for path in (self.folder / "out").rglob("*") if path.is_file() and path.name not in names]
         # What a killed worker was writing keeps its hidden name.
-        parts = {path for path in found if path.match(".docconv-*.part")} if self.name in KILLS else set()
+        parts = {path for path in found if path.match(".docconv-*.part")} if self.name in KILLED else set()
         return [path for path in found if own not in path.parents and path not in parts]
 
     def named(self) -> set[str]:
@@ -129,12 +146,30 @@ def cases(
     cases = {name: Case(name, folder / str(number)) for number, name in enumerate(CASES)}
     for case in cases.values():
         case.prepare(10 * COUNT if case.name == FAULTS else COUNT)
-        case.start(airflow, "faulty" if case.name == FAULTS else "echo")
+        if case.name in FIRST_RUNS:
+            dag_id, conf = FIRST_RUNS[case.name]
+            case.start(airflow, dag_id, **conf)
+        else:
+            case.start(airflow)
     disturb(airflow, cases)
+    run_again(airflow, cases)
     for case in cases.values():
         if case.run:
             case.run.wait(timeout=400)
     return cases
+
+
+def run_again(airflow: Airflow, cases: dict[str, Case]) -> None:
+    """Start the runs of later nights."""
+    killed = cases[NO_TRY_LEFT]
+    assert killed.run is not None
+    assert killed.run.wait() == "failed"
+    killed.start(airflow, "batch_without_retries", kill_at="")
+    dated = cases[DATES]
+    for day in (2, 3):
+        assert dated.run is not None
+        assert dated.run.wait() == "success"
+        dated.start(airflow, "batch_into_a_folder_per_date", logical_date=f"2026-01-{day:02}T00:00:00Z")
 
 
 def disturb(airflow: Airflow, cases: dict[str, Case]) -> None:
@@ -185,8 +220,8 @@ def test_every_document_is_delivered_and_no_payment_hidden(
     assert case.left_over() == []
     assert twice <= case.named()
     # A worker that dies between a reply and its record has heard what nobody knows any more; all else has a reason.
-    assert name in KILLS or not any(told["duplicates"] for told in account.values())
-    assert not twice or name in (*KILLS, FAULTS)
+    assert name in KILLED or not any(told["duplicates"] for told in account.values())
+    assert not twice or name in (*KILLED, FAULTS)
 
 
 @pytest.mark.parametrize("name", KILLS)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from dev.environment import ROOT
 
 SERVICES = {"Where the service can cancel": "aspose_ocr", "Where it cannot": "aspose_slides"}
-WAYS = ("plain", "deferrable", "workerless")
+WAYS = ("plain", "deferrable", "from_trigger")
 EVENTS = {
     "the worker is killed": "killed",
     "the triggerer is killed": "triggerer",

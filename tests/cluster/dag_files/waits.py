@@ -23,7 +23,7 @@ CONN_ID = "{{ params.conn_id }}"
 WAYS: dict[str, dict[str, Any]] = {
     "plain": {"deferrable": False},
     "deferrable": {"deferrable": True, "grace": 1.0},
-    "workerless": {"start_from_trigger": True, "end_from_trigger": True},
+    "from_trigger": {"start_from_trigger": True, "end_from_trigger": True},
 }
 LIMITS: dict[str, dict[str, Any]] = {
     "": {},

@@ -134,11 +134,23 @@ STEPS = {
     "before a start": before_a_start,
     "after it was sent": after_it_was_sent,
     "after its id was recorded": after_its_id_was_recorded,
+    "killed with no try left": after_its_id_was_recorded,
 }
 LATE_STEPS = {
     "when it comes back": die,
     "during a download": during_a_download,
     "while the report is written": while_the_report_is_written,
+}
+
+BATCH: dict[str, Any] = {
+    "task_id": "convert",
+    "source": "{{ params.source }}",
+    "target_format": "pdf",
+    "conn_id": "{{ params.conn_id }}",
+    "max_in_flight": 8,
+    "max_transfers": 4,
+    "grace": 1,
+    "deferrable": True,
 }
 
 with DAG(
@@ -147,16 +159,13 @@ with DAG(
     params=PARAMS,
     default_args={"retries": 3, "retry_delay": timedelta(seconds=1)},
     max_active_tasks=16,
-) as dag:
-    KilledBatch(
-        task_id="convert",
-        source="{{ params.source }}",
-        target_format="pdf",
-        conn_id="{{ params.conn_id }}",
-        destination="{{ params.destination }}",
-        kill_at="{{ params.kill_at }}",
-        max_in_flight=8,
-        max_transfers=4,
-        grace=1,
-        deferrable=True,
+):
+    KilledBatch(**BATCH, destination="{{ params.destination }}", kill_at="{{ params.kill_at }}")
+
+with DAG("batch_without_retries", schedule=None, params=PARAMS, default_args={"retries": 0}):
+    KilledBatch(**BATCH, destination="{{ params.destination }}", kill_at="{{ params.kill_at }}")
+
+with DAG("batch_into_a_folder_per_date", schedule=None, params=PARAMS):
+    ConvertDocumentsOperator(
+        **BATCH, destination="{{ params.destination }}{{ ds }}/", record="{{ params.destination }}"
     )

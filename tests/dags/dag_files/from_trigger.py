@@ -11,11 +11,11 @@ from airflow_provider_docconv.operators.docconv import DownloadResultOperator, S
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 
 SOURCE, CONN_ID = "{{ params.source }}", "{{ params.conn_id }}"
-WORKERLESS = {"start_from_trigger": True, "end_from_trigger": True, "poke_interval": 1}
+FROM_TRIGGER = {"start_from_trigger": True, "end_from_trigger": True, "poke_interval": 1}
 
 
 with DAG(
-    "workerless",
+    "from_trigger",
     schedule=None,
     params={name: Param("", type="string") for name in ("source", "conn_id", "destination")},
     default_args={"retries": 1, "retry_delay": timedelta(seconds=1)},
@@ -28,7 +28,7 @@ with DAG(
         operation_id=start.output,
         conn_id=CONN_ID,
         source=SOURCE,
-        **WORKERLESS,
+        **FROM_TRIGGER,
     )
     DownloadResultOperator(
         task_id="download", operation_id=wait.output, conn_id=CONN_ID, destination="{{ params.destination }}"
@@ -39,7 +39,7 @@ with DAG(
         task_id="template",
         operation_id="{{ ti.xcom_pull(task_ids='start', map_indexes=-1) }}",
         conn_id=CONN_ID,
-        **WORKERLESS,
+        **FROM_TRIGGER,
     )
 
     # A mapped sensor: begun by a worker, ended in the triggerer.
@@ -59,6 +59,6 @@ with DAG(
     @task_group
     def convert(source: str) -> None:
         own = StartConversionOperator(task_id="start", source=source, target_format="pdf", conn_id=CONN_ID)
-        ConversionSensor(task_id="wait", operation_id=own.output, conn_id=CONN_ID, **WORKERLESS)
+        ConversionSensor(task_id="wait", operation_id=own.output, conn_id=CONN_ID, **FROM_TRIGGER)
 
     convert.expand(source=sources())

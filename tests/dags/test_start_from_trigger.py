@@ -23,7 +23,7 @@ def run(airflow: Airflow, documents: Path, out: Path) -> Run:
         "conn_id": "aspose_slides_default",
         "destination": f"file://{out}/",
     }
-    started = airflow.run("workerless", conf)
+    started = airflow.run("from_trigger", conf)
     started.wait()
     return started
 
@@ -47,7 +47,7 @@ def test_no_worker_saw_them(task_id: str, map_index: int, run: Run) -> None:
 
 
 def test_a_failure_goes_to_a_worker_and_has_its_words(convert: Callable[..., Run]) -> None:
-    run = convert("workerless", "damaged.pptx")
+    run = convert("from_trigger", "damaged.pptx")
 
     wait = run.task("wait")
     assert wait.state == "failed"
