@@ -141,6 +141,8 @@ class Wait:
     ) -> None:
         self.operation_id = operation_id
         self.polls = polls
+        #: Whether the service answered the last poll.
+        self.is_answered = False
         self._service = service
         self._deadline = deadline
         self._pace = pace
@@ -152,6 +154,17 @@ class Wait:
         self._shown = ""
         self._last_seen = started
 
+    def before_poll(self, now: float) -> float:
+        """
+        Count a poll that is sent now, and return when it must have its reply, in seconds since the epoch.
+
+        A poll counts even if nobody waits for its reply, because the vendors bill it.
+
+        :param now: the time, in seconds since the epoch
+        """
+        self.polls += 1
+        return max(self._deadline, now + _LAST_POLL)
+
     def after_poll(self, outcome: Outcome, now: float) -> Operation | float:
         """
         Return the operation if it has ended, else the seconds until the next poll.
@@ -161,7 +174,7 @@ class Wait:
         :raises DeadlineExceeded: if the deadline has passed
         :raises DocConvError: if polling can't succeed, or has failed for too long
         """
-        self.polls += 1
+        self.is_answered = isinstance(outcome, Operation)
         if isinstance(outcome, Operation):
             self._failing_since = None
             self._done = outcome.done
@@ -190,15 +203,6 @@ class Wait:
         due = now + self._pace.after(max(0.0, now - self._started), self._done)
         due += (_PHASE - due) % GRID if GRID else 0.0
         return max(0.0, min(due, self._deadline) - now)
-
-    def poll_until(self) -> float:
-        """Return when a poll that is sent now must have its reply, in seconds since the epoch."""
-        return max(self._deadline, time.time() + _LAST_POLL)
-
-    @property
-    def is_answered(self) -> bool:
-        """Whether the service answered the last poll."""
-        return self.polls > 0 and self._failing_since is None
 
     def report(self, operation: Operation, now: float) -> WaitReport:
         """
@@ -234,7 +238,7 @@ class Wait:
 def poll(hook: DocConvHook, wait: Wait) -> Outcome:
     """Poll once, from a worker."""
     try:
-        return hook.get_operation(wait.operation_id, wait.poll_until())
+        return hook.get_operation(wait.operation_id, wait.before_poll(time.time()))
     except DocConvError as error:
         return error
 
@@ -267,7 +271,7 @@ def poll_until_ended(
 async def apoll(client: AsyncClient, wait: Wait) -> Outcome:
     """Poll once, from an event loop."""
     try:
-        return await client.run(client.service.status(wait.operation_id), wait.poll_until())
+        return await client.run(client.service.status(wait.operation_id), wait.before_poll(time.time()))
     except DocConvError as error:
         return error
 

@@ -14,10 +14,12 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.batch.sources import chunk_documents
+from airflow_provider_docconv.triggers.batch import BatchTrigger
 from dev.sandbox import Sandbox
 from tests.support.batch_runs import BatchRuns, calls
 from tests.support.documents import SCAN
-from tests.support.tasks import SECRET, connect
+from tests.support.hostile import Answer, Hostile, Seen
+from tests.support.tasks import SECRET, connect, fire
 
 NAMES = ("a.pptx", "b c.pptx", "sub/a.pptx", "sub/deep/#1 100%?.pptx", "sub/ü.pptx")
 RESULTS = {name.replace(".pptx", ".pdf") for name in NAMES}
@@ -207,3 +209,28 @@ def test_the_worker_is_given_back_while_operations_go_on(runs: BatchRuns, servic
     # A poll that is broken off is counted, but may not have been sent: in the worker, and when the window is woken.
     assert arrived <= summary["calls"]["status"] <= arrived + 2 * 4 * len(runs.deferred)
     assert set(runs.created(echo).values()) == {1}
+
+
+def test_a_poll_whose_reply_nobody_waits_for_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    arrived: set[str] = set()
+
+    def answer(seen: Seen) -> Answer:
+        arrived.add(seen.path.rpartition("/")[2])
+        if "ends" not in seen.path:
+            return Answer(fault="hang")
+        return Answer({"status": "Finished" if len(arrived) == 2 else "Started"})
+
+    with Hostile(answer=answer) as server:
+        connect(monkeypatch, server.url)
+        event = fire(
+            BatchTrigger(
+                conn_id="docs",
+                operations={"hangs": 0.0, "ends": 0.0},
+                wake_after=1,
+                deadline=time.time() + 600,
+                poke_interval=0.01,
+                max_poke_interval=0.01,
+            )
+        )
+        assert list(event["succeeded"]) == ["ends"]
+        assert event["polls"] == len(server.calls)
