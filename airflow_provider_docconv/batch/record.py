@@ -295,7 +295,8 @@ class Record:
         self._own: dict[str, Entry] = {}
         # What the next fold replaces.
         self._objects: list[ObjectStoragePath] = []
-        self._pending: dict[str, Entry] = {}
+        # The documents whose newest entries the next segment takes, among them those of a segment that failed.
+        self._pending: set[str] = set()
         self._lock = threading.Lock()
         self._turn = threading.Condition()
         self._writing = False
@@ -307,6 +308,7 @@ class Record:
 
         :raises RecordDamaged: if an object is not of the record's form
         :raises DestinationUnwritable: if the store can't be read
+        :raises StoreUnavailable: if the store does not answer
         """
         known = Known()
         newest_fold = ""
@@ -342,6 +344,7 @@ class Record:
         Threads share writes: an entry that arrives during a write goes into the next one.
 
         :raises DestinationUnwritable: if it can't be written
+        :raises StoreUnavailable: if the store does not answer
         """
         entry, change = self._add(entry)
         while True:
@@ -358,6 +361,7 @@ class Record:
         Record an entry, and return it with its sequence number. If a write is in progress, it goes into the next one.
 
         :raises DestinationUnwritable: if it can't be written
+        :raises StoreUnavailable: if the store does not answer
         """
         entry, _ = self._add(entry)
         with self._turn:
@@ -376,6 +380,7 @@ class Record:
         :param header: the header
         :param documents: the documents of the run, with what is known of each
         :raises DestinationUnwritable: if it can't be written
+        :raises StoreUnavailable: if the store does not answer
         """
         with self._lock:
             replaced, self._objects = self._objects, []
@@ -430,7 +435,8 @@ class Record:
     def _add(self, entry: Entry) -> tuple[Entry, int]:
         with self._lock:
             entry = replace(entry, seq=self._next())
-            self._own[entry.key] = self._pending[entry.key] = entry
+            self._own[entry.key] = entry
+            self._pending.add(entry.key)
             self._changes += 1
             return entry, self._changes
 
@@ -442,14 +448,15 @@ class Record:
     def _write_segment(self) -> None:
         """Write what is pending; the caller has taken the turn."""
         with self._lock:
-            change, pending, self._pending = self._changes, self._pending, {}
+            change, pending, self._pending = self._changes, self._pending, set()
+            entries = [self._own[key] for key in pending]
         try:
-            if pending:
-                self._write_object(_Line(entry=entry) for entry in pending.values())
+            if entries:
+                self._write_object(_Line(entry=entry) for entry in entries)
             self._written = change
         except BaseException:
             with self._lock:
-                self._pending = pending | self._pending
+                self._pending |= pending
             raise
         finally:
             with self._turn:

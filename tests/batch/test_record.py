@@ -203,6 +203,18 @@ def test_a_write_that_fails_is_seen_by_its_writer_and_loses_nothing(folder: Any,
     assert names(read(folder)) == {"a", "b", "c", "d"}
 
 
+def test_what_a_failed_write_has_left_does_not_outlive_what_came_after(folder: Any, writes: Spy) -> None:
+    record = Record(folder, TASK)
+    before = record.write(entry(state=DocumentState.WAITING, operation_id=None))
+    writes.fails = lambda: True
+    with pytest.raises(StoreUnavailable):
+        record.write(replace(before, state=DocumentState.SENT))
+    undone = record.stamp(before)
+    writes.fails = lambda: False
+    record.write(entry("b"))
+    assert read(folder).entries[before.key] == undone
+
+
 def test_each_writer_learns_whether_its_own_write_failed(folder: Any, writes: Spy) -> None:
     record, lock, turn = Record(folder, TASK), threading.Lock(), iter(range(10**6))
     writes.pause = 0.001
