@@ -6,8 +6,9 @@ import asyncio
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -43,6 +44,8 @@ from airflow_provider_docconv.transfer.source import open_source
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.hooks.docconv import DocConvHook
+    from airflow_provider_docconv.services.documents import Document as SourceDocument
+    from airflow_provider_docconv.services.documents import RemoteDocument
 
 # A document that fails this often while others succeed is given up until the next try or run.
 _ATTEMPTS = 6
@@ -145,6 +148,7 @@ class Pipeline:
         self._queue: deque[Document] = deque(batch.to_do())
         self._active: dict[str, Document] = {}
         self._ended: dict[str, tuple[Operation, float]] = {}
+        self._places = asyncio.Semaphore(limits.transfers)
         self._transferring = 0
         # Refusals that may be the service's fault, as long as all are alike and nothing was accepted.
         self._doubtful: list[tuple[Document, Entry]] = []
@@ -254,29 +258,35 @@ class Pipeline:
 
     async def _attempt(self, document: Document, failures: _Failures) -> None:
         if document.entry.operation_id is None:
-            await self._transfer(self._start, document)
+            async with self._transfer():
+                started = await self._start(document)
+            document.entry = await asyncio.wrap_future(started)
             failures.started_here = True
             await self._trust_refusals()
         if document.entry.ended is None:
             operation, ended = await self._poll_until_ended(document.entry, fresh=failures.started_here)
             require_succeeded(operation, self._label)
             document.entry = replace(document.entry, ended=ended)
-        await self._transfer(self._deliver, document)
+        async with self._transfer():
+            delivered = await asyncio.wrap_future(self._pool.submit(self._deliver, document))
+        document.entry = await asyncio.wrap_future(delivered)
 
-    async def _transfer(self, work: Callable[[Document], None], document: Document) -> None:
-        """Let one of the threads send or fetch a document."""
-        self._transferring += 1
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._pool, work, document)
-        finally:
-            self._transferring -= 1
-            self._last_change = time.time()
-        self._last_success = time.time()
+    @asynccontextmanager
+    async def _transfer(self) -> AsyncIterator[None]:
+        """Wait for one of the places to send or fetch a document."""
+        async with self._places:
+            self._transferring += 1
+            try:
+                yield
+            finally:
+                self._transferring -= 1
+                self._last_change = time.time()
+            self._last_success = time.time()
 
-    def _start(self, document: Document) -> None:
-        """Start a conversion, with the intent recorded before and the operation id after; runs in a thread."""
+    async def _start(self, document: Document) -> Future[Entry]:
+        """Start a conversion, with the intent recorded before; return when the operation id is durable."""
         batch, request, before = self._batch, document.request, document.entry
-        source = open_source(request.source, self._hook.service)
+        source = await asyncio.wrap_future(self._pool.submit(open_source, request.source, self._hook.service))
         attempt = replace(
             before,
             **self._run,
@@ -288,26 +298,36 @@ class Pipeline:
             waited=round(time.time() - batch.began, 3),
             error=None,
         )
+        sending: Future[Future[Entry]] | None = None
         try:
-            document.entry = batch.record.write(attempt)
-        except DocConvError:
-            # Nothing was sent, and no later write may say that it was.
-            document.entry = batch.record.stamp(before)
+            document.entry = await asyncio.wrap_future(batch.record.write(attempt))
+            sending = self._pool.submit(self._send, document, source, before)
+            return await asyncio.wrap_future(sending)
+        except BaseException:
+            if sending is None or sending.cancel():
+                # Nothing was sent, and no later write may say that it was.
+                document.entry = batch.record.stamp(before)
             raise
+
+    def _send(self, document: Document, source: SourceDocument | RemoteDocument, before: Entry) -> Future[Entry]:
+        """Send the start, and record its outcome; runs in a thread, which nothing ends before that."""
+        attempt, record = document.entry, self._batch.record
         try:
-            options = batch.spec_of(document).options
-            started = self._hook.start(source, request.target_format, options, self._limits.deadline)
+            options = self._batch.spec_of(document).options
+            started = self._hook.start(source, document.request.target_format, options, self._limits.deadline)
         except StartReplyLost:
             raise
         except DocConvError:
             # It certainly has not begun.
-            self._write(document, replace(before, state=DocumentState.WAITING, attempts=attempt.attempts))
+            document.entry = replace(before, state=DocumentState.WAITING, attempts=attempt.attempts)
+            record.write(document.entry)
             raise
         except Exception as error:  # It may or may not have been sent.
             raise StartReplyLost(
                 f"the start ended with an unexpected {type(error).__name__} ({explain(error)})"
             ) from error
-        taken = replace(
+        # Known here before it is durable: if the record can't be written, the document is resumed, and not sent again.
+        document.entry = replace(
             attempt,
             state=DocumentState.STARTED,
             lost_replies=before.lost_replies,
@@ -315,14 +335,9 @@ class Pipeline:
             source_sha256=getattr(source, "sha256", None),
             started=time.time(),
         )
-        self._write(document, taken)
+        return record.write(document.entry)
 
-    def _write(self, document: Document, entry: Entry) -> None:
-        # Known here before it is written: if that fails, the document is resumed, and not sent again.
-        document.entry = entry
-        document.entry = self._batch.record.write(entry)
-
-    def _deliver(self, document: Document) -> None:
+    def _deliver(self, document: Document) -> Future[Entry]:
         """Fetch and deliver the results, and record that; runs in a thread."""
         hook, request = self._hook, document.request
         options = self._batch.spec_of(document).options
@@ -331,9 +346,11 @@ class Pipeline:
         files = hook.get_results(str(document.entry.operation_id), storage, bounds.until)
         destination = Destination(request.destination, self._label, None)
         results = tuple(deliver(hook, files, destination, self._batch.log, bounds))
-        done = replace(document.entry, **self._run, state=DocumentState.DELIVERED, results=results, error=None)
         # Were this lost, the next try would fetch the result once more, and convert nothing.
-        document.entry = self._batch.record.write_later(done)
+        document.entry = replace(
+            document.entry, **self._run, state=DocumentState.DELIVERED, results=results, error=None
+        )
+        return self._batch.record.write(document.entry)
 
     async def _poll_until_ended(self, entry: Entry, *, fresh: bool) -> tuple[Operation, float]:
         """
@@ -432,7 +449,7 @@ class Pipeline:
 
     async def _make_lasting(self, document: Document, entry: Entry) -> None:
         lasting = replace(entry, conditions=self._batch.conditions_of(document))
-        document.entry = await asyncio.to_thread(self._batch.record.write, lasting)
+        document.entry = await asyncio.wrap_future(self._batch.record.write(lasting))
 
     async def _doubt(self, document: Document, entry: Entry, error: DocConvError) -> None:
         """Let a refusal last only when another one differs, or when something is accepted."""

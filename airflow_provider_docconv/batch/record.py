@@ -11,13 +11,14 @@ destroy anything. Each task folds its own objects and reads those of all: chunks
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -27,6 +28,7 @@ from msgspec.structs import replace
 
 from airflow_provider_docconv.exceptions import deserialize, serialize
 from airflow_provider_docconv.services.errors import DocConvError, RecordDamaged
+from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.transfer.delivery import DeliveredFile
 from airflow_provider_docconv.transfer.object_storage import read_whole, store_errors, writing
 
@@ -39,6 +41,8 @@ _FOLDER = "/record"
 _FORM = 1
 # A document that is no longer listed is forgotten after 90 days, so that a record does not grow without end.
 _KEPT_UNLISTED = 90 * 86400 * 1_000_000
+# Seconds for which entries are gathered before they are written: many documents change at once, and objects cost.
+_GATHERING = 0.02
 # Objects that are read or deleted at once.
 _AT_ONCE = 8
 
@@ -298,9 +302,9 @@ class Record:
         # The documents whose newest entries the next segment takes, among them those of a segment that failed.
         self._pending: set[str] = set()
         self._lock = threading.Lock()
-        self._turn = threading.Condition()
+        # The entries of the next segment whose writers wait, and whether a thread writes segments.
+        self._waiting: list[tuple[Entry, Future[Entry]]] = []
         self._writing = False
-        self._changes = self._written = 0
 
     def read(self) -> Known:
         """
@@ -337,39 +341,24 @@ class Record:
             self._own[entry.key] = entry
             return entry
 
-    def write(self, entry: Entry) -> Entry:
+    def write(self, entry: Entry) -> Future[Entry]:
         """
-        Record an entry, and return it with its sequence number once it is durable.
+        Record an entry. The future returns it with its sequence number once it is durable, and can't be cancelled.
 
-        Threads share writes: an entry that arrives during a write goes into the next one.
-
-        :raises DestinationUnwritable: if it can't be written
-        :raises StoreUnavailable: if the store does not answer
+        Entries that arrive at about the same time, or during a write, are written together. The future raises
+        :class:`DestinationUnwritable` if that fails, :class:`StoreUnavailable` if the store does not answer.
         """
-        entry, change = self._add(entry)
-        while True:
-            with self._turn:
-                while self._writing and self._written < change:
-                    self._turn.wait()
-                if self._written >= change:
-                    return entry
+        durable: Future[Entry] = Future()
+        durable.set_running_or_notify_cancel()
+        with self._lock:
+            entry = replace(entry, seq=self._next())
+            self._own[entry.key] = entry
+            self._pending.add(entry.key)
+            self._waiting.append((entry, durable))
+            if not self._writing:
                 self._writing = True
-            self._write_segment()
-
-    def write_later(self, entry: Entry) -> Entry:
-        """
-        Record an entry, and return it with its sequence number. If a write is in progress, it goes into the next one.
-
-        :raises DestinationUnwritable: if it can't be written
-        :raises StoreUnavailable: if the store does not answer
-        """
-        entry, _ = self._add(entry)
-        with self._turn:
-            if self._writing:
-                return entry
-            self._writing = True
-        self._write_segment()
-        return entry
+                threading.Thread(target=self._write_segments, name="docconv-record").start()
+        return durable
 
     def fold(self, header: Header, documents: Iterable[tuple[ConversionRequest, Entry]]) -> None:
         """
@@ -432,36 +421,32 @@ class Record:
             if name.endswith(".jsonl") and not name.startswith(".") and parent.endswith(_FOLDER)
         ]
 
-    def _add(self, entry: Entry) -> tuple[Entry, int]:
-        with self._lock:
-            entry = replace(entry, seq=self._next())
-            self._own[entry.key] = entry
-            self._pending.add(entry.key)
-            self._changes += 1
-            return entry, self._changes
-
     def _next(self) -> int:
         # Continues over tries and runs, whose clocks may differ.
         self._seq = max(self._seq + 1, time.time_ns() // 1000)
         return self._seq
 
-    def _write_segment(self) -> None:
-        """Write what is pending; the caller has taken the turn."""
-        with self._lock:
-            change, pending, self._pending = self._changes, self._pending, set()
-            entries = [self._own[key] for key in pending]
-        try:
-            if entries:
-                self._write_object(_Line(entry=entry) for entry in entries)
-            self._written = change
-        except BaseException:
+    def _write_segments(self) -> None:
+        """Write segments as long as anybody waits for one."""
+        while True:
+            time.sleep(delay(_GATHERING))
             with self._lock:
-                self._pending |= pending
-            raise
-        finally:
-            with self._turn:
-                self._writing = False
-                self._turn.notify_all()
+                if not self._waiting:
+                    self._writing = False
+                    return
+                waiting, self._waiting = self._waiting, []
+                pending, self._pending = self._pending, set()
+                entries = [self._own[key] for key in pending]
+            try:
+                self._write_object(_Line(entry=entry) for entry in entries)
+            except BaseException as error:
+                with self._lock:
+                    self._pending |= pending
+                for _, durable in waiting:
+                    durable.set_exception(copy.copy(error))  # Each waiter adds its own document to it.
+            else:
+                for entry, durable in waiting:
+                    durable.set_result(entry)
 
     def _write_object(self, lines: Iterable[_Line]) -> None:
         with self._lock:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
 
 from airflow_provider_docconv import exceptions
-from airflow_provider_docconv.batch.record import Record
+from airflow_provider_docconv.batch import record as record_module
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 from airflow_provider_docconv.services.catalog import SERVICES
@@ -239,16 +241,19 @@ class FailingWrites:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
         self.failed = 0
-        write = Record._write_object
+        writing = record_module.writing
 
-        def write_or_fail(record: Record, lines: Iterable[Any]) -> None:
-            given = list(lines)
-            if not self.failed and any(line.entry and line.entry.state == state for line in given):
-                self.failed += 1
-                raise exceptions.DestinationUnwritable("the store does not answer")
-            write(record, given)
+        @contextmanager
+        def writing_or_failing(path: Any) -> Iterator[Any]:
+            with writing(path) as file:
+                lines = BytesIO()
+                yield lines
+                if not self.failed and f'"state": "{state}"'.encode() in lines.getvalue():
+                    self.failed += 1
+                    raise PermissionError("the store does not take it")
+                file.write(lines.getvalue())
 
-        monkeypatch.setattr(Record, "_write_object", write_or_fail)
+        monkeypatch.setattr(record_module, "writing", writing_or_failing)
 
 
 def test_an_operation_whose_id_could_not_be_recorded_at_once_is_not_paid_twice(

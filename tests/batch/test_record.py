@@ -30,7 +30,6 @@ from airflow_provider_docconv.exceptions import ConversionFailed, DestinationUnw
 from airflow_provider_docconv.task_state import path_name
 from airflow_provider_docconv.transfer.object_storage import to_path
 from tests.support.batches import empty_batch
-from tests.support.patience import wait_until
 from tests.support.places import Place
 
 TASK = "d.t"
@@ -55,6 +54,11 @@ def documents(*entries: Entry | str) -> list[tuple[ConversionRequest, Entry]]:
     """Return the documents of a fold: those that are called "a", "b", … are named after their operation."""
     known = [entry(each) if isinstance(each, str) else each for each in entries]
     return [(request(str(each.operation_id).removeprefix("op-")), each) for each in known]
+
+
+def write(record: Record, each: Entry) -> Entry:
+    """Record an entry, and return it when it is durable."""
+    return record.write(each).result(60)
 
 
 def read(folder: Any, task: str = TASK) -> Known:
@@ -122,9 +126,9 @@ def test_entries_come_back_as_they_were_written(folder: Any) -> None:
     results = ({"uri": f"s3://b/{SURROGATES}", "size": 5, "sha256": "0" * 64},)
     error = ConversionFailed("no", service_message="😀\u2028\0\ud800", operation_id="op-1")
     written = [
-        record.write(entry("a")),
-        record.write(entry("b", state=DocumentState.DELIVERED, results=results, started=1.5, ended=2.0, waited=0.0)),
-        record.write(entry("c").failed(error, state=DocumentState.REJECTED, attempts=3, lost_replies=1)),
+        write(record, entry("a")),
+        write(record, entry("b", state=DocumentState.DELIVERED, results=results, started=1.5, ended=2.0, waited=0.0)),
+        write(record, entry("c").failed(error, state=DocumentState.REJECTED, attempts=3, lost_replies=1)),
     ]
     known = read(folder)
     assert list(known.entries.values()) == list(known.own.values()) == written
@@ -136,21 +140,21 @@ def test_entries_come_back_as_they_were_written(folder: Any) -> None:
 def test_the_newest_entry_of_a_document_counts(folder: Any) -> None:
     record = Record(folder, TASK)
     for attempts in (1, 2, 3):
-        record.write(entry("a", attempts=attempts))
-        record.write(entry("b", attempts=10 * attempts))
+        write(record, entry("a", attempts=attempts))
+        write(record, entry("b", attempts=10 * attempts))
     assert sorted(each.attempts for each in read(folder).entries.values()) == [3, 30]
 
 
 def test_every_entry_is_durable_when_its_write_returns(folder: Any) -> None:
     record = Record(folder, TASK)
 
-    def write(writer: int) -> None:
+    def write_five(writer: int) -> None:
         for number in range(5):
-            written = record.write(entry(f"{writer}-{number}"))
+            written = write(record, entry(f"{writer}-{number}"))
             assert read(folder).entries[written.key] == written
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(write, range(8)))
+        list(pool.map(write_five, range(8)))
     known = read(folder)
     assert len(known.entries) == len({each.seq for each in known.entries.values()}) == 40
 
@@ -158,60 +162,48 @@ def test_every_entry_is_durable_when_its_write_returns(folder: Any) -> None:
 def test_who_comes_while_a_write_is_under_way_goes_into_the_next_one(folder: Any, writes: Spy) -> None:
     record, entered, go = Record(folder, TASK), threading.Event(), threading.Event()
     writes.before = lambda: (entered.set(), go.wait(60))
-    with ThreadPoolExecutor(16) as pool:
-        given = [pool.submit(record.write, entry("0"))]
-        assert entered.wait(60)
-        given += [pool.submit(record.write, entry(f"{number}")) for number in range(1, 16)]
-        wait_until(lambda: len(record._own) == 16)  # Nothing public tells that a thread waits for its turn.
-        assert not any(write.done() for write in given)
-        go.set()
-        written = [write.result(60) for write in given]
+    futures = [record.write(entry("0"))]
+    assert entered.wait(60)
+    futures += [record.write(entry(f"{number}")) for number in range(1, 16)]
+    assert not any(future.done() for future in futures)
+    go.set()
+    written = [future.result(60) for future in futures]
     assert {each.key: each for each in written} == read(folder).entries
     assert writes.count == 2
 
 
-def test_a_write_that_can_wait_does_not_wait_and_is_in_the_next_one(folder: Any, writes: Spy) -> None:
-    record, entered, go = Record(folder, TASK), threading.Event(), threading.Event()
-    record.write_later(entry("at once"))
-    assert names(read(folder)) == {"at once"}
-    writes.before = lambda: (entered.set(), go.wait(60))
-    with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(record.write, entry("slow"))
-        assert entered.wait(60)
-        later = record.write_later(entry("later"))
-        assert names(read(folder)) == {"at once"}
-        go.set()
-        slow.result(60)
-    assert names(read(folder)) == {"at once", "slow"}
-    record.write(entry("next"))
-    known = read(folder)
-    assert names(known) == {"at once", "slow", "later", "next"}
-    assert known.entries[later.key] == later
+def test_a_write_can_not_be_cancelled(folder: Any) -> None:
+    future = Record(folder, TASK).write(entry("a"))
+    assert not future.cancel()
+    written = future.result(60)
+    assert read(folder).entries == {written.key: written}
 
 
 def test_a_write_that_fails_is_seen_by_its_writer_and_loses_nothing(folder: Any, writes: Spy) -> None:
     record = Record(folder, TASK)
-    record.write(entry("a"))
+    write(record, entry("a"))
     writes.fails = lambda: True
     with pytest.raises(StoreUnavailable, match=r"could not write the batch's record at .* does not answer"):
-        record.write(entry("b"))
-    with pytest.raises(StoreUnavailable):
-        record.write_later(entry("c"))
+        write(record, entry("b"))
+    both = [record.write(entry(name)) for name in "cd"]
+    errors = [future.exception(60) for future in both]
+    assert [type(error) for error in errors] == [StoreUnavailable] * 2
+    assert errors[0] is not errors[1]  # Each document's failure is its own.
     assert names(read(folder)) == {"a"}
     writes.fails = lambda: False
-    record.write(entry("d"))
-    assert names(read(folder)) == {"a", "b", "c", "d"}
+    write(record, entry("e"))
+    assert names(read(folder)) == {"a", "b", "c", "d", "e"}
 
 
 def test_what_a_failed_write_has_left_does_not_outlive_what_came_after(folder: Any, writes: Spy) -> None:
     record = Record(folder, TASK)
-    before = record.write(entry(state=DocumentState.WAITING, operation_id=None))
+    before = write(record, entry(state=DocumentState.WAITING, operation_id=None))
     writes.fails = lambda: True
     with pytest.raises(StoreUnavailable):
-        record.write(replace(before, state=DocumentState.SENT))
+        write(record, replace(before, state=DocumentState.SENT))
     undone = record.stamp(before)
     writes.fails = lambda: False
-    record.write(entry("b"))
+    write(record, entry("b"))
     assert read(folder).entries[before.key] == undone
 
 
@@ -220,9 +212,9 @@ def test_each_writer_learns_whether_its_own_write_failed(folder: Any, writes: Sp
     writes.pause = 0.001
     writes.fails = lambda: next(turn) % 3 == 0
 
-    def write(number: int) -> bool:
+    def is_written(number: int) -> bool:
         try:
-            written = record.write(entry(f"{number}"))
+            written = write(record, entry(f"{number}"))
         except StoreUnavailable:
             return False
         with lock:
@@ -230,10 +222,10 @@ def test_each_writer_learns_whether_its_own_write_failed(folder: Any, writes: Sp
         return True
 
     with ThreadPoolExecutor(8) as pool:
-        written = sum(pool.map(write, range(48)))
+        written = sum(pool.map(is_written, range(48)))
     assert 0 < written < 48
     writes.fails = lambda: False
-    record.write(entry("last"))
+    write(record, entry("last"))
     assert names(read(folder)) == {*map(str, range(48)), "last"}
 
 
@@ -246,7 +238,7 @@ def test_numbers_increase_although_the_clock_goes_back(local: Any, monkeypatch: 
         record = Record(local, TASK)
         record.read()
         monkeypatch.setattr(time, "time_ns", lambda day=day: now + day * 86400 * 10**9)
-        written += [record.write(entry("a", attempts=len(written))), record.stamp(entry("b"))]
+        written += [write(record, entry("a", attempts=len(written))), record.stamp(entry("b"))]
         record.fold(HEADER, documents("a", "b"))
         assert read(local).entries[entry("a").key] == written[-2]
     assert [each.seq for each in written] == sorted({each.seq for each in written})
@@ -259,10 +251,10 @@ def test_what_another_task_has_written_is_older_than_what_is_written_next(
     now = time.time_ns()
     with monkeypatch.context() as fast:
         fast.setattr(time, "time_ns", lambda: now + 10**15)
-        ahead = Record(folder, "d.other").write(entry("a"))
+        ahead = write(Record(folder, "d.other"), entry("a"))
     record = Record(folder, TASK)
     assert record.read().entries == {ahead.key: ahead}
-    written = record.write(entry("a", attempts=1))
+    written = write(record, entry("a", attempts=1))
     assert written.seq == ahead.seq + 1
     assert read(folder).entries == {written.key: written}
 
@@ -273,7 +265,7 @@ def test_a_document_that_has_changed_is_not_taken_for_a_delivered_one(
     """Although the objects that say so could not be deleted."""
     monkeypatch.setattr(folder.fs, "rm_file", refuse)
     delivered = Record(folder, TASK)
-    delivered.write(entry("a", state=DocumentState.DELIVERED))
+    write(delivered, entry("a", state=DocumentState.DELIVERED))
     delivered.fold(HEADER, documents(entry("a", state=DocumentState.DELIVERED)))
     changed = Record(folder, TASK)
     changed.read()
@@ -293,8 +285,8 @@ def refuse(*_: Any) -> None:
 
 def test_a_fold_replaces_all_objects_of_its_task(folder: Any) -> None:
     record = Record(folder, TASK)
-    written = [record.write(entry(name)) for name in "abc"]
-    unlisted = record.write(entry("no longer listed"))
+    written = [write(record, entry(name)) for name in "abc"]
+    unlisted = write(record, entry("no longer listed"))
     assert record.objects == 4
     stamped = record.stamp(entry("d", state=DocumentState.WAITING))
     assert "d" not in names(read(folder))
@@ -309,7 +301,7 @@ def test_the_next_try_folds_what_the_killed_one_has_written(folder: Any) -> None
     killed = Record(folder, TASK)
     killed.fold(HEADER, documents("a", "b"))
     for name in "abc":
-        killed.write(entry(name, attempts=1))
+        write(killed, entry(name, attempts=1))
     record = Record(folder, TASK)
     known = record.read()
     assert {each.attempts for each in known.entries.values()} == {1}
@@ -337,12 +329,12 @@ def test_requests_come_back_in_their_order_and_only_those_of_the_newest_fold(fol
 
 def test_what_is_written_while_a_fold_is_under_way_is_kept(folder: Any, writes: Spy) -> None:
     record = Record(folder, TASK)
-    before = record.write(entry("a"))
+    before = write(record, entry("a"))
 
     def write_another() -> None:
         writes.before = lambda: None
-        record.write(entry("a", attempts=5))
-        record.write(entry("b"))
+        write(record, entry("a", attempts=5))
+        write(record, entry("b"))
 
     writes.before = write_another
     # The pipeline's thread has not yet got round to keep what its write has returned.
@@ -357,7 +349,7 @@ def test_what_is_written_while_a_fold_is_under_way_is_kept(folder: Any, writes: 
 
 def test_what_is_known_without_being_written_is_in_the_fold(folder: Any) -> None:
     record = Record(folder, TASK)
-    ended = replace(record.write(entry("a")), ended=3.0)
+    ended = replace(write(record, entry("a")), ended=3.0)
     record.fold(HEADER, documents(ended))
     assert read(folder).entries[ended.key] == ended
 
@@ -368,9 +360,9 @@ def test_what_is_no_longer_listed_is_remembered_for_ninety_days(folder: Any, mon
         monkeypatch.setattr(time, "time_ns", lambda days=days: now - days * DAY * 1000)
         record = Record(folder, TASK)
         record.read()
-        record.write(entry(f"{days}"))
+        write(record, entry(f"{days}"))
         if days == 9999:
-            ancient = record.write(entry("listed"))
+            ancient = write(record, entry("listed"))
     record.fold(HEADER, documents(ancient))
     assert names(read(folder)) == {"listed", "89", "0"}
 
@@ -386,7 +378,7 @@ def test_a_fold_that_fails_or_is_killed_loses_nothing(
         raise error
 
     record = Record(folder, TASK)
-    written = record.write(entry("a"))
+    written = write(record, entry("a"))
     with pytest.raises((DestinationUnwritable, StoreUnavailable, KeyboardInterrupt)):
         record.fold(HEADER, broken())
     assert read(folder).entries == {written.key: written}
@@ -402,7 +394,7 @@ def test_a_kill_while_objects_are_deleted_loses_nothing(
 ) -> None:
     record = Record(folder, TASK)
     record.fold(Header("run-0", 1.0), documents("a", "b"))
-    written = [record.write(entry(name, attempts=7)) for name in "abc"]
+    written = [write(record, entry(name, attempts=7)) for name in "abc"]
     delete, left, lock = folder.fs.rm_file, iter(range(deleted)), threading.Lock()
 
     def delete_some(path: str) -> None:
@@ -426,11 +418,11 @@ def test_two_workers_of_one_task_destroy_nothing(folder: Any) -> None:
     """As where a worker lives on whose task was given to another."""
     zombie = Record(folder, TASK)
     zombie.fold(HEADER, documents("a", "b", "c"))
-    zombie.write(entry("a", attempts=1))
+    write(zombie, entry("a", attempts=1))
     worker = Record(folder, TASK)
     known = worker.read()
-    unseen = zombie.write(entry("b", attempts=2))
-    written = worker.write(entry("c", attempts=3))
+    unseen = write(zombie, entry("b", attempts=2))
+    written = write(worker, entry("c", attempts=3))
     worker.fold(HEADER, documents(*known.entries.values()))
     assert sorted(each.attempts for each in read(folder).entries.values()) == [1, 2, 3]
     zombie.fold(HEADER, documents(unseen))
@@ -457,7 +449,7 @@ def test_whatever_workers_do_the_newest_entries_are_kept(
     for number, (worker, action, name) in enumerate(actions):
         if action == "write":
             # A worker continues from all that was written before: here, there are no two clocks.
-            written = workers[worker].write(entry(name, attempts=number))
+            written = write(workers[worker], entry(name, attempts=number))
             known[worker][name] = newest[written.key] = written
         elif action == "fold":
             workers[worker].fold(HEADER, documents(*known[worker].values()))
@@ -488,8 +480,8 @@ def test_all_tasks_are_read_and_the_own_one_told_apart(folder: Any) -> None:
 def test_a_task_may_fold_while_another_one_reads(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """As chunks of one folder do, of which one begins while the other ends."""
     other = Record(folder, "d.other")
-    written = [other.write(entry(name)) for name in "abcdef"]
-    mine = Record(folder, TASK).write(entry("mine"))
+    written = [write(other, entry(name)) for name in "abcdef"]
+    mine = write(Record(folder, TASK), entry("mine"))
     read_whole, lock, folded = record_module.read_whole, threading.Lock(), 0
 
     def meanwhile(path: Any) -> bytes:
@@ -525,13 +517,13 @@ def test_a_destination_that_is_no_folder_is_an_error(tmp_path: Path) -> None:
     record = Record(to_path(f"file://{tmp_path}/file/record"), TASK)
     assert record.read() == Known()
     with pytest.raises(DestinationUnwritable):
-        record.write(entry("a"))
+        write(record, entry("a"))
     with pytest.raises(DestinationUnwritable):
         record.fold(HEADER, documents("a"))
 
 
 def test_a_store_that_can_not_be_read_is_an_error(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    Record(folder, TASK).write(entry("a"))
+    write(Record(folder, TASK), entry("a"))
     monkeypatch.setattr(record_module, "read_whole", refuse)
     with pytest.raises(DestinationUnwritable, match=r"could not read the batch's record in .*no rights"):
         read(folder)
@@ -689,7 +681,7 @@ def test_whatever_has_happened_to_an_object_it_is_read_or_an_error_says_so(
         # What can be read can be written and read again.
         pairs = [(each, Entry(each.key, each.fingerprint)) for each in known.requests]
         record.fold(known.header or HEADER, pairs)
-        record.write(entry("b"))
+        write(record, entry("b"))
         again = read(folder)
         assert set(again.entries) >= {request("b").key, *(each.key for each in known.requests)}
 
@@ -706,7 +698,7 @@ def test_no_name_of_a_dag_leads_out_of_the_folder(tmp_path_factory: pytest.TempP
     task = f"{path_name(name)}.{path_name(name)}"
     folder = to_path(f"file://{root}/in/record")
     record = Record(folder, task)
-    written = record.write(entry("a"))
+    written = write(record, entry("a"))
     [path] = (path for path in root.rglob("*") if path.is_file())
     assert path.parent == root / "in" / "record" / task
     assert read(folder, task).own == {written.key: written}
@@ -723,7 +715,7 @@ def test_two_tasks_never_share_a_folder(
     root = tmp_path_factory.mktemp("place")
     for dag_id, task_id, map_index in {first, second}:
         ti = {"dag_id": dag_id, "task_id": task_id, "map_index": map_index}
-        empty_batch(root, **ti).record.write(entry())
+        write(empty_batch(root, **ti).record, entry())
     assert len(list((root / "pdf" / ".docconv" / "record").iterdir())) == len({first, second})
 
 
@@ -741,7 +733,7 @@ def test_two_tasks_never_share_a_folder(
 def test_the_longest_names_that_airflow_takes_have_a_folder(ids: dict[str, Any], tmp_path: Path) -> None:
     found = empty_batch(tmp_path, **ids)
     found.load(resumed=False)
-    found.record.write(entry())
+    write(found.record, entry())
     found.fold()
     found.write_report(found.summary())
     own = tmp_path / "pdf" / ".docconv"
