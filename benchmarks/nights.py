@@ -163,8 +163,9 @@ service's time (documents / at once, rounded up, x seconds each) plus the time o
 the same documents with the provider's blocking client in {TRANSFERS} threads, without waiting, records and checks,
 measured just before; a run can be below it, because transfers and the service's work overlap. The task's memory is the
 resident set of its process, what it shares with its parent included: "idle" just before execute(), with nothing of the
-provider but the operator imported, and the growth from there to the kernel's high-water mark, of the worst of its
-processes. The triggerer's is the sum over its processes. A trigger's row is the column "kwargs" in the
+provider but the operator imported; the drivers of the stores of all installed providers (here Amazon's, Google's and
+Microsoft's), which Airflow loads at the first use of any store, in any task; and the growth from there to the kernel's
+high-water mark, of the worst of its processes. The triggerer's is the sum over its processes. A trigger's row is the column "kwargs" in the
 database, looked at twice a second.
 
 {table(heads, rows, right=heads[1:])}
@@ -203,6 +204,7 @@ _LINES: dict[str, Callable[[Night], str]] = {
     "deferrals": lambda night: f"{night.stints.count - 1}",
     "task's processor time, seconds": lambda night: f"{night.stints.cpu:.1f}",
     "task's memory, idle": lambda night: _memory(night.stints.idle),
+    "task's memory, drivers of all stores": lambda night: _memory(night.stints.drivers),
     "task's memory, growth": lambda night: _memory(night.stints.growth),
     "triggerer's memory, before": lambda night: _memory(night.triggerer.before),
     "triggerer's memory, growth": lambda night: _memory(night.triggerer.peak - night.triggerer.before),

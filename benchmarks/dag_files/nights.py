@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, ObjectStoragePath, Param
 
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 
@@ -57,6 +57,8 @@ def measured(file: Path) -> Iterator[None]:
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
     idle = memory("VmRSS")
+    # At the first use of any store, Airflow loads the drivers of all providers that are installed.
+    drivers = ObjectStoragePath("file:///").exists() and memory("VmRSS") - idle
     try:
         yield
     finally:
@@ -66,6 +68,7 @@ def measured(file: Path) -> Iterator[None]:
             "ended": time.time(),
             "cpu": times.user + times.system,
             "idle": idle,
+            "drivers": drivers,
             "peak": memory("VmHWM"),
         }
         with file.open("a") as lines:
