@@ -165,8 +165,8 @@ measured just before; a run can be below it, because transfers and the service's
 resident set of its process, what it shares with its parent included: "idle" just before execute(), with nothing of the
 provider but the operator imported; the drivers of the stores of all installed providers (here Amazon's, Google's and
 Microsoft's), which Airflow loads at the first use of any store, in any task; and the growth from there to the kernel's
-high-water mark, of the worst of its processes. The triggerer's is the sum over its processes. A trigger's row is the column "kwargs" in the
-database, looked at twice a second.
+high-water mark, of the worst of its processes. The triggerer's is the sum over its processes. A trigger's row is the
+column "kwargs" in the database, looked at twice a second.
 
 {table(heads, rows, right=heads[1:])}
 """
