@@ -19,7 +19,6 @@ from airflow_provider_docconv.batch import batch as batch_module
 from airflow_provider_docconv.batch.record import DocumentState, Entry
 from airflow_provider_docconv.batch.sources import Naming, SourceFile, SourceSpec
 from airflow_provider_docconv.client.settings import Settings
-from airflow_provider_docconv.services.catalog import ASPOSE_SLIDES
 from airflow_provider_docconv.transfer.delivery import DeliveredFile
 from dev.table import table
 
@@ -97,8 +96,7 @@ def _convert(home: str, count: int, run: str) -> None:
         Naming(destination),
         record_folder=destination,
         destination_as_written=destination,
-        service=ASPOSE_SLIDES,
-        settings=Settings("aspose_slides", "id", "secret"),
+        connections=batch_module.Connections({"*": "docs"}, {"docs": Settings("aspose_slides", "id", "secret")}),
         context=context,
         log=logging.getLogger(),
         full_refresh=False,

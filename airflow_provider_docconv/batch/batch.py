@@ -28,7 +28,7 @@ from airflow_provider_docconv.batch.record import (
     decide,
 )
 from airflow_provider_docconv.batch.report import ReportLine, write_html, write_jsonl
-from airflow_provider_docconv.batch.sources import OWN_FOLDER, Naming, SourceFile, SourceSpec, find
+from airflow_provider_docconv.batch.sources import OWN_FOLDER, Naming, SourceFile, SourceSpec, compile_pattern, find
 from airflow_provider_docconv.services.errors import (
     DeadlineExceeded,
     DocConvError,
@@ -39,6 +39,7 @@ from airflow_provider_docconv.services.errors import (
     StartReplyLost,
     scrub,
 )
+from airflow_provider_docconv.services.filetypes import extension
 from airflow_provider_docconv.services.options import fingerprint, secrets_in, without_passwords
 from airflow_provider_docconv.task_state import max_tries, path_name, task_key
 from airflow_provider_docconv.transfer.addresses import folded
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_docconv.client.settings import Settings
-    from airflow_provider_docconv.services.catalog import ServiceInfo
 
 _LONGEST_NAME = 200
 # What the summary counts, in the order of the log: the states that end a document in a run, and all others as one.
@@ -68,6 +68,46 @@ class Document(msgspec.Struct):
     entry: Entry
 
 
+class Connections:
+    """
+    The connections of a batch, and which of them converts a document.
+
+    :param patterns: a connection's id for each pattern of documents; the first pattern that fits a document counts
+    :param settings: the connections by id
+    """
+
+    def __init__(self, patterns: Mapping[str, str], settings: Mapping[str, Settings]) -> None:
+        self.settings = settings
+        self.services = {conn_id: each.service() for conn_id, each in settings.items()}
+        self._patterns = {pattern: (compile_pattern(pattern), conn_id) for pattern, conn_id in patterns.items()}
+
+    def __contains__(self, conn_id: str) -> bool:
+        return conn_id in self.settings
+
+    @property
+    def labels(self) -> set[str]:
+        """The names of the services."""
+        return {service.label for service in self.services.values()}
+
+    @property
+    def schemes(self) -> set[str]:
+        """The schemes of addresses in the vendors' own storage."""
+        return {service.info.scheme for service in self.services.values()}
+
+    def choose(self, found: SourceFile) -> str | None:
+        """
+        Return the connection that converts a document, None if no pattern fits.
+
+        :param found: the document; one in a vendor's storage can be converted by that vendor only
+        """
+        scheme = found.uri.partition("://")[0]
+        for fits, conn_id in self._patterns.values():
+            elsewhere = scheme in self.schemes and scheme != self.services[conn_id].info.scheme
+            if fits(found.relative) and not elsewhere:
+                return conn_id
+        return None
+
+
 class Batch:
     """
     The documents of one task, and what is known of them.
@@ -76,8 +116,7 @@ class Batch:
     :param naming: names the results
     :param record_folder: the folder of the record, the same in every run
     :param destination_as_written: the destination before its templates were rendered, the same in every run
-    :param service: the service
-    :param settings: the connection
+    :param connections: the connections
     :param context: the task's context
     :param log: the task's log
     :param full_refresh: whether to repeat everything that earlier runs have done
@@ -91,8 +130,7 @@ class Batch:
         *,
         record_folder: str,
         destination_as_written: str,
-        service: ServiceInfo,
-        settings: Settings,
+        connections: Connections,
         context: Context,
         log: logging.Logger | Any,
         full_refresh: bool,
@@ -103,14 +141,21 @@ class Batch:
         self.run = Run(task_key(context["ti"])[1], max_tries(context))
         self.began = time.time()
         self.calls: Counter[str] = Counter()
+        #: The files for which no connection is given, by extension.
+        self.left_out: Counter[str] = Counter()
+        self._checked: set[tuple[str, str]] = set()
         #: The documents by key, in the order of their listing.
         self.documents: dict[str, Document] = {}
         self._specs = {_digest(spec): spec for spec in specs}
-        self._conditions = {digest: _conditions(settings, spec) for digest, spec in self._specs.items()}
+        self._conditions = {
+            (digest, conn_id): _conditions(settings, spec)
+            for digest, spec in self._specs.items()
+            for conn_id, settings in connections.settings.items()
+        }
         self._secrets = [secret for spec in specs for secret in secrets_in(spec.options)]
         self._naming = naming
         self._destination_as_written = destination_as_written
-        self._service = service
+        self._connections = connections
         self._full_refresh = full_refresh
         dag_id, run_id, task_id, map_index = task_key(context["ti"])
         own = f"{record_folder.rstrip('/')}/{OWN_FOLDER}"
@@ -136,12 +181,15 @@ class Batch:
         if known.header and same_run:
             self.began, self.calls = known.header.began, Counter(known.header.calls)
         # The list of sources may have changed while the task was deferred.
-        if resumed and same_run and all(request.spec in self._specs for request in known.requests):
+        if resumed and same_run and all(self._is_current(request) for request in known.requests):
             self._resume(known)
             return
         for digest, spec in self._specs.items():
-            for found in find(spec, self._left_out, self._service.scheme):
-                self._add(digest, spec, found, known)
+            for found in find(spec, self._left_out, self._connections.schemes):
+                if conn_id := self._connections.choose(found):
+                    self._add(digest, spec, found, conn_id, known)
+                else:
+                    self.left_out[extension(found.relative)] += 1
         self._reject_collisions()
 
     def fold(self) -> None:
@@ -169,7 +217,7 @@ class Batch:
 
     def conditions_of(self, document: Document) -> str:
         """Return what a refusal of a document depends on beside the document, as in :class:`Entry`."""
-        return self._conditions[document.request.spec]
+        return self._conditions[document.request.spec, document.request.conn_id]
 
     def states(self) -> Counter[DocumentState]:
         """Count the documents by state."""
@@ -242,7 +290,7 @@ class Batch:
         parts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(calls.items(), key=lambda each: -each[1]))
         total = f"{sum(calls.values()):,} ({parts})" if calls else "none"
         self.log.info("%s; the report is %s", _done(summary), summary["page"])
-        self.log.info("Calls to %s: %s", self._service.label, total)
+        self.log.info("Calls to %s: %s", ", ".join(sorted(self._connections.labels)), total)
         if summary["lost_replies"]:
             self.log.warning(
                 "%d documents may have been paid for twice; the report names them", summary["lost_replies"]
@@ -293,7 +341,14 @@ class Batch:
             entry = known.own.get(request.key) or Entry(request.key, request.fingerprint)
             self.documents[request.key] = Document(request, entry)
 
-    def _add(self, digest: str, spec: SourceSpec, found: SourceFile, known: Known) -> None:
+    def _is_current(self, request: ConversionRequest) -> bool:
+        return request.spec in self._specs and request.conn_id in self._connections
+
+    def _add(self, digest: str, spec: SourceSpec, found: SourceFile, conn_id: str, known: Known) -> None:
+        service = self._connections.services[conn_id]
+        if (digest, conn_id) not in self._checked:
+            service.check(spec.target_format, spec.options)
+            self._checked.add((digest, conn_id))
         rejection = None
         try:
             destination = self._naming.uri(found.relative, spec.target_format)
@@ -310,11 +365,12 @@ class Batch:
                 size=found.size,
                 version=found.version,
                 target_format=spec.target_format,
-                service=self._service.name,
+                service=service.info.name,
                 options=without_passwords(spec.options),
             ),
             versioned=bool(found.version),
             size=found.size,
+            conn_id=conn_id,
         )
         # The same document may be named more than once.
         if request.key not in self.documents:
@@ -343,7 +399,7 @@ class Batch:
 
     def _decided(self, request: ConversionRequest, known: Entry | None) -> Entry:
         """Return the entry to continue with."""
-        conditions = self._conditions[request.spec]
+        conditions = self._conditions[request.spec, request.conn_id]
         decision = decide(request, known, self.run, conditions=conditions, full_refresh=self._full_refresh)
         if known and decision in (Decision.SKIP, Decision.REJECT):
             # As new as this listing: another task may list the document in the next run, and needs it until then.

@@ -6,12 +6,12 @@ import asyncio
 import random
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from airflow_provider_docconv.hooks.docconv import DocConvHook
     from airflow_provider_docconv.services.documents import Document as SourceDocument
     from airflow_provider_docconv.services.documents import RemoteDocument
+
+T = TypeVar("T")
 
 # A document that fails this often while others succeed is given up until the next try or run.
 _ATTEMPTS = 6
@@ -129,88 +131,92 @@ class _Failures:
 
 class Pipeline:
     """
-    The work on a batch, in one worker.
+    The work on a batch, in one worker: the conversions of all its connections, side by side.
 
     :param batch: the documents; those with operations at the service are resumed, those that wait are started
-    :param hook: the connection's hook
+    :param hooks: the hooks of the batch's connections, by connection id
     :param limits: the limits
     """
 
-    def __init__(self, batch: Batch, hook: DocConvHook, limits: Limits) -> None:
-        self.pace = Pace(limits.poke_interval, limits.max_poke_interval)
-        #: What the pass has cost in calls to the service, by kind, when it is over.
+    def __init__(self, batch: Batch, hooks: Mapping[str, DocConvHook], limits: Limits) -> None:
+        #: What the pass has cost in calls to the services, by kind, when it is over.
         self.calls: Counter[str] = Counter()
         self._batch = batch
-        self._hook = hook
         self._limits = limits
-        self._label = hook.service.label
-        self._run = {"run": batch.run.id, "max_tries": batch.run.max_tries}
-        self._queue: deque[Document] = deque(batch.to_do())
-        self._active: dict[str, Document] = {}
-        self._ended: dict[str, tuple[Operation, float]] = {}
-        self._places = asyncio.Semaphore(limits.transfers)
-        self._transferring = 0
-        # Refusals that may be the service's fault, as long as all are alike and nothing was accepted.
-        self._doubtful: list[tuple[Document, Entry]] = []
-        self._accepted = False
-        self._last_success = self._last_change = 0.0
+        self._transfers = Transfers(limits.transfers)
+        self._conversions = {id: Conversions(batch, hook, limits, self._transfers) for id, hook in hooks.items()}
+        for document in batch.to_do():
+            self._conversions[document.request.conn_id].queue.append(document)
         self._stopping = False
-        self._client: AsyncClient | None = None
 
-    def add_succeeded(self, operation_id: str, ended: float) -> None:
+    def add_succeeded(self, conn_id: str, operation_id: str, ended: float) -> None:
         """
         Take an operation that has succeeded in the meantime, so that it is not polled again.
 
+        :param conn_id: its connection
         :param operation_id: the operation
         :param ended: when its end was noticed, in seconds since the epoch
         """
-        self._ended[operation_id] = Operation(operation_id, OperationState.SUCCEEDED, ""), ended
+        operation = Operation(operation_id, OperationState.SUCCEEDED, "")
+        self._conversions[conn_id].ended[operation_id] = operation, ended
+
+    def stop_connection(self, conn_id: str, reason: DocConvError) -> None:
+        """
+        Leave out the documents of a connection.
+
+        :param conn_id: the connection
+        :param reason: why none of them will succeed
+        """
+        self._conversions[conn_id].stopped = reason
 
     async def run(self) -> End:
         """
         Convert the documents, and return why the work has ended.
 
-        :raises DocConvError: if nothing will succeed before a person acts
+        :raises DocConvError: if nothing more will succeed at one of the connections before a person acts; the
+            documents of the others are done then
         """
-        client = self._hook.get_conn()
-        before = client.calls
-        self._last_change = time.time()
+        conversions = list(self._conversions.values())
+        # Connections with the same settings share a client.
+        before = {each.client: each.client.calls for each in conversions}
         try:
-            async with shared_async_client(client.settings) as self._client:
-                with ThreadPoolExecutor(self._limits.transfers, "docconv-transfer") as self._pool:
-                    return await self._run_workers()
-        except _Stopped as stopped:
-            raise stopped.reason from None
+            with self._transfers:
+                end = await self._run_conversions(conversions)
         finally:
-            self.calls = client.calls - before
+            for client, calls in before.items():
+                self.calls += client.calls - calls
+        if stopped := next((each.stopped for each in conversions if each.stopped), None):
+            raise stopped
+        return end
 
     def stop(self) -> None:
         """Stop as soon as the transfers in progress are done; may be called from a signal handler."""
         self._stopping = True
 
     @property
-    def in_flight(self) -> list[Entry]:
-        """The operations at the service whose end is not known, the oldest first."""
-        started = [each.entry for each in self._active.values() if each.entry.operation_id and not each.entry.ended]
-        return sorted(started, key=lambda entry: entry.started or 0)
+    def in_flight(self) -> list[Document]:
+        """The documents whose operations have not ended as far as is known, the oldest first."""
+        found = [document for each in self._conversions.values() for document in each.in_flight]
+        return sorted(found, key=lambda document: document.entry.started or 0)
 
     @property
     def has_waiting(self) -> bool:
         """Whether documents are waiting to be started."""
-        return bool(self._queue)
+        return any(each.queue for each in self._conversions.values())
 
-    async def _run_workers(self) -> End:
+    def typical(self, conn_id: str) -> float:
+        """Return the seconds that a quick operation of a connection is known to take, 0 if unknown."""
+        return self._conversions[conn_id].pace.typical
+
+    async def _run_conversions(self, conversions: list[Conversions]) -> End:
         progress = ProgressLog(self._batch)
         folding: asyncio.Task[None] | None = None
         folded = time.monotonic()
-        workers = [asyncio.create_task(self._work()) for _ in range(min(self._limits.in_flight, len(self._queue)))]
+        runs = [asyncio.create_task(each.run()) for each in conversions if not each.stopped]
         try:
-            while going := [worker for worker in workers if not worker.done()]:
-                await asyncio.wait(going, timeout=_TICK, return_when=asyncio.FIRST_EXCEPTION)
-                for worker in workers:
-                    if worker.done():
-                        worker.result()
-                progress.log(len(self._active))
+            while going := [run for run in runs if not run.done()]:
+                await asyncio.wait(going, timeout=_TICK)
+                progress.log(sum(len(each.active) for each in conversions))
                 if folding and folding.done():
                     if error := folding.exception():
                         # Nothing is lost: the segments hold everything, and the next fold tries again.
@@ -221,21 +227,130 @@ class Pipeline:
                     folding = asyncio.create_task(asyncio.to_thread(self._batch.fold))
                 if self._stopping or time.time() >= self._limits.deadline:
                     return End.STOPPED
-                if self._only_waits():
+                if self._only_waits(conversions):
                     return End.WAITS
+            for run in runs:
+                run.result()
             return End.DONE
+        finally:
+            for run in runs:
+                run.cancel()
+            await asyncio.gather(*runs, *filter(None, [folding]), return_exceptions=True)
+
+    def _only_waits(self, conversions: list[Conversions]) -> bool:
+        """Tell whether the worker is not needed for a while: nothing changes, and operations are at the services."""
+        grace = self._limits.grace
+        # With a connection that has stopped, the worker stays: each return would ask again what was refused.
+        if grace is None or self._transfers.count or any(each.stopped for each in conversions):
+            return False
+        idle = time.time() - max(self._transfers.last_change, *(each.last_change for each in conversions))
+        return idle >= grace and any(each.in_flight for each in conversions)
+
+
+class Transfers:
+    """
+    The threads that send and fetch documents.
+
+    A context, which waits for the transfers in progress when it ends.
+
+    :param places: how many there are
+    """
+
+    def __init__(self, places: int) -> None:
+        self._places = asyncio.Semaphore(places)
+        self._pool = ThreadPoolExecutor(places, "docconv-transfer")
+        #: How many are in progress.
+        self.count = 0
+        #: When one has begun or ended last, in seconds since the epoch.
+        self.last_change = time.time()
+
+    def __enter__(self) -> None:
+        self.last_change = time.time()
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Wait for a place."""
+        async with self._places:
+            self.count += 1
+            try:
+                yield
+            finally:
+                self.count -= 1
+                self.last_change = time.time()
+
+    def submit(self, work: Callable[..., T], *args: Any) -> Future[T]:
+        """Let a thread do something."""
+        return self._pool.submit(work, *args)
+
+
+class Conversions:
+    """
+    The conversions of one connection.
+
+    :param batch: the batch
+    :param hook: the connection's hook
+    :param limits: the limits
+    :param transfers: the threads that send and fetch documents
+    """
+
+    def __init__(self, batch: Batch, hook: DocConvHook, limits: Limits, transfers: Transfers) -> None:
+        self.pace = Pace(limits.poke_interval, limits.max_poke_interval)
+        self.client = hook.get_conn()
+        self.queue: deque[Document] = deque()
+        self.active: dict[str, Document] = {}
+        #: Operations that have ended before this pass, and when that was noticed.
+        self.ended: dict[str, tuple[Operation, float]] = {}
+        #: Why nothing more will succeed here.
+        self.stopped: DocConvError | None = None
+        self.last_change = 0.0
+        self._batch = batch
+        self._hook = hook
+        self._limits = limits
+        self._transfers = transfers
+        self._label = hook.service.label
+        self._run = {"run": batch.run.id, "max_tries": batch.run.max_tries}
+        # Refusals that may be the service's fault, as long as all are alike and nothing was accepted.
+        self._doubtful: list[tuple[Document, Entry]] = []
+        self._accepted = False
+        self._last_success = 0.0
+        self._polling: AsyncClient | None = None
+
+    @property
+    def in_flight(self) -> list[Document]:
+        """The documents whose operations have not ended as far as is known."""
+        return [each for each in self.active.values() if each.entry.operation_id and not each.entry.ended]
+
+    async def run(self) -> None:
+        """Convert the documents, until all are done or nothing more will succeed."""
+        try:
+            async with shared_async_client(self.client.settings) as self._polling:
+                await self._run_workers()
+        except DocConvError as error:
+            self.stopped = error
+        except _Stopped as stopped:
+            self.stopped = stopped.reason
+        if self.stopped:
+            self._batch.log.error("No more documents are sent to %s: %s", self._label, self.stopped)
+
+    async def _run_workers(self) -> None:
+        workers = [asyncio.create_task(self._work()) for _ in range(min(self._limits.in_flight, len(self.queue)))]
+        try:
+            await asyncio.gather(*workers)
         finally:
             for worker in workers:
                 worker.cancel()
-            await asyncio.gather(*workers, *filter(None, [folding]), return_exceptions=True)
+            await asyncio.gather(*workers, return_exceptions=True)
 
     async def _work(self) -> None:
         """Convert documents one by one."""
-        while self._queue:
-            document = self._queue.popleft()
-            self._active[document.request.key] = document
+        while self.queue:
+            document = self.queue.popleft()
+            self.active[document.request.key] = document
             await self._convert(document)
-            del self._active[document.request.key]
+            del self.active[document.request.key]
 
     async def _convert(self, document: Document) -> None:
         """Bring a document to its destination, or find out why that can't be."""
@@ -258,8 +373,9 @@ class Pipeline:
 
     async def _attempt(self, document: Document, failures: _Failures) -> None:
         if document.entry.operation_id is None:
-            async with self._transfer():
+            async with self._transfers.place():
                 started = await self._start(document)
+            self._last_success = time.time()
             document.entry = await asyncio.wrap_future(started)
             failures.started_here = True
             await self._trust_refusals()
@@ -267,26 +383,15 @@ class Pipeline:
             operation, ended = await self._poll_until_ended(document.entry, fresh=failures.started_here)
             require_succeeded(operation, self._label)
             document.entry = replace(document.entry, ended=ended)
-        async with self._transfer():
-            delivered = await asyncio.wrap_future(self._pool.submit(self._deliver, document))
+        async with self._transfers.place():
+            delivered = await asyncio.wrap_future(self._transfers.submit(self._deliver, document))
+        self._last_success = time.time()
         document.entry = await asyncio.wrap_future(delivered)
-
-    @asynccontextmanager
-    async def _transfer(self) -> AsyncIterator[None]:
-        """Wait for one of the places to send or fetch a document."""
-        async with self._places:
-            self._transferring += 1
-            try:
-                yield
-            finally:
-                self._transferring -= 1
-                self._last_change = time.time()
-            self._last_success = time.time()
 
     async def _start(self, document: Document) -> Future[Entry]:
         """Start a conversion, with the intent recorded before; return when the operation id is durable."""
         batch, request, before = self._batch, document.request, document.entry
-        source = await asyncio.wrap_future(self._pool.submit(open_source, request.source, self._hook.service))
+        source = await asyncio.wrap_future(self._transfers.submit(open_source, request.source, self._hook.service))
         attempt = replace(
             before,
             **self._run,
@@ -301,7 +406,7 @@ class Pipeline:
         sending: Future[Future[Entry]] | None = None
         try:
             document.entry = await asyncio.wrap_future(batch.record.write(attempt))
-            sending = self._pool.submit(self._send, document, source, before)
+            sending = self._transfers.submit(self._send, document, source, before)
             return await asyncio.wrap_future(sending)
         except BaseException:
             if sending is None or sending.cancel():
@@ -360,17 +465,17 @@ class Pipeline:
         :param fresh: whether it was started just now; anything else may have ended long ago
         """
         operation_id, started = str(entry.operation_id), entry.started or time.time()
-        known = self._ended.pop(operation_id, None)
+        known = self.ended.pop(operation_id, None)
         end_was_seen = fresh or known is not None
         if known is None:
             known = await self._poll(operation_id, started, fresh), time.time()
-            self._last_success = self._last_change = known[1]
+            self._last_success = self.last_change = known[1]
         if end_was_seen:  # Others may have ended long before that was noticed.
             self.pace.learn(known[1] - started)
         return known
 
     async def _poll(self, operation_id: str, started: float, fresh: bool) -> Operation:
-        client, tolerance = self._client, self._limits.fault_tolerance
+        client, tolerance = self._polling, self._limits.fault_tolerance
         assert client  # noqa: S101 - run() has opened it
         wait = Wait(
             operation_id,
@@ -472,14 +577,7 @@ class Pipeline:
 
     def _others_are_left(self) -> bool:
         """Tell whether an error may concern others: of the last document, it is its own."""
-        return len(self._active) + len(self._queue) > 1
-
-    def _only_waits(self) -> bool:
-        """Tell whether the worker is not needed for a while: nothing changes, and operations are at the service."""
-        grace = self._limits.grace
-        if grace is None or self._transferring or time.time() - self._last_change < grace:
-            return False
-        return bool(self.in_flight)
+        return len(self.active) + len(self.queue) > 1
 
 
 def _alike(error: DocConvError, count: int) -> DocConvError:

@@ -99,6 +99,7 @@ class ConversionRequest(msgspec.Struct, frozen=True, gc=False):
     :param fingerprint: the fingerprint of the document, the target format and the options
     :param versioned: whether the store distinguishes versions of the document
     :param size: its length in bytes, or None if unknown
+    :param conn_id: the connection that converts it
     """
 
     key: str
@@ -109,6 +110,7 @@ class ConversionRequest(msgspec.Struct, frozen=True, gc=False):
     fingerprint: str
     versioned: bool
     size: _Count | None = None
+    conn_id: str = ""
 
 
 class RecordedError(msgspec.Struct, frozen=True, gc=False):

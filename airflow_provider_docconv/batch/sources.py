@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from string import Formatter
@@ -81,18 +81,27 @@ def _is_list(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
-def check_specs(specs: Sequence[SourceSpec], service: ConversionService) -> None:
+def check_specs(specs: Sequence[SourceSpec], services: Collection[ConversionService]) -> None:
     """
     Check formats and options of all items, before any document is found.
 
-    :raises InvalidOptions: if the service has no such format or option, or all results would be saved at one place
+    :raises InvalidOptions: if no service has such a format or option, or all results would be saved at one place
     """
     for spec in specs:
-        if service.saving_option in service.check(spec.target_format, spec.options):
-            raise InvalidOptions(
-                f"{service.saving_option} would make the results of a batch replace each other at {service.label}",
-                remedy="omit it, or start such documents one by one with StartConversionOperator",
-            )
+        errors = []
+        for service in services:
+            try:
+                given = service.check(spec.target_format, spec.options)
+            except InvalidOptions as error:
+                errors.append(error)
+                continue
+            if service.saving_option in given:
+                raise InvalidOptions(
+                    f"{service.saving_option} would make the results of a batch replace each other at {service.label}",
+                    remedy="omit it, or start such documents one by one with StartConversionOperator",
+                )
+        if len(errors) == len(services):
+            raise errors[0]
 
 
 #: The folder beside the results for the batch's own files.
@@ -119,7 +128,21 @@ class SourceFile:
     version: str = ""
 
 
-def find(spec: SourceSpec, left_out: Sequence[str], vendor_scheme: str) -> Iterator[SourceFile]:
+def compile_pattern(pattern: str) -> Callable[[str], bool]:
+    """
+    Return a function that tells whether a path fits a pattern.
+
+    :param pattern: a pattern such as ``*.pptx``, ``reports/**/*.{doc,docx}`` or ``[a-m]*``, whatever the letter case.
+        Without a slash it is about the name alone, in any folder
+    """
+    from wcmatch import glob
+
+    flags = glob.GLOBSTAR | glob.BRACE | glob.IGNORECASE | glob.MATCHBASE | glob.FORCEUNIX | glob.DOTGLOB
+    matches: Callable[[str], bool] = glob.compile(pattern, flags=flags).match
+    return matches
+
+
+def find(spec: SourceSpec, left_out: Sequence[str], vendor_schemes: Container[str]) -> Iterator[SourceFile]:
     """
     Find the documents of an item of an operator's source.
 
@@ -127,11 +150,11 @@ def find(spec: SourceSpec, left_out: Sequence[str], vendor_scheme: str) -> Itera
 
     :param spec: the item
     :param left_out: folders that are not searched, such as those of the results
-    :param vendor_scheme: the scheme of addresses in the vendor's own storage
+    :param vendor_schemes: the schemes of addresses in the vendors' own storage
     :raises SourceNotFound: if a folder does not exist or can't be read
     :raises StoreUnavailable: if the store can't be reached now
     """
-    if spec.source.startswith(f"{vendor_scheme}://"):
+    if spec.source.partition("://")[0] in vendor_schemes:
         yield from _in_remote_storage(spec)
         return
     try:
@@ -254,7 +277,7 @@ def chunk_documents(folder: str, size: int = 1000, destination: str | None = Non
     if size < 1:
         raise InvalidOptions(f"size must be at least 1, not {size}", remedy="correct the size")
     left_out = [destination] if destination else []
-    found = list(find(SourceSpec(folder, None, "", {}), left_out, "\0"))
+    found = list(find(SourceSpec(folder, None, "", {}), left_out, ()))
     if not found:
         return []
     root = found[0].uri.removesuffix(found[0].relative)

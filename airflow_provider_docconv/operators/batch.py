@@ -42,7 +42,10 @@ class ConvertDocumentsOperator(BaseOperator):
         below it), as :func:`~airflow_provider_docconv.batch.sources.chunk_documents` makes them; or a list of these
         (templated)
     :param target_format: the format to convert to, as the vendor names it (templated)
-    :param conn_id: connection to the service (templated)
+    :param conn_id: connection to the service; or, for a folder of mixed documents, a mapping from patterns to
+        connections, of which the first that fits a document converts it: ``{"*.{ppt,pptx}": "aspose_slides_default",
+        "*.djvu": "aspose_ocr_default"}``. A pattern without a slash is about the name alone; letter case does not
+        matter. What fits no pattern is left out (templated)
     :param destination: a folder (ending with ``/``), which keeps the layout of the sources, or a template of the
         result's address such as ``s3://bucket/pdf/{folder}{stem}-{extension}.{format}`` (templated)
     :param record: the folder of the batch's record, which must be the same in every run, because it shows what has
@@ -56,7 +59,7 @@ class ConvertDocumentsOperator(BaseOperator):
         names the document
     :param full_refresh: convert everything, including what earlier runs have converted
     :param plan: only log what would be converted and skipped, and send nothing
-    :param max_in_flight: operations at the service at once, at most 1000
+    :param max_in_flight: operations at each service at once, at most 1000
     :param max_transfers: uploads and downloads at once
     :param poke_interval: the shortest time between two polls of an operation, in seconds
     :param max_poke_interval: the longest time between two polls; the vendors bill polls
@@ -77,7 +80,7 @@ class ConvertDocumentsOperator(BaseOperator):
         *,
         source: str | ObjectStoragePath | Mapping[str, Any] | Sequence[str | ObjectStoragePath | Mapping[str, Any]],
         target_format: str,
-        conn_id: str,
+        conn_id: str | Mapping[str, str],
         destination: str | ObjectStoragePath,
         record: str | ObjectStoragePath | None = None,
         options: Mapping[str, Any] | None = None,

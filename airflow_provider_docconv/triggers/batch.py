@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -29,19 +30,21 @@ _SHORTEST = 5.0
 _LONGEST_HOLD = 120.0
 
 
-def fit_into_row(operations: Iterable[tuple[str, float]]) -> dict[str, float]:
+def fit_into_row(operations: Iterable[tuple[str, str, float]]) -> dict[str, dict[str, float]]:
     """
     Return as many operations as a trigger's row may hold; the worker polls the others when it is back.
 
-    :param operations: operation ids, each with the time of its start, the most urgent ones first
+    :param operations: connection ids and operation ids with the times of their starts, the most urgent ones first
+    :return: the operations of each connection, each with the time of its start
     """
-    chosen: dict[str, float] = {}
+    chosen: dict[str, dict[str, float]] = {}
     size = 0
-    for operation_id, started in operations:
+    for conn_id, operation_id, started in operations:
         size += len(json.dumps({operation_id: round(started, 1)}))
+        size += 0 if conn_id in chosen else len(json.dumps({conn_id: {}}))
         if size > MAX_BYTES:
             break
-        chosen[operation_id] = round(started, 1)
+        chosen.setdefault(conn_id, {})[operation_id] = round(started, 1)
     return chosen
 
 
@@ -52,32 +55,39 @@ class BatchEvent(msgspec.Struct, frozen=True):
     An operation that ended otherwise is not in it: the worker asks for it again, because the service's message may
     repeat a document's password, which the trigger does not know and Airflow's database must not hold.
 
-    :param succeeded: the operations that have succeeded, each with the time when that was noticed
+    :param succeeded: the operations of each connection that have succeeded, each with the time when that was noticed
     :param polls: how many polls the wait took
-    :param error: why the trigger stopped waiting, if it did
+    :param errors: the connections at which nothing more will succeed, and why
     :param deadline: when to give up, in seconds since the epoch; it passes through the trigger, because Airflow's
         in-process runs drop everything else
     """
 
-    succeeded: dict[str, float]
+    succeeded: dict[str, dict[str, float]]
     polls: int
-    error: dict[str, str | None] | None
+    errors: dict[str, dict[str, str | None]]
     deadline: float
 
     @classmethod
     def of(
-        cls, ended: Iterable[tuple[Operation, float]], polls: int, error: DocConvError | None, deadline: float
+        cls,
+        ended: Iterable[tuple[str, Operation, float]],
+        polls: int,
+        errors: Mapping[str, DocConvError],
+        deadline: float,
     ) -> Self:
         """
         Make an event.
 
-        :param ended: the operations that have ended, each with the time when that was noticed
+        :param ended: the operations that have ended, each with its connection and the time when that was noticed
         :param polls: how many polls that took
-        :param error: why the trigger stopped waiting, if it did
+        :param errors: the connections at which nothing more will succeed, and why
         :param deadline: when to give up
         """
-        succeeded = {each.id: round(at, 1) for each, at in ended if each.state is OperationState.SUCCEEDED}
-        return cls(succeeded, polls, serialize(error) if error else None, deadline)
+        succeeded: dict[str, dict[str, float]] = {}
+        for conn_id, operation, at in ended:
+            if operation.state is OperationState.SUCCEEDED:
+                succeeded.setdefault(conn_id, {})[operation.id] = round(at, 1)
+        return cls(succeeded, polls, {conn_id: serialize(error) for conn_id, error in errors.items()}, deadline)
 
     @classmethod
     def read(cls, payload: Mapping[str, Any]) -> Self:
@@ -89,10 +99,10 @@ class BatchEvent(msgspec.Struct, frozen=True):
         """
         return msgspec.convert(payload, cls)
 
-    @property
-    def stopped_by(self) -> DocConvError | None:
-        """The error that ended the wait, if one did."""
-        return deserialize(self.error) if self.error else None
+    def stopped_by(self, conn_id: str) -> DocConvError | None:
+        """Return the error that ended the wait for a connection's operations, if one did."""
+        error = self.errors.get(conn_id)
+        return deserialize(error) if error else None
 
     def payload(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
@@ -102,51 +112,47 @@ class BatchEvent(msgspec.Struct, frozen=True):
 
 class BatchTrigger(BaseTrigger):
     """
-    Polls many operations over one session, and fires once when enough of them have ended.
+    Polls many operations, over one session for each connection, and fires once when enough of them have ended.
 
     Its event is a :class:`BatchEvent`.
 
-    :param conn_id: the connection
-    :param operations: the operation ids, each with the time of its start in seconds since the epoch
+    :param operations: the operations of each connection, each with the time of its start in seconds since the epoch
     :param wake_after: how many must have ended. It also fires when all have, when the first ended two minutes ago, or
         when there is no point in waiting longer
     :param deadline: when to give up, in seconds since the epoch, so that a restart does not extend it
     :param poke_interval: the shortest time between two polls of an operation, in seconds
     :param max_poke_interval: the longest time between two polls, in seconds
-    :param typical: seconds that a quick operation is known to take, 0 if unknown
+    :param typical: seconds that a quick operation of a connection is known to take
     :param fault_tolerance: seconds for which polls may fail
     """
 
     def __init__(
         self,
         *,
-        conn_id: str,
-        operations: dict[str, float],
+        operations: dict[str, dict[str, float]],
         wake_after: int,
         deadline: float,
         poke_interval: float,
         max_poke_interval: float,
-        typical: float = 0.0,
+        typical: dict[str, float] | None = None,
         fault_tolerance: float = FAULT_TOLERANCE,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base is untyped.
-        self.conn_id = conn_id
         self.operations = operations
         self.wake_after = wake_after
         self.deadline = deadline
         self.poke_interval = poke_interval
         self.max_poke_interval = max_poke_interval
-        self.typical = typical
+        self.typical = typical or {}
         self.fault_tolerance = fault_tolerance
-        self._waits: list[Wait] = []
-        self._ended: list[tuple[Operation, float]] = []
+        self._waits: dict[str, list[Wait]] = {}
+        self._ended: list[tuple[str, Operation, float]] = []
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the trigger's class and arguments for the database; they hold no secrets."""
         return (
             "airflow_provider_docconv.triggers.batch.BatchTrigger",
             {
-                "conn_id": self.conn_id,
                 "operations": self.operations,
                 "wake_after": self.wake_after,
                 "deadline": self.deadline,
@@ -160,57 +166,72 @@ class BatchTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire the event."""
         began = time.monotonic()
-        try:
-            error = await self._wait()
-        except DocConvError as raised:
-            error = raised
+        async with AsyncExitStack() as stack:
+            errors = await self._wait(stack)
         await asyncio.sleep(delay(max(0.0, began + _SHORTEST - time.monotonic())))
-        polls = sum(wait.polls for wait in self._waits)
-        yield TriggerEvent(BatchEvent.of(self._ended, polls, error, self.deadline).payload())
+        polls = sum(wait.polls for waits in self._waits.values() for wait in waits)
+        yield TriggerEvent(BatchEvent.of(self._ended, polls, errors, self.deadline).payload())
 
-    async def _wait(self) -> DocConvError | None:
-        """Wait until enough operations have ended, and return the error that stops all of them, if there is one."""
-        async with async_client(self.conn_id) as client:
-            error = await self._watch(client)
-            if isinstance(error, AuthenticationFailed) and await async_settings(self.conn_id) != client.settings:
-                return None  # The secret was renewed meanwhile: the worker reads the connection again.
-            return error
-
-    async def _watch(self, client: AsyncClient) -> DocConvError | None:
-        pace = Pace(self.poke_interval, self.max_poke_interval, self.typical)
-        self._waits = [
-            Wait(
-                operation_id,
-                client.settings.label,
-                deadline=self.deadline,
-                pace=pace,
-                started=started,
-                fault_tolerance=self.fault_tolerance,
+    async def _wait(self, stack: AsyncExitStack) -> dict[str, DocConvError]:
+        """Wait until enough operations have ended; return the connections at which nothing more will succeed."""
+        errors: dict[str, DocConvError] = {}
+        clients: dict[str, AsyncClient] = {}
+        for conn_id in self.operations:
+            try:
+                clients[conn_id] = await stack.enter_async_context(async_client(conn_id))
+            except DocConvError as raised:
+                errors[conn_id] = raised
+        found = {} if errors else await self._watch(clients)
+        for conn_id, error in found.items():
+            # If the secret was renewed meanwhile, the worker reads the connection again.
+            renewed = isinstance(error, AuthenticationFailed) and (
+                await async_settings(conn_id) != clients[conn_id].settings
             )
-            for operation_id, started in self.operations.items()
-        ]
-        now = time.time()
-        polls = (apoll_until_ended(client, wait, wait.until_next(now)) for wait in self._waits)
-        pending = {asyncio.create_task(each) for each in polls}
-        error: DocConvError | None = None
+            if self._stops(conn_id, error) and not renewed:
+                errors[conn_id] = error
+        return errors
+
+    async def _watch(self, clients: Mapping[str, AsyncClient]) -> dict[str, DocConvError]:
+        """Poll until enough operations have ended, or the first poll fails; return the errors by connection."""
+        polls = {asyncio.create_task(poll): conn_id for conn_id, poll in self._polls(clients)}
+        pending = set(polls)
+        errors: dict[str, DocConvError] = {}
         until = float("inf")
         try:
-            while pending and len(self._ended) < self.wake_after and not error and time.monotonic() < until:
+            while pending and len(self._ended) < self.wake_after and not errors and time.monotonic() < until:
                 hold = None if until == float("inf") else until - time.monotonic()
                 done, pending = await asyncio.wait(pending, timeout=hold, return_when=asyncio.FIRST_COMPLETED)
                 for each in done:
                     try:
-                        self._ended.append((each.result(), time.time()))
+                        self._ended.append((polls[each], each.result(), time.time()))
                     except DocConvError as raised:
-                        error = raised
+                        errors[polls[each]] = raised
                 until = min(until, time.monotonic() + _LONGEST_HOLD) if self._ended else until
         finally:
             for each in pending:
                 each.cancel()
-        return error if error and self._stops_all(error) else None
+        return errors
 
-    def _stops_all(self, error: DocConvError) -> bool:
-        """Return whether the error of one operation concerns all; otherwise the worker decides about that one."""
+    def _polls(self, clients: Mapping[str, AsyncClient]) -> Iterator[tuple[str, Coroutine[Any, Any, Operation]]]:
+        now = time.time()
+        for conn_id, client in clients.items():
+            pace = Pace(self.poke_interval, self.max_poke_interval, self.typical.get(conn_id, 0.0))
+            self._waits[conn_id] = [
+                Wait(
+                    operation_id,
+                    client.settings.label,
+                    deadline=self.deadline,
+                    pace=pace,
+                    started=started,
+                    fault_tolerance=self.fault_tolerance,
+                )
+                for operation_id, started in self.operations[conn_id].items()
+            ]
+            for wait in self._waits[conn_id]:
+                yield conn_id, apoll_until_ended(client, wait, wait.until_next(now))
+
+    def _stops(self, conn_id: str, error: DocConvError) -> bool:
+        """Return whether the error of one operation concerns its connection; if not, the worker decides about it."""
         if error.handling is Handling.RETRY:
-            return not any(wait.is_answered for wait in self._waits)
+            return not any(wait.is_answered for wait in self._waits[conn_id])
         return error.handling is Handling.STOP

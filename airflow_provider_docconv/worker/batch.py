@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_docconv.batch.batch import Batch
+from airflow_provider_docconv.batch.batch import Batch, Connections
 from airflow_provider_docconv.batch.pipeline import End, Limits, Pipeline
 from airflow_provider_docconv.batch.sources import Naming, check_specs, read_specs
 from airflow_provider_docconv.exceptions import task_errors
@@ -33,7 +33,7 @@ class BatchOperator(Protocol):
 
     source: Any
     target_format: str
-    conn_id: str
+    conn_id: str | Mapping[str, str]
     destination: str | ObjectStoragePath
     destination_as_written: str
     record: str | ObjectStoragePath | None
@@ -84,20 +84,25 @@ class ConvertDocuments:
         :raises DocConvError: if the batch had to stop
         """
         with task_errors():
-            hook = DocConvHook.for_connection(self._operator.conn_id)
-            batch = self._batch(hook)
+            hooks = {conn_id: DocConvHook.for_connection(conn_id) for conn_id in set(self._patterns.values())}
+            batch = self._batch(hooks)
             batch.load(resumed=event is not None)
-            return batch.log_plan() if self._operator.plan else self._convert(batch, hook, event)
+            return batch.log_plan() if self._operator.plan else self._convert(batch, hooks, event)
 
     def stop(self) -> None:
         """Stop, so that the next run knows what is in flight at the service; may be called from a signal handler."""
         if self._pipeline:
             self._pipeline.stop()
 
-    def _batch(self, hook: DocConvHook) -> Batch:
+    @property
+    def _patterns(self) -> Mapping[str, str]:
+        given = self._operator.conn_id
+        return given if isinstance(given, Mapping) else {"*": given}
+
+    def _batch(self, hooks: Mapping[str, DocConvHook]) -> Batch:
         operator = self._operator
         specs = read_specs(operator.source, operator.target_format, operator.options)
-        check_specs(specs, create_service(hook.service))
+        check_specs(specs, [create_service(hook.service) for hook in hooks.values()])
         naming = Naming(str(operator.destination))
         # As written in the Dag: a destination with the run's date is another folder in every run.
         folder = str(operator.record or operator.fixed_folder or naming.folder)
@@ -106,15 +111,16 @@ class ConvertDocuments:
             naming,
             record_folder=folder,
             destination_as_written=operator.destination_as_written,
-            service=hook.service,
-            settings=hook.get_conn().settings,
+            connections=Connections(self._patterns, {id: hook.get_conn().settings for id, hook in hooks.items()}),
             context=self._context,
             log=operator.log,
             full_refresh=operator.full_refresh,
             start_again=operator.on_lost_reply == "start_again",
         )
 
-    def _convert(self, batch: Batch, hook: DocConvHook, event: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _convert(
+        self, batch: Batch, hooks: Mapping[str, DocConvHook], event: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
         operator = self._operator
         # The deadline travels with the trigger, because Airflow's in-process runs drop everything else.
         deadline = float(event["deadline"]) if event else time.time() + operator.timeout
@@ -124,7 +130,7 @@ class ConvertDocuments:
             # Before anything is paid, this proves that the destination can be written.
             batch.fold()
             try:
-                self._run(batch, hook, deadline, event)
+                self._run(batch, hooks, deadline, event)
             except DocConvError as error:
                 stopped = error
             except TaskDeferred:
@@ -146,16 +152,19 @@ class ConvertDocuments:
         batch.raise_for_outcome(summary, operator.on_document_error, stopped)
         return summary
 
-    def _run(self, batch: Batch, hook: DocConvHook, deadline: float, event: Mapping[str, Any] | None) -> None:
+    def _run(
+        self, batch: Batch, hooks: Mapping[str, DocConvHook], deadline: float, event: Mapping[str, Any] | None
+    ) -> None:
         limits = self._limits(deadline)
-        pipeline = self._pipeline = Pipeline(batch, hook, limits)
+        pipeline = self._pipeline = Pipeline(batch, hooks, limits)
         if event:
             seen = BatchEvent.read(event)
             batch.calls["status"] += seen.polls
-            if error := seen.stopped_by:
-                raise error
-            for operation_id, ended in seen.succeeded.items():
-                pipeline.add_succeeded(operation_id, ended)
+            for conn_id in hooks:
+                for operation_id, ended in seen.succeeded.get(conn_id, {}).items():
+                    pipeline.add_succeeded(conn_id, operation_id, ended)
+                if error := seen.stopped_by(conn_id):
+                    pipeline.stop_connection(conn_id, error)
         try:
             end = asyncio.run(pipeline.run())
         finally:
@@ -178,19 +187,22 @@ class ConvertDocuments:
 
     def _defer(self, batch: Batch, pipeline: Pipeline, limits: Limits) -> None:
         batch.fold()
-        operations = fit_into_row((str(each.operation_id), each.started or 0.0) for each in pipeline.in_flight)
+        in_flight = pipeline.in_flight
+        operations = fit_into_row(
+            (each.request.conn_id, str(each.entry.operation_id), each.entry.started or 0.0) for each in in_flight
+        )
+        count = sum(map(len, operations.values()))
         # If documents are waiting to be started, half a window is worth a worker; otherwise only a complete one is.
         share = 2 if pipeline.has_waiting else 1
         trigger = BatchTrigger(
-            conn_id=self._operator.conn_id,
             operations=operations,
-            wake_after=-(-len(operations) // share),
+            wake_after=-(-count // share),
             deadline=limits.deadline,
             poke_interval=limits.poke_interval,
             max_poke_interval=limits.max_poke_interval,
-            typical=pipeline.pace.typical,
+            typical={conn_id: pipeline.typical(conn_id) for conn_id in operations},
             fault_tolerance=limits.fault_tolerance,
         )
-        self._operator.log.info("Giving the worker back while %d operations are in flight", len(pipeline.in_flight))
+        self._operator.log.info("Giving the worker back while %d operations are in flight", len(in_flight))
         timeout = timedelta(seconds=max(0.0, limits.deadline - time.time())) + _BACKSTOP
         self._operator.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)

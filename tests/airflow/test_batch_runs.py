@@ -72,7 +72,7 @@ def test_both_modes_end_alike(deferrable: bool, tmp_path: Path, service: Callabl
     assert bool(runs.deferred) is deferrable
     for row in runs.deferred:
         assert set(row) == {
-            "conn_id", "operations", "wake_after", "deadline", "poke_interval", "max_poke_interval", "typical",
+            "operations", "wake_after", "deadline", "poke_interval", "max_poke_interval", "typical",
             "fault_tolerance",
         }  # fmt: skip
 
@@ -224,13 +224,12 @@ def test_a_poll_whose_reply_nobody_waits_for_is_counted(monkeypatch: pytest.Monk
         connect(monkeypatch, server.url)
         event = fire(
             BatchTrigger(
-                conn_id="docs",
-                operations={"hangs": 0.0, "ends": 0.0},
+                operations={"docs": {"hangs": 0.0, "ends": 0.0}},
                 wake_after=1,
                 deadline=time.time() + 600,
                 poke_interval=0.01,
                 max_poke_interval=0.01,
             )
         )
-        assert list(event["succeeded"]) == ["ends"]
+        assert list(event["succeeded"]["docs"]) == ["ends"]
         assert event["polls"] == len(server.calls)

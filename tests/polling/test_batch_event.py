@@ -27,9 +27,12 @@ def operations(form: str, count: int, started: float = 1_764_000_000.123) -> lis
     return [(form.format(number), started + number) for number in range(count)]
 
 
-def passed_on(ended: list[tuple[Operation, float]], polls: int = 1, error: DocConvError | None = None) -> BatchEvent:
+def passed_on(
+    ended: list[tuple[str, Operation, float]], polls: int = 1, error: DocConvError | None = None
+) -> BatchEvent:
     """Return an event as it comes out of Airflow's database."""
-    text = json.dumps(BatchEvent.of(ended, polls, error, 9e9).payload())
+    errors = {"docs": error} if error else {}
+    text = json.dumps(BatchEvent.of(ended, polls, errors, 9e9).payload())
     assert len(text) < ENOUGH
     return BatchEvent.read(json.loads(text))
 
@@ -37,18 +40,21 @@ def passed_on(ended: list[tuple[Operation, float]], polls: int = 1, error: DocCo
 @given(IDS, st.integers(0, 1000), st.sampled_from([0.0, 1_764_000_000.123, 4e9]))
 def test_as_many_operations_as_fit_are_chosen_in_their_order(form: str, count: int, started: float) -> None:
     given_operations = operations(form, count, started)
-    chosen = fit_into_row(iter(given_operations))
-    assert len(json.dumps(chosen)) <= MAX_BYTES
+    row = fit_into_row(("docs", *each) for each in given_operations)
+    chosen = row.get("docs", {})
+    assert len(json.dumps(row)) <= MAX_BYTES
     assert list(chosen) == [operation_id for operation_id, _ in given_operations[: len(chosen)]]
     for operation_id, start in given_operations[: len(chosen)]:
         assert chosen[operation_id] == pytest.approx(start, abs=0.051)
     if len(chosen) < count:
         operation_id, start = given_operations[len(chosen)]
-        assert len(json.dumps({**chosen, operation_id: start})) > MAX_BYTES - 20
+        assert len(json.dumps({"docs": {**chosen, operation_id: start}})) > MAX_BYTES - 20
 
 
 def test_a_window_of_usual_operations_is_watched_as_a_whole() -> None:
-    assert len(fit_into_row(operations("3f2b8c1d-9a47-4e0b-8f5c-{:012d}", 800))) == 800
+    given_operations = operations("3f2b8c1d-9a47-4e0b-8f5c-{:012d}", 800)
+    row = fit_into_row((f"docs_{number % 3}", *each) for number, each in enumerate(given_operations))
+    assert list(map(len, row.values())) == [267, 267, 266]
 
 
 @given(
@@ -69,40 +75,45 @@ def test_an_event_is_small_and_loses_no_success(
 ) -> None:
     # A trigger watches what fitted into its row.
     ended = []
-    for number, operation_id in enumerate(fit_into_row(operations(form, count))):
+    row = fit_into_row(("docs", *each) for each in operations(form, count))
+    for number, operation_id in enumerate(row.get("docs", {})):
         state, word, said, step_description = kinds[number % len(kinds)]
         ended.append(
-            (Operation(operation_id, state, word or "", said, number, count, step_description), 1.8e9 + number / 7)
+            (
+                "docs",
+                Operation(operation_id, state, word or "", said, number, count, step_description),
+                1.8e9 + number / 7,
+            )
         )
     again = passed_on(ended, polls, error)
-    good = {each.id: round(at, 1) for each, at in ended if each.state is OperationState.SUCCEEDED}
-    assert again.succeeded == good
+    good = {each.id: round(at, 1) for _, each, at in ended if each.state is OperationState.SUCCEEDED}
+    assert again.succeeded == ({"docs": good} if good else {})
     assert again.polls == polls
-    assert str(again.stopped_by) == str(error)
-    assert type(again.stopped_by) is type(error)
+    assert str(again.stopped_by("docs")) == str(error)
+    assert type(again.stopped_by("docs")) is type(error)
 
 
 def test_an_event_holds_successes_and_what_stopped_the_wait_but_no_words_about_documents() -> None:
     ended = [
-        (Operation("op-1", OperationState.SUCCEEDED, ""), 1.5),
-        (Operation("op-2", OperationState.FAILED, "Failed", "Wrong password: hunter2.", 3, 15, "Slide 3"), 2.5),
-        (Operation("op-3", OperationState.CANCELED, "Canceled"), 3.5),
-        (Operation("op-4", OperationState.NOT_FOUND, ""), 4.5),
+        ("docs", Operation("op-1", OperationState.SUCCEEDED, ""), 1.5),
+        ("docs", Operation("op-2", OperationState.FAILED, "Failed", "Wrong password: hunter2.", 3, 15, "Slide 3"), 2.5),
+        ("docs", Operation("op-3", OperationState.CANCELED, "Canceled"), 3.5),
+        ("docs", Operation("op-4", OperationState.NOT_FOUND, ""), 4.5),
     ]
     error = ServiceUnavailable("X does not answer", service_message="Busy.", operation_id="op-5", remedy="wait")
     again = passed_on(ended, 17, error)
-    assert (again.succeeded, again.polls, again.deadline) == ({"op-1": 1.5}, 17, 9e9)
-    assert (type(again.stopped_by), str(again.stopped_by)) == (ServiceUnavailable, str(error))
+    assert (again.succeeded, again.polls, again.deadline) == ({"docs": {"op-1": 1.5}}, 17, 9e9)
+    assert (type(again.stopped_by("docs")), str(again.stopped_by("docs"))) == (ServiceUnavailable, str(error))
     assert "hunter2" not in json.dumps(again.payload())
 
 
 def test_an_event_of_nothing_is_one() -> None:
-    assert (passed_on([]).succeeded, passed_on([]).stopped_by) == ({}, None)
+    assert (passed_on([]).succeeded, passed_on([]).stopped_by("docs")) == ({}, None)
 
 
 @pytest.mark.parametrize("change", [{"polls": None}, {"polls": "17"}, {"succeeded": []}])
 def test_an_event_of_another_trigger_is_refused(change: dict[str, Any]) -> None:
-    payload = BatchEvent.of([], 1, None, 9e9).payload()
+    payload = BatchEvent.of([], 1, {}, 9e9).payload()
     assert BatchEvent.read(payload)
     with pytest.raises(msgspec.ValidationError):
         BatchEvent.read(payload | change)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_docconv.batch.pipeline import Limits, Pipeline
+from airflow_provider_docconv.batch.pipeline import Conversions, Limits, Transfers
 from airflow_provider_docconv.batch.record import DocumentState, Entry
 from airflow_provider_docconv.services.operations import Operation, OperationState
 from tests.support.batches import empty_batch
@@ -26,7 +26,7 @@ LIMITS = Limits(
 )
 
 
-class EndedAtOnce(Pipeline):
+class EndedAtOnce(Conversions):
     """All its operations have ended when they are asked for."""
 
     async def _poll(self, operation_id: str, *_: Any) -> Operation:
@@ -34,9 +34,9 @@ class EndedAtOnce(Pipeline):
 
 
 @pytest.fixture
-def pipeline() -> EndedAtOnce:
-    hook: Any = SimpleNamespace(service=SimpleNamespace(label="X"))
-    return EndedAtOnce(empty_batch(), hook, LIMITS)
+def conversions() -> EndedAtOnce:
+    hook: Any = SimpleNamespace(service=SimpleNamespace(label="X"), get_conn=lambda: None)
+    return EndedAtOnce(empty_batch(), hook, LIMITS, Transfers(1))
 
 
 def started(number: int, age: float) -> Entry:
@@ -44,26 +44,27 @@ def started(number: int, age: float) -> Entry:
     return Entry(str(number), "f", DocumentState.STARTED, operation_id=f"op-{number}", started=at)
 
 
-def poll(pipeline: EndedAtOnce, *entries: Entry, fresh: bool) -> None:
+def poll(conversions: EndedAtOnce, *entries: Entry, fresh: bool) -> None:
     async def poll_all() -> None:
         for entry in entries:
-            await pipeline._poll_until_ended(entry, fresh=fresh)
+            await conversions._poll_until_ended(entry, fresh=fresh)
 
     asyncio.run(poll_all())
 
 
-def test_from_those_that_it_started_itself(pipeline: Pipeline) -> None:
-    poll(pipeline, *(started(number, 50) for number in range(8)), fresh=True)
-    assert pipeline.pace.typical == pytest.approx(45, rel=0.1)
+def test_from_those_that_it_started_itself(conversions: EndedAtOnce) -> None:
+    poll(conversions, *(started(number, 50) for number in range(8)), fresh=True)
+    assert conversions.pace.typical == pytest.approx(45, rel=0.1)
 
 
-def test_from_those_that_the_trigger_watched(pipeline: Pipeline) -> None:
+def test_from_those_that_the_trigger_watched(conversions: EndedAtOnce) -> None:
     for number in range(8):
-        pipeline.add_succeeded(f"op-{number}", time.time() - 40)
-    poll(pipeline, *(started(number, 50) for number in range(8)), fresh=False)
-    assert pipeline.pace.typical == pytest.approx(9, rel=0.1)
+        operation = Operation(f"op-{number}", OperationState.SUCCEEDED, "")
+        conversions.ended[operation.id] = operation, time.time() - 40
+    poll(conversions, *(started(number, 50) for number in range(8)), fresh=False)
+    assert conversions.pace.typical == pytest.approx(9, rel=0.1)
 
 
-def test_but_not_from_those_that_an_earlier_try_left_behind(pipeline: Pipeline) -> None:
-    poll(pipeline, *(started(number, 5000) for number in range(20)), fresh=False)
-    assert pipeline.pace.typical == 0
+def test_but_not_from_those_that_an_earlier_try_left_behind(conversions: EndedAtOnce) -> None:
+    poll(conversions, *(started(number, 5000) for number in range(20)), fresh=False)
+    assert conversions.pace.typical == 0

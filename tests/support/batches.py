@@ -9,12 +9,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from airflow_provider_docconv.batch.batch import Batch, Document
+from airflow_provider_docconv.batch.batch import Batch, Connections, Document
 from airflow_provider_docconv.batch.record import ConversionRequest, DocumentState, Entry
 from airflow_provider_docconv.batch.sources import Naming, SourceSpec
 from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.exceptions import ConversionFailed, DocConvError
-from airflow_provider_docconv.services.catalog import ASPOSE_SLIDES
 from tests.support.tasks import context
 
 SETTINGS = Settings("aspose_slides", "my-client", "the secret of a batch", "https://service.example")
@@ -30,8 +29,7 @@ def make_batch(root: str, specs: Sequence[SourceSpec], given: Any, **values: Any
     fields = {
         "record_folder": f"{root}/pdf/",
         "destination_as_written": f"{root}/pdf/",
-        "service": ASPOSE_SLIDES,
-        "settings": SETTINGS,
+        "connections": Connections({"*": "docs"}, {"docs": SETTINGS}),
         "context": given,
         "log": logging.getLogger("batch"),
         "full_refresh": False,
