@@ -17,7 +17,7 @@ from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 SERVICES = {
     "*.{ppt,pptx,pptm,pps,ppsx,odp}": "aspose_slides_default",
     "*.{djvu,djv}": "aspose_ocr_default",
-    "*": "groupdocs_conversion_default",
+    "*.{doc,docx,odt,rtf,xls,xlsx,ods}": "groupdocs_conversion_default",
 }
 
 with DAG(
