@@ -309,7 +309,7 @@ class Batch:
 
     def write_report(self, summary: dict[str, Any]) -> None:
         """
-        Write the report, as JSON Lines and as a page.
+        Write the report, as JSON Lines and as a page, and note that it names the lost replies.
 
         :param summary: the summary
         :raises DestinationUnwritable: if that can't be done
@@ -319,6 +319,9 @@ class Batch:
                 write_jsonl(file, self.report_lines())
             with writing(to_path(summary["page"])) as file:
                 write_html(file, self.title, summary, self.report_lines)
+        for each in self.documents.values():
+            if each.entry.lost_replies and not each.entry.reported:
+                each.entry = self.record.stamp(replace(each.entry, reported=True))
 
     def log_plan(self) -> dict[str, Any]:
         """Log what would become of each document and where the record is, and return how many of each there are."""
@@ -489,10 +492,10 @@ class Batch:
         fresh = Entry(request.key, request.fingerprint, run=self.run.id, max_tries=self.run.max_tries)
         if known is None:
             return fresh
-        if known.run == self.run.id:
-            fresh = replace(fresh, attempts=known.attempts, lost_replies=known.lost_replies)
+        lost_replies = known.lost_replies_in(self.run)
+        fresh = replace(fresh, attempts=known.attempts if known.run == self.run.id else 0, lost_replies=lost_replies)
         if decision is Decision.RESUME:
-            return replace(known, error=None, ended=None)
+            return replace(known, error=None, ended=None, lost_replies=lost_replies)
         if decision is Decision.REPLY_LOST:
             again = self.start_again or known.run != self.run.id or known.max_tries != self.run.max_tries
             if again:

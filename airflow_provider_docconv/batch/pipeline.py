@@ -399,6 +399,7 @@ class Conversions:
             state=DocumentState.SENT,
             attempts=before.attempts + 1,
             lost_replies=before.lost_replies + 1,
+            reported=False,
             source_sha256=None,
             waited=round(time.time() - batch.began, 3),
             error=None,

@@ -148,6 +148,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     :param waited: seconds that it waited in the task before it was sent
     :param attempts: starts that were sent in this run
     :param lost_replies: how many of them got no reply; one that was just sent counts until its reply comes
+    :param reported: whether a report names them
     :param source_sha256: the SHA-256 of what was sent, in hexadecimal
     :param results: the delivered files
     :param error: why there are none
@@ -167,6 +168,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     waited: _Seconds | None = None
     attempts: _Count = 0
     lost_replies: _Count = 0
+    reported: bool = False
     source_sha256: str | None = None
     results: tuple[DeliveredFile, ...] = ()
     error: RecordedError | None = None
@@ -181,6 +183,14 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     def failed(self, error: DocConvError, **changes: Any) -> Entry:
         """Return it with an error, and with other changes."""
         return replace(self, error=RecordedError.of(error), **changes)
+
+    def lost_replies_in(self, run: Run) -> int:
+        """
+        Return how many lost replies a run has to report: its own, and those of a run that ended without a report.
+
+        :param run: the run
+        """
+        return self.lost_replies if self.run == run.id or not self.reported else 0
 
     def state_in(self, run: Run) -> DocumentState:
         """

@@ -45,7 +45,8 @@ class ReportLine(msgspec.Struct, frozen=True, kw_only=True):
     :param results: the delivered files: ``uri``, ``size`` and ``sha256`` of each
     :param operation_id: the operation, if there is one
     :param attempts: starts that were sent in this run
-    :param lost_replies: how many of them got no reply, and may have been paid for without a result
+    :param lost_replies: how many of them got no reply, and may have been paid for without a result; with those of an
+        earlier run that ended without a report
     :param size: the document's length in bytes
     :param source_sha256: the SHA-256 of what was sent, in hexadecimal
     :param seconds_at_service: how long the conversion took
@@ -89,7 +90,7 @@ class ReportLine(msgspec.Struct, frozen=True, kw_only=True):
             results=entry.results if entry.state is DocumentState.DELIVERED else (),
             operation_id=entry.operation_id,
             attempts=entry.attempts if is_of_this_run else 0,
-            lost_replies=entry.lost_replies if is_of_this_run else 0,
+            lost_replies=entry.lost_replies_in(run),
             size=request.size,
             source_sha256=entry.source_sha256,
             seconds_at_service=None if took is None else round(took, 3),

@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
@@ -171,7 +172,7 @@ class ConvertDocuments:
                     batch.fold()
                 raise
         summary = batch.summary()
-        for write in (batch.fold, lambda: batch.write_report(summary)):
+        for write in (partial(batch.write_report, summary), batch.fold):
             try:
                 write()
             except DocConvError as error:

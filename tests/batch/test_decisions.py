@@ -46,6 +46,7 @@ ENTRIES = st.builds(
     waited=TIMES,
     attempts=COUNTS,
     lost_replies=COUNTS,
+    reported=st.booleans(),
     source_sha256=st.none() | TEXTS,
     results=st.lists(st.fixed_dictionaries({"uri": TEXTS, "size": COUNTS, "sha256": TEXTS}), max_size=3).map(tuple),
     conditions=st.just("") | TEXTS,

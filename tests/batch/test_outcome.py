@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from airflow_provider_docconv.batch.batch import Batch
+from airflow_provider_docconv.batch.record import DocumentState
+from airflow_provider_docconv.batch.sources import SourceSpec
 from airflow_provider_docconv.exceptions import (
     AuthenticationFailed,
     ConversionFailed,
@@ -17,7 +21,8 @@ from airflow_provider_docconv.exceptions import (
     ServiceUnavailable,
     StartReplyLost,
 )
-from tests.support.batches import add, empty_batch
+from tests.support.batches import add, empty_batch, make_batch
+from tests.support.tasks import context
 
 
 @pytest.fixture
@@ -154,3 +159,34 @@ def test_the_log_of_an_empty_batch_reads_well(batch: Batch, caplog: pytest.LogCa
     assert calls == "Calls to Aspose.Slides Cloud: none"
     assert " ;" not in done
     assert "  " not in done
+
+
+@pytest.mark.parametrize("state", ["waiting", "sent", "started", "delivered"])
+def test_a_lost_reply_is_named_by_the_next_run_if_its_own_was_killed_before_the_report(
+    state: str, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.pptx").touch()
+
+    def load(run_id: str) -> Batch:
+        specs = [SourceSpec(f"file://{tmp_path}/in/", None, "pdf", {})]
+        batch = make_batch(f"file://{tmp_path}", specs, context(run_id=run_id))
+        batch.load(resumed=False)
+        return batch
+
+    killed = load("run 1")
+    (document,) = killed.documents.values()
+    lost = {"state": DocumentState(state), "operation_id": "op-1", "attempts": 2, "lost_replies": 1}
+    killed.record.write(replace(document.entry, **lost)).result(60)
+
+    named = []
+    for run_id in ("run 2", "run 3"):
+        batch = load(run_id)
+        if state == "sent":
+            (document,) = batch.documents.values()
+            document.entry = batch.record.stamp(replace(document.entry, state=DocumentState.DELIVERED))
+        summary = batch.summary()
+        named.append(summary["lost_replies"])
+        batch.write_report(summary)
+        batch.fold()
+    assert named == [1, 0]
