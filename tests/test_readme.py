@@ -16,13 +16,16 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_dag_converts_a_folder_and_the_other_way_has_three_tasks() -> None:
-    batch, single = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def test_the_dag_converts_a_folder_and_the_other_ways_have_a_task_or_three_for_each_document() -> None:
+    batch, mapped, single = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     namespace: dict[str, Any] = {}
     exec(compile(batch, "README.md", "exec"), namespace)
     assert namespace["dag"].task_dict["convert"].source == "s3://aws_default@documents/decks/"
 
     imports = {"deck": "s3://b/q3.pptx", "folder": "s3://b/pdf/", "conn_id": "aspose_slides_default"}
+    with DAG("mapped", schedule=None) as dag:
+        exec(compile(mapped, "README.md", "exec"), vars(docconv) | imports | {"decks": ["s3://b/q3.pptx"]})
+    assert dag.task_dict["convert"].partial_kwargs["target_format"] == "pdf"
     with DAG("single", schedule=None):
         exec(compile(single, "README.md", "exec"), namespace | vars(docconv) | vars(sensors) | imports, namespace)
     assert namespace["start"].downstream_task_ids == {"wait"}

@@ -7,6 +7,7 @@ import hmac
 import json
 import logging
 import re
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -35,7 +36,9 @@ from airflow_provider_docconv.services.errors import (
     DocumentRejected,
     DocumentsFailed,
     Handling,
+    InvalidOptions,
     NamesCollide,
+    SourceNotFound,
     StartReplyLost,
     scrub,
 )
@@ -43,7 +46,14 @@ from airflow_provider_docconv.services.options import fingerprint, secrets_in, w
 from airflow_provider_docconv.services.service import require_format
 from airflow_provider_docconv.task_state import max_tries, path_name, task_key
 from airflow_provider_docconv.transfer.addresses import folded
-from airflow_provider_docconv.transfer.object_storage import store_errors, to_path, writing
+from airflow_provider_docconv.transfer.object_storage import (
+    open_for_reading,
+    read_whole,
+    store_errors,
+    to_path,
+    write_whole,
+    writing,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -150,6 +160,7 @@ class Batch:
     :param log: the task's log
     :param full_refresh: whether to repeat everything that earlier runs have done
     :param start_again: whether a start whose reply was lost is sent again
+    :param quarantine: the folder for copies of rejected documents, which is not searched either
     :param include: patterns of the documents; None for all that the services convert
     :param exclude: patterns of what is left out
     """
@@ -166,6 +177,7 @@ class Batch:
         log: logging.Logger | Any,
         full_refresh: bool,
         start_again: bool,
+        quarantine: str | None = None,
         include: Patterns | None = None,
         exclude: Patterns | None = None,
     ) -> None:
@@ -200,7 +212,7 @@ class Batch:
         self.report = f"{own}/reports/{_plain(task)}/{_plain(run_id)}"
         self.record = Record(to_path(f"{own}/record"), task)
         # Never searched: the results of this run and of earlier ones are not documents.
-        self._left_out = (naming.folder, f"{record_folder.rstrip('/')}/")
+        self._left_out = tuple(f"{each.rstrip('/')}/" for each in (naming.folder, record_folder, quarantine) if each)
 
     def load(self, *, resumed: bool) -> None:
         """
@@ -222,6 +234,11 @@ class Batch:
             before = len(self.documents) + self.left_out.total()
             for found in find(spec, self._left_out, self._connections.schemes):
                 conn_id = self._connections.choose(found)
+                if self._naming.is_single and not (found.named and len(self._specs) == 1):
+                    raise InvalidOptions(
+                        f"destination names a single file for all documents of {spec.source}, so nothing was sent",
+                        remedy="give a folder (with / at its end), or a name with a field such as {stem}.{format}",
+                    )
                 if conn_id and (found.named or self._is_wanted(found, conn_id)):
                     self._add(digest, spec, found, conn_id, known)
                 else:
@@ -263,6 +280,8 @@ class Batch:
         :param error: the error, whose words may come from the service
         """
         scrub(error, *self._secrets)
+        if changes.get("state") is DocumentState.REJECTED:
+            changes["refused_in"] = entry.refused_in or self.run.id
         return entry.failed(error, **changes)
 
     def conditions_of(self, document: Document) -> str:
@@ -278,11 +297,17 @@ class Batch:
         left = [each for each in self.documents.values() if not each.entry.state_in(self.run).is_final]
         return sorted(left, key=lambda each: each.entry.state is not DocumentState.STARTED)
 
+    def to_clean_up(self) -> list[Document]:
+        """Return the documents of which an earlier try or run has left something at the service."""
+        return [each for each in self.documents.values() if each.entry.leftover and each.entry.operation_id]
+
     def summary(self) -> dict[str, Any]:
         """Return what the task returns, which is small, however many documents there are."""
-        lost = bytes_in = bytes_out = 0
+        lost = bytes_in = bytes_out = left_at_service = refused_before = 0
         for line in self.report_lines():
             lost += line.lost_replies > 0
+            left_at_service += line.left_at_service
+            refused_before += line.refused_before
             if line.state == DocumentState.DELIVERED:
                 bytes_in += line.size or 0
                 bytes_out += sum(result["size"] for result in line.results)
@@ -292,7 +317,9 @@ class Batch:
             "documents": len(self.documents),
             **counts,
             UNFINISHED: states.total(),
+            "refused_before": refused_before,
             "left_out": dict(self.left_out),
+            "left_at_service": left_at_service,
             "lost_replies": lost,
             "bytes_in": bytes_in,
             "bytes_out": bytes_out,
@@ -323,6 +350,42 @@ class Batch:
             if each.entry.lost_replies and not each.entry.reported:
                 each.entry = self.record.stamp(replace(each.entry, reported=True))
 
+    def put_aside(self, folder: str) -> None:
+        """
+        Copy the rejected documents to a folder, each with a file that says why; those that are there stay.
+
+        :param folder: the folder
+        """
+        for each in self.documents.values():
+            unread = each.entry.error is None or each.entry.error.type == SourceNotFound.__name__
+            remote = each.request.source.partition("://")[0] in self._connections.schemes
+            if each.entry.state is not DocumentState.REJECTED or unread or remote:
+                continue
+            stem, dot, kind = each.request.source.rpartition("/")[2].rpartition(".")
+            copy = f"{folder.rstrip('/')}/{stem}-{each.request.key[:8]}{dot}{kind}"
+            try:
+                with store_errors(f"could not copy the rejected document to {copy}"):
+                    self._put_aside(each, copy)
+            except DocConvError as error:
+                self.log.warning("%s: %s", each.request.source, error)
+
+    def _put_aside(self, document: Document, copy: str) -> None:
+        line = ReportLine.of(document.request, document.entry, self.run)
+        reason = {
+            "source": line.source,
+            "error": line.error,
+            "remedy": line.remedy,
+            "refused_in": document.entry.refused_in,
+            "fingerprint": document.request.fingerprint,
+        }
+        path = to_path(f"{copy}.json")
+        if path.exists() and json.loads(read_whole(path)).get("fingerprint") == reason["fingerprint"]:
+            return
+        with open_for_reading(to_path(line.source)) as source, writing(to_path(copy)) as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+        # Last, because it says that the copy is there.
+        write_whole(path, json.dumps(reason, indent=1).encode())
+
     def log_plan(self) -> dict[str, Any]:
         """Log what would become of each document and where the record is, and return how many of each there are."""
         plan = dict.fromkeys(_PLAN.values(), 0)
@@ -345,6 +408,11 @@ class Batch:
         total = f"{sum(calls.values()):,} ({parts})" if calls else "none"
         self.log.info("%s; the report is %s", _done(summary), summary["page"])
         self.log.info("Calls to %s: %s", ", ".join(sorted(self._connections.labels)), total)
+        if summary["left_at_service"]:
+            self.log.warning(
+                "Something of %d documents could not be deleted at the service; the next run tries again",
+                summary["left_at_service"],
+            )
         if summary["lost_replies"]:
             self.log.warning(
                 "%d documents may have been paid for twice; the report names them", summary["lost_replies"]
@@ -374,8 +442,10 @@ class Batch:
                 "names the documents",
             )
         rejected, failed = summary[DocumentState.REJECTED], summary[DocumentState.FAILED]
+        if tolerated == "new":
+            rejected -= summary["refused_before"]
         bad = rejected + failed
-        share = float({"fail": 0, "ignore": 1}.get(str(tolerated), tolerated))
+        share = float({"fail": 0, "new": 0, "ignore": 1}.get(str(tolerated), tolerated))
         # Divided, because as a binary fraction 0.57 times 100 is less than 57.
         if not bad or bad / total <= share:
             return
@@ -458,6 +528,7 @@ class Batch:
         """Refuse what no document of an item can be converted with, before anything is paid."""
         service = self._connections.services[conn_id]
         service.check(spec.target_format, spec.options)
+        self._naming.check(spec.target_format)
         known = {target for targets in self._connections.formats(conn_id).values() for target in targets}
         require_format(service.label, spec.target_format, known)
 
@@ -492,6 +563,8 @@ class Batch:
         fresh = Entry(request.key, request.fingerprint, run=self.run.id, max_tries=self.run.max_tries)
         if known is None:
             return fresh
+        if known.fingerprint == request.fingerprint:
+            fresh = replace(fresh, refused_in=known.refused_in)
         lost_replies = known.lost_replies_in(self.run)
         fresh = replace(fresh, attempts=known.attempts if known.run == self.run.id else 0, lost_replies=lost_replies)
         if decision is Decision.RESUME:

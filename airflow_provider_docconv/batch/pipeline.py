@@ -6,9 +6,9 @@ import asyncio
 import random
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,6 +28,7 @@ from airflow_provider_docconv.services.errors import (
     Handling,
     OperationNotFound,
     RefusedByService,
+    ResultNotFound,
     ResultRejected,
     ResultTooLarge,
     ServiceNotFound,
@@ -38,14 +39,16 @@ from airflow_provider_docconv.services.errors import (
 )
 from airflow_provider_docconv.services.operations import Operation, OperationState
 from airflow_provider_docconv.testing import delay
-from airflow_provider_docconv.transfer.addresses import read_remote
+from airflow_provider_docconv.transfer.addresses import read_remote, write_remote
 from airflow_provider_docconv.transfer.delivery import Bounds, Destination, deliver
 from airflow_provider_docconv.transfer.source import open_source
+from airflow_provider_docconv.transfer.unpacking import UnpackingDestination
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.hooks.docconv import DocConvHook
     from airflow_provider_docconv.services.documents import Document as SourceDocument
     from airflow_provider_docconv.services.documents import RemoteDocument
+    from airflow_provider_docconv.services.operations import ResultFile
 
 T = TypeVar("T")
 
@@ -55,6 +58,8 @@ _ATTEMPTS = 6
 _FEW_ATTEMPTS = 3
 # If this many documents are refused for the same reason and none is accepted, the documents are not the cause.
 _ALIKE = 5
+# How many results of a document the record names; a deck may have thousands of pages.
+_LISTED = 100
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 60.0
 _TICK = 0.25
@@ -82,6 +87,8 @@ class Limits:
     :param poke_interval: the shortest time between two polls of an operation, in seconds
     :param max_poke_interval: the longest time between two polls, in seconds
     :param max_result_size: the most bytes that a result may have
+    :param unpack: whether ZIPs of single pages are unpacked
+    :param cleanup: whether to delete what a conversion has left at the service, once its result is delivered
     :param fault_tolerance: seconds for which the service may be unreachable
     :param deadline: when to stop, in seconds since the epoch
     :param grace: seconds without a change after which the worker is given back; None keeps it
@@ -92,6 +99,8 @@ class Limits:
     poke_interval: float
     max_poke_interval: float
     max_result_size: int
+    unpack: bool
+    cleanup: bool
     fault_tolerance: float
     deadline: float
     grace: float | None
@@ -145,7 +154,7 @@ class Pipeline:
         self._limits = limits
         self._transfers = Transfers(limits.transfers)
         self._conversions = {id: Conversions(batch, hook, limits, self._transfers) for id, hook in hooks.items()}
-        for document in batch.to_do():
+        for document in [*batch.to_do(), *(batch.to_clean_up() if limits.cleanup else ())]:
             self._conversions[document.request.conn_id].queue.append(document)
         self._stopping = False
 
@@ -372,6 +381,9 @@ class Conversions:
                 return
 
     async def _attempt(self, document: Document, failures: _Failures) -> None:
+        if document.entry.leftover:
+            await self._clean_up(document)
+            return
         if document.entry.operation_id is None:
             async with self._transfers.place():
                 started = await self._start(document)
@@ -387,6 +399,28 @@ class Conversions:
             delivered = await asyncio.wrap_future(self._transfers.submit(self._deliver, document))
         self._last_success = time.time()
         document.entry = await asyncio.wrap_future(delivered)
+        if document.entry.leftover:
+            await self._clean_up(document)
+
+    async def _clean_up(self, document: Document) -> None:
+        """Delete what the conversion has left at the service; it never makes the document fail."""
+        try:
+            async with self._transfers.place():
+                await asyncio.wrap_future(self._transfers.submit(self._delete, document))
+        except DocConvError as error:
+            self._batch.log.warning("%s: could not be deleted at %s: %s", document.request.source, self._label, error)
+        else:
+            document.entry = self._batch.record.stamp(replace(document.entry, leftover=False))
+
+    def _delete(self, document: Document) -> None:
+        """Delete the results and the upload; runs in a thread."""
+        hook, operation_id = self._hook, str(document.entry.operation_id)
+        files = []
+        with suppress(OperationNotFound, ResultNotFound):  # They have expired; the upload has not.
+            files = hook.get_results(operation_id, None, self._limits.deadline)
+        if upload := document.entry.upload and read_remote(document.entry.upload, hook.service):
+            files.append(hook.get_remote_file(upload.path, upload.storage))
+        hook.clean_up(operation_id, files)
 
     async def _start(self, document: Document) -> Future[Entry]:
         """Start a conversion, with the intent recorded before; return when the operation id is durable."""
@@ -440,6 +474,7 @@ class Conversions:
             operation_id=started.operation_id,
             source_sha256=getattr(source, "sha256", None),
             started=time.time(),
+            upload=write_remote(started.remote_source, self._hook.service) if started.remote_source else None,
         )
         return record.write(document.entry)
 
@@ -450,13 +485,25 @@ class Conversions:
         storage = hook.result_storage(read_remote(request.source, hook.service), options)
         bounds = Bounds(self._limits.max_result_size, self._limits.deadline)
         files = hook.get_results(str(document.entry.operation_id), storage, bounds.until)
-        destination = Destination(request.destination, self._label, None)
+        kind = UnpackingDestination if self._limits.unpack else Destination
+        destination = kind(request.destination, self._label, None)
         results = tuple(deliver(hook, files, destination, self._batch.log, bounds))
         # Were this lost, the next try would fetch the result once more, and convert nothing.
         document.entry = replace(
-            document.entry, **self._run, state=DocumentState.DELIVERED, results=results, error=None
+            document.entry,
+            **self._run,
+            state=DocumentState.DELIVERED,
+            results=results[:_LISTED],
+            more_results=len(results[_LISTED:]),
+            # A document that was in the vendor's storage before stays there, and its result with it.
+            leftover=self._limits.cleanup and not read_remote(request.source, hook.service) and self._leaves(files),
+            error=None,
         )
         return self._batch.record.write(document.entry)
+
+    def _leaves(self, files: Sequence[ResultFile]) -> bool:
+        """Tell whether there is something to delete at the service that it can delete."""
+        return self.client.service.can_cancel or any(file.remote for file in files)
 
     async def _poll_until_ended(self, entry: Entry, *, fresh: bool) -> tuple[Operation, float]:
         """

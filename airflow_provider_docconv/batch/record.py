@@ -27,7 +27,7 @@ import msgspec
 from msgspec.structs import replace
 
 from airflow_provider_docconv.exceptions import deserialize, serialize
-from airflow_provider_docconv.services.errors import DocConvError, RecordDamaged
+from airflow_provider_docconv.services.errors import DocConvError, RecordDamaged, StoreUnavailable
 from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.transfer.delivery import DeliveredFile
 from airflow_provider_docconv.transfer.object_storage import read_whole, store_errors, writing
@@ -150,7 +150,11 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     :param lost_replies: how many of them got no reply; one that was just sent counts until its reply comes
     :param reported: whether a report names them
     :param source_sha256: the SHA-256 of what was sent, in hexadecimal
-    :param results: the delivered files
+    :param results: the delivered files, at most the first hundred
+    :param more_results: how many there are beyond these
+    :param upload: the address of what was uploaded to the vendor's storage
+    :param leftover: whether something of it is to be deleted at the service
+    :param refused_in: the run that first refused it as it is
     :param error: why there are none
     :param conditions: a keyed digest of what a refusal depended on beside the document: where the service is, its
         storage, and the options with their passwords. Empty if the refusal does not last
@@ -171,6 +175,10 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     reported: bool = False
     source_sha256: str | None = None
     results: tuple[DeliveredFile, ...] = ()
+    more_results: _Count = 0
+    upload: str | None = None
+    leftover: bool = False
+    refused_in: str = ""
     error: RecordedError | None = None
     conditions: str = ""
 
@@ -309,6 +317,8 @@ class Record:
         self._seq = 0
         # What this task has recorded, in this pass or earlier.
         self._own: dict[str, Entry] = {}
+        # When it was read, in microseconds since the epoch, if nothing was found; a passing 404 looks the same.
+        self._looked_new: int | None = None
         # What the next fold replaces.
         self._objects: list[ObjectStoragePath] = []
         # The documents whose newest entries the next segment takes, among them those of a segment that failed.
@@ -327,7 +337,7 @@ class Record:
         :raises StoreUnavailable: if the store does not answer
         """
         known = Known()
-        newest_fold = ""
+        newest_fold, now = "", time.time_ns() // 1000
         with store_errors(f"could not read the batch's record in {self.folder}"):
             for path, content in self._contents():
                 own = path.parent.name == self._task
@@ -344,6 +354,7 @@ class Record:
                 if own:
                     self._objects.append(path)
         known.own = dict(self._own)
+        self._looked_new = now if not known.entries and not known.header else None
         return known
 
     def stamp(self, entry: Entry) -> Entry:
@@ -383,6 +394,9 @@ class Record:
         :raises DestinationUnwritable: if it can't be written
         :raises StoreUnavailable: if the store does not answer
         """
+        if self._looked_new is not None:
+            self._require_new(self._looked_new, header)
+            self._looked_new = None
         with self._lock:
             replaced, self._objects = self._objects, []
             # What these objects hold is here: an entry comes in before its segment is written.
@@ -395,6 +409,23 @@ class Record:
             raise
         with ThreadPoolExecutor(_AT_ONCE, "docconv-record") as pool:
             list(pool.map(_delete, replaced))
+
+    def _require_new(self, looked: int, header: Header) -> None:
+        """
+        Check that a record in which nothing was found was really empty, before anything replaces what it has.
+
+        :param looked: when nothing was found, in microseconds since the epoch
+        :raises StoreUnavailable: if its folder does not show what was just written, or shows what is older
+        """
+        self._write_object([_Line(header=header)])
+        with store_errors(f"could not read the batch's record in {self.folder}"):
+            found = {str(path): int(path.name.partition("-")[0]) for path in self._list()}
+        own = {str(path) for path in self._objects}
+        if not found.keys() >= own or any(age < looked for path, age in found.items() if path not in own):
+            raise StoreUnavailable(
+                f"the batch's record in {self.folder} was listed as empty, but is not: the store, or what stands "
+                "between, does not answer reliably, so nothing was sent"
+            )
 
     @property
     def objects(self) -> int:

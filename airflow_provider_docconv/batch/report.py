@@ -42,7 +42,10 @@ class ReportLine(msgspec.Struct, frozen=True, kw_only=True):
     :param state: what has become of it; a report of a run that has ended has ``waiting``, ``sent`` and ``started`` for
         documents that were not finished when the task stopped
     :param target_format: the format to convert to
-    :param results: the delivered files: ``uri``, ``size`` and ``sha256`` of each
+    :param results: the delivered files: ``uri``, ``size`` and ``sha256`` of each, at most the first hundred
+    :param more_results: how many there are beyond these
+    :param refused_before: whether it was already rejected, as it is, in an earlier run
+    :param left_at_service: whether something of it is still at the service that should have been deleted
     :param operation_id: the operation, if there is one
     :param attempts: starts that were sent in this run
     :param lost_replies: how many of them got no reply, and may have been paid for without a result; with those of an
@@ -60,6 +63,9 @@ class ReportLine(msgspec.Struct, frozen=True, kw_only=True):
     state: DocumentState
     target_format: str
     results: tuple[DeliveredFile, ...]
+    more_results: int = 0
+    refused_before: bool = False
+    left_at_service: bool = False
     operation_id: str | None
     attempts: int
     lost_replies: int
@@ -88,6 +94,9 @@ class ReportLine(msgspec.Struct, frozen=True, kw_only=True):
             state=entry.state_in(run),
             target_format=request.target_format,
             results=entry.results if entry.state is DocumentState.DELIVERED else (),
+            more_results=entry.more_results if entry.state is DocumentState.DELIVERED else 0,
+            refused_before=entry.state is DocumentState.REJECTED and entry.refused_in not in ("", run.id),
+            left_at_service=entry.leftover,
             operation_id=entry.operation_id,
             attempts=entry.attempts if is_of_this_run else 0,
             lost_replies=entry.lost_replies_in(run),

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from airflow_provider_docconv.services.errors import DocumentRejected, InvalidOptions, SourceNotFound
-from airflow_provider_docconv.services.filetypes import extension
-from airflow_provider_docconv.transfer.addresses import address_of, is_addressable, is_safe
+from airflow_provider_docconv.services.filetypes import extension, fits_format
+from airflow_provider_docconv.transfer.addresses import address_of, as_folder, is_addressable, is_safe
 from airflow_provider_docconv.transfer.object_storage import LOCAL, store_error, to_path, version_of
 
 if TYPE_CHECKING:
@@ -382,6 +382,8 @@ def chunk_documents(
 
 _FIELDS = ("folder", "name", "stem", "extension", "format")
 _FIXED = re.compile(r"(?:[a-z][a-z0-9+.-]*://[^/]*)?/|[a-z][a-z0-9+.-]*://[^/]+/", re.IGNORECASE)
+# An address, whatever follows.
+_ADDRESS = re.compile(r"/|[a-z][a-z0-9+.-]*://|\{", re.IGNORECASE)
 # The formats whose files have another extension than the format's name.
 _EXTENSIONS = {"html5": "html", "mpeg4": "mp4"}
 
@@ -390,13 +392,20 @@ class Naming:
     """
     Names the result of each document.
 
-    :param destination: a folder if it ends with ``/``, which then keeps the layout of the sources; otherwise a template
-        of the result's address with the fields ``{folder}`` (below the source's folder, empty or ending with ``/``),
-        ``{name}``, ``{stem}``, ``{extension}`` and ``{format}``
-    :raises InvalidOptions: if it has other fields
+    :param destination: a folder, which then keeps the layout of the sources; or, if its last part has an extension or
+        a field, a template of the result's address with the fields ``{folder}`` (below the source's folder, empty or
+        ending with ``/``), ``{name}``, ``{stem}``, ``{extension}`` and ``{format}``
+    :raises InvalidOptions: if it has other fields, or is not a URI or an absolute path
     """
 
     def __init__(self, destination: str) -> None:
+        destination = as_folder(destination.strip())
+        if destination and not _ADDRESS.match(destination):
+            raise InvalidOptions(
+                f"the destination {destination!r} is a relative path: expected an absolute path or a URI such as "
+                "s3://conn_id@bucket/pdf/",
+                remedy="correct the task's destination",
+            )
         literal = destination.replace("{", "{{").replace("}", "}}")
         self._template = f"{literal}{{folder}}{{stem}}.{{format}}" if destination.endswith("/") else destination
         try:
@@ -408,12 +417,30 @@ class Naming:
         # No document may decide about the store or the bucket.
         if not fits or not _FIXED.match(fixed):
             raise InvalidOptions(
-                f"the destination {destination!r} must be a URI: a folder ending with /, or a template with the "
+                f"the destination {destination!r} must be a URI: a folder, or a template with the "
                 f"fields {', '.join(f'{{{field}}}' for field in _FIELDS)}",
                 remedy="correct the task's destination",
             )
         #: The folder of all results, ending with a slash.
         self.folder = fixed.rpartition("/")[0] + "/"
+        #: Whether it is one name, whatever the document is called.
+        self.is_single = not parts
+        # The extension of all results, if no field decides about it.
+        self._extension = extension("x" + self._template.rpartition("/")[2].rpartition("}")[2])
+
+    def check(self, target_format: str) -> None:
+        """
+        Refuse a format that the results' extension is not that of, before anything is paid.
+
+        :param target_format: the format
+        :raises InvalidOptions: if the extension is that of another format
+        """
+        if not fits_format(self._extension, target_format):
+            raise InvalidOptions(
+                f"the destination {self._template!r} ends with .{self._extension}, but the results are "
+                f"{target_format.lower()} files, so nothing was sent",
+                remedy="correct the task's destination or target_format; if it is a folder, let it end with /",
+            )
 
     def uri(self, relative: str, target_format: str) -> str:
         """
@@ -435,5 +462,12 @@ class Naming:
                 "cannot derive a safe result name from the document's name, so it was not sent",
                 document=relative,
                 remedy="rename it, or use a template as destination",
+            )
+        if not fits_format(end := extension(new[-1]), target_format):
+            raise DocumentRejected(
+                f"destination would name its result {new[-1]}, but .{end} is not the extension of a "
+                f"{target_format.lower()} file, so it was not sent",
+                document=relative,
+                remedy="let destination end with .{format}",
             )
         return uri

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
+from airflow_provider_docconv.transfer.addresses import as_folder, names_files
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
@@ -46,11 +48,14 @@ class ConvertDocumentsOperator(BaseOperator):
         connections, of which the first that fits a document converts it: ``{"*.{ppt,pptx}": "aspose_slides_default",
         "*.djvu": "aspose_ocr_default"}``. A pattern without a slash is about the name alone; letter case does not
         matter. What fits no pattern is left out (templated)
-    :param destination: a folder (ending with ``/``), which keeps the layout of the sources, or a template of the
-        result's address such as ``s3://bucket/pdf/{folder}{stem}-{extension}.{format}`` (templated)
+    :param destination: a folder, which keeps the layout of the sources; or, if its last part has an extension or a
+        field, a template of the result's address such as ``s3://bucket/pdf/{folder}{stem}-{extension}.{format}``
+        (templated)
     :param record: the folder of the batch's record, which must be the same in every run, because it shows what has
         already been paid for (templated). By default, the part of ``destination`` before its first template or field:
         ``s3://bucket/pdf/{{ ds }}/`` has its record in ``s3://bucket/pdf/``
+    :param unpack: unpack a ZIP of page images, or of other single pages, into a folder of the document's name: the
+        pages of ``deck.pptx`` are in ``deck/``, where its result would be
     :param options: options under the vendor's names. Give passwords as templates of a connection (templated)
     :param include: patterns of the documents in folders and globs, such as ``"*.{ppt,pptx}"`` or ``["2026/**"]``; a
         pattern without a slash is about the name alone, and letter case does not matter. By default, the documents are
@@ -58,10 +63,15 @@ class ConvertDocumentsOperator(BaseOperator):
     :param exclude: patterns of what is left out of folders and globs (templated)
     :param on_no_documents: what to do if there is no document at all: ``"skip"`` the task, ``"fail"`` or ``"succeed"``
     :param on_document_error: what to do about documents that could not be converted, after all others are done:
-        ``"fail"``, ``"ignore"``, or the share of documents that is tolerated (``0.02``)
+        ``"fail"``, ``"ignore"``, the share of documents that is tolerated (``0.02``), or ``"new"``: fail unless all of
+        them were already rejected, as they are, in an earlier run
     :param on_lost_reply: what to do about a start whose reply never came, so that the conversion may or may not have
         begun (and been billed): ``"start_again"`` at the risk of paying twice, or ``"fail"``. Either way the report
         names the document
+    :param cleanup: delete what a conversion has left at the service once its result is delivered: the upload and the
+        result in GroupDocs' storage, the operation at Aspose.OCR Cloud. Documents that were in the vendor's storage
+        before are never deleted. What could not be deleted is in the report, and the next run tries again
+    :param quarantine: a folder to which rejected documents are copied, each with a JSON file that says why (templated)
     :param full_refresh: convert everything, including what earlier runs have converted
     :param plan: only log what would be converted and skipped, and send nothing
     :param max_in_flight: operations at each service at once, at most 1000
@@ -85,6 +95,7 @@ class ConvertDocumentsOperator(BaseOperator):
         "options",
         "include",
         "exclude",
+        "quarantine",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"source": "json", "options": "json"}
     ui_color = "#d5e8fa"
@@ -98,11 +109,14 @@ class ConvertDocumentsOperator(BaseOperator):
         destination: str | ObjectStoragePath,
         record: str | ObjectStoragePath | None = None,
         options: Mapping[str, Any] | None = None,
+        unpack: bool = False,
         include: str | Sequence[str] | None = None,
         exclude: str | Sequence[str] | None = None,
         on_no_documents: Literal["fail", "skip", "succeed"] = "skip",
-        on_document_error: Literal["fail", "ignore"] | float = "fail",
+        on_document_error: Literal["fail", "ignore", "new"] | float = "fail",
         on_lost_reply: Literal["start_again", "fail"] = "start_again",
+        cleanup: bool = True,
+        quarantine: str | ObjectStoragePath | None = None,
         full_refresh: bool = False,
         plan: bool = False,
         max_in_flight: int = 100,
@@ -119,6 +133,7 @@ class ConvertDocumentsOperator(BaseOperator):
         super().__init__(**kwargs)
         _require_sensible(on_document_error, on_no_documents, on_lost_reply, max_in_flight, max_transfers)
         _require_lasting_record(destination, record)
+        _require_names(source, destination)
         self.source = source
         self.target_format = target_format
         self.conn_id = conn_id
@@ -128,11 +143,14 @@ class ConvertDocumentsOperator(BaseOperator):
         self.fixed_folder = _fixed_folder(destination)
         self.record = record
         self.options = options
+        self.unpack = unpack
         self.include = include
         self.exclude = exclude
         self.on_no_documents = on_no_documents
         self.on_document_error = on_document_error
         self.on_lost_reply = on_lost_reply
+        self.cleanup = cleanup
+        self.quarantine = quarantine
         self.full_refresh = full_refresh
         self.plan = plan
         self.max_in_flight = max_in_flight
@@ -180,8 +198,10 @@ def _require_sensible(
     on_document_error: object, on_no_documents: str, on_lost_reply: str, max_in_flight: int, max_transfers: int
 ) -> None:
     share = isinstance(on_document_error, int | float) and 0 <= on_document_error < 1
-    if on_document_error not in ("fail", "ignore") and not share:
-        raise ValueError(f"on_document_error must be 'fail', 'ignore' or a share below 1, not {on_document_error!r}")
+    if on_document_error not in ("fail", "ignore", "new") and not share:
+        raise ValueError(
+            f"on_document_error must be 'fail', 'ignore', 'new' or a share below 1, not {on_document_error!r}"
+        )
     if on_no_documents not in ("fail", "skip", "succeed"):
         raise ValueError(f"on_no_documents must be 'fail', 'skip' or 'succeed', not {on_no_documents!r}")
     if on_lost_reply not in ("start_again", "fail"):
@@ -204,6 +224,19 @@ def _require_lasting_record(destination: object, record: object) -> None:
         )
 
 
+def _require_names(source: object, destination: object) -> None:
+    """Refuse one name for many results, as far as that can be seen before templates are rendered."""
+    written = str(destination)
+    if "{" in written or not isinstance(source, str | list) or not names_files(written):
+        return
+    one = source[0] if isinstance(source, list) and len(source) == 1 else source
+    if not isinstance(one, str) or one.rstrip().endswith("/") or ("{{" not in one and set("*?[{") & set(one)):
+        raise ValueError(
+            f"destination {written!r} names a single file, but there may be several documents; give a folder (with / "
+            "at its end), or a name with a field such as {stem}.{format}"
+        )
+
+
 def _templates(value: object) -> str:
     text = str(value)
     return text[text.find("{") :] if "{" in text else ""
@@ -217,5 +250,5 @@ def _fixed_folder(destination: object) -> str | None:
     """
     if not isinstance(destination, str) and not hasattr(destination, "protocol"):
         return None  # The output of a task.
-    folder = _FOLDER.match(_VARIABLE.split(str(destination), maxsplit=1)[0])
+    folder = _FOLDER.match(_VARIABLE.split(as_folder(str(destination)), maxsplit=1)[0])
     return folder[0] if folder else None

@@ -22,12 +22,12 @@ class DownloadResultOperator(BaseOperator):
 
     :param operation_id: the operation, which must have ended (templated)
     :param conn_id: the connection it was started with (templated)
-    :param destination: anything that ``ObjectStoragePath`` takes: a folder if it ends with ``/``, otherwise a file
-        (templated). Several results are numbered
+    :param destination: anything that ``ObjectStoragePath`` takes: a file if its last part has an extension, otherwise a
+        folder (templated). Several results are numbered
     :param source: the document: its name appears in messages and, if the destination is a folder, becomes the name of
         the result (templated)
-    :param unpack: unpack a ZIP of page images, or of other single pages, into the destination, which must be a folder:
-        all of its files appear there, or none
+    :param unpack: unpack a ZIP of page images, or of other single pages, into a folder of the document's name below the
+        destination, or of the operation's id if ``source`` is not given: all of its files appear there, or none
     :param cleanup: after the download, delete what the operation has left: the result at Aspose.OCR Cloud, the results
         in GroupDocs' storage with the upload beside them, or what ``remote_result`` names. A failure is only logged. A
         task that has cleaned up can't be cleared

@@ -242,7 +242,7 @@ class NamesCollide(DocConvError):
 
     handling = Handling.STOP
     default_remedy = (
-        "nothing was sent; give destination as a template that distinguishes them, such as "
+        "it was not sent; give destination as a template that distinguishes them, such as "
         "'…/{folder}{stem}-{extension}.{format}'"
     )
 

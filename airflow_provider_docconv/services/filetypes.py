@@ -33,6 +33,11 @@ _OOXML = frozenset("docx docm dotx dotm pptx pptm ppsx ppsm potx potm xlsx xlsm 
 _ZIP_BASED = _OOXML | frozenset("odt ott odp otp ods ots odg epub xps zip".split())
 _MARKUP = frozenset("html htm xhtml xml svg xaml fodp fodt fods".split())
 
+# Extensions that are as good as the format's own name, which is what they stand for here.
+_SAME = {"jpeg": "jpg", "tif": "tiff", "htm": "html", "html5": "html", "hocr": "html", "mpeg4": "mp4", "djv": "djvu"}
+# Never a ZIP of pages.
+_ONE_FILE = frozenset({"pdf", "xps", "mpeg4", "mp4", "swf"})
+
 # The header of an archive's member has 30 bytes (APPNOTE 4.3.7). Its name follows, and then its content.
 _NAME_LENGTH, _NAME = 26, 30
 # The first member has the media type, uncompressed (OpenDocument 1.3, part 2, 3.3; EPUB OCF 3.3, 4.3).
@@ -125,6 +130,17 @@ def fits(end: str, head: bytes) -> bool:
     return head.startswith(_MAGIC.get(end, (b"",)))
 
 
+def fits_format(end: str, target_format: str) -> bool:
+    """
+    Tell whether a result in a target format may have an extension.
+
+    :param end: the extension, in lower case; none fits any format
+    :param target_format: the format, as the vendor names it. Where it has one file per page, the result is a ZIP
+    """
+    target = target_format.lower()
+    return not end or _SAME.get(end, end) == _SAME.get(target, target) or (end == "zip" and target not in _ONE_FILE)
+
+
 def fits_result(end: str, head: bytes) -> bool:
     """Tell the same of a result, more strictly: a service's HTML begins with a tag, a person's need not."""
     return fits(end, head) and (end not in _MARKUP or _markup(head).startswith(b"<"))
@@ -152,7 +168,7 @@ def is_image_archive(name: str, head: bytes) -> bool:
     The services return one for formats with one file per page (Aspose.Slides Cloud's documentation).
     """
     end = extension(name)
-    if end == "zip" or not head.startswith(ZIP):
+    if end in {"zip", *_ONE_FILE} - {"xps"} or not head.startswith(ZIP):
         return False
     first = _first_member(head)
     # Where a page is an archive itself, the first member's extension shows it.
@@ -192,6 +208,8 @@ def _first_member(head: bytes) -> str:
 def looks_like(head: bytes) -> str:
     """Say in a few words what a file is, judging by its first bytes."""
     kinds = {ZIP: "a ZIP archive", OLE: "an old binary Office file", DJVU: "a DjVu file", b"%PDF-": "a PDF"}
+    if head.startswith(ZIP) and (package := package_kind(head)) != "zip":
+        return f"it is a .{package} file"
     for magic, kind in kinds.items():
         if head.startswith(magic):
             return f"it is {kind}"

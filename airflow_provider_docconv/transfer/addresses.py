@@ -46,6 +46,23 @@ def read_address(given: object, what: str) -> str:
     return text
 
 
+def names_files(destination: str) -> bool:
+    """
+    Tell whether a destination names files: if its last part has an extension, or it has a field. Otherwise, and with a
+    slash at its end, it is a folder.
+
+    :param destination: a path, a URI or a template of one
+    """
+    last = destination.rpartition("/")[2]
+    return bool(last) and (not {"{", "}"}.isdisjoint(destination) or bool(extension(last)))
+
+
+def as_folder(destination: str) -> str:
+    """Return a destination with a slash at its end if it is a folder; see :func:`names_files`."""
+    is_named = not destination or destination.endswith("/") or names_files(destination)
+    return destination if is_named else f"{destination}/"
+
+
 def is_addressable(name: str) -> bool:
     """
     Tell whether every store takes a name literally, so that it reaches the object of that name and no other.

@@ -20,7 +20,14 @@ from airflow_provider_docconv.services.filetypes import (
     looks_like,
 )
 from airflow_provider_docconv.services.operations import ResultFile
-from airflow_provider_docconv.transfer.addresses import folded, numbered, read_address, require_addressable, safe_name
+from airflow_provider_docconv.transfer.addresses import (
+    as_folder,
+    folded,
+    numbered,
+    read_address,
+    require_addressable,
+    safe_name,
+)
 from airflow_provider_docconv.transfer.object_storage import store_errors, to_path, writing
 
 if TYPE_CHECKING:
@@ -176,14 +183,14 @@ class Destination:
     """
     Where the results of one operation go.
 
-    :param uri: a folder if it ends with ``/``, otherwise a file
+    :param uri: a file if its last part has an extension, otherwise a folder
     :param service: the service's name, for messages
     :param stem: names a single file in a folder, without its extension; if None, the service's own name does
     :raises InvalidOptions: if it is not an address
     """
 
     def __init__(self, uri: str | ObjectStoragePath, service: str, stem: str | None) -> None:
-        self._uri = read_address(uri, "destination")
+        self._uri = as_folder(read_address(uri, "destination"))
         self._service = service
         self._stem = stem
         self._taken: set[str] = set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -51,10 +52,17 @@ _LASTING_NAMES = frozenset(
 _LASTING_ERRNO = frozenset(
     {errno.EDQUOT, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOSPC, errno.ENOSYS, errno.EPERM, errno.EROFS}
 )
-# The temporary statuses below 500: with 401, credentials have expired.
-_TEMPORARY_STATUSES = frozenset({401, 408, 425, 429})
+# The temporary statuses below 500: with 401, credentials have expired; with 407, a proxy stands between.
+_TEMPORARY_STATUSES = frozenset({401, 407, 408, 425, 429})
 # S3's codes for expired credentials and skewed clocks, which come with 400 and 403.
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestTimeTooSkewed", "TokenRefreshRequired"})
+# What Azure and Google say of the same with 403 and 409, and gcsfs of any reply that has the word "invalid" in it.
+_PASSING = re.compile(
+    r"Signature not valid in the specified time frame|Request date header too old|ContainerBeingDeleted|"
+    r"rateLimitExceeded|userRateLimitExceeded|^Bad Request: "
+)
+# A reply that is not the store's: a proxy's or a login page.
+_UNREADABLE = frozenset({"JSONDecodeError", "DecodeError", "ContentTypeError", "ResponseParserError"})
 
 
 class ObjectFile:
@@ -167,6 +175,8 @@ def store_error(error: Exception, what: str, lasting: type[DocConvError]) -> Doc
 
 def _is_temporary(error: BaseException) -> bool:
     chain = list(_chain(error))
+    if any(type(each).__name__ in _UNREADABLE or _PASSING.search(str(each)) for each in chain):
+        return True
     for each in chain:
         response = getattr(each, "response", None)
         if isinstance(response, Mapping):  # botocore's

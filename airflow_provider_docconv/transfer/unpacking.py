@@ -9,9 +9,10 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
 
-from airflow_provider_docconv.services.errors import InvalidOptions, ResultRejected
+from airflow_provider_docconv.services.errors import ResultRejected
 from airflow_provider_docconv.services.filetypes import Inspection, extension, fits_result, looks_like
 from airflow_provider_docconv.transfer.addresses import MAX_NAME, folded, is_safe, require_addressable
 from airflow_provider_docconv.transfer.delivery import DeliveredFile, Destination, split_head
@@ -40,21 +41,12 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 class UnpackingDestination(Destination):
     """
-    A folder into which a ZIP of single pages is unpacked; any other result is delivered as it is.
+    Unpacks a ZIP of single pages into a folder of its own, named like the result would be; delivers others as they are.
 
-    The archive is kept in a temporary file meanwhile, because its directory is at its end. All of it is checked before
-    the first file is written. If the store fails midway, the files that were written are deleted again.
-
-    :param uri: a folder, which ends with ``/``
-    :param service: the service's name, for messages
-    :param stem: names a result that is not such an archive; if None, the service's own name does
-    :raises InvalidOptions: if it is not a folder
+    So the pages of ``deck.pptx`` are in ``deck/``, and never replace those of another document. The archive is kept in
+    a temporary file meanwhile, because its directory is at its end. All of it is checked before the first file is
+    written. If the store fails midway, the files that were written are deleted again.
     """
-
-    def __init__(self, uri: str | ObjectStoragePath, service: str, stem: str | None) -> None:
-        super().__init__(uri, service, stem)
-        if not self._uri.endswith("/"):
-            raise InvalidOptions(f"unpack=True needs a folder, but {uri} is a file", remedy="end destination with /")
 
     def write(self, chunks: Iterator[bytes], offered_name: str | None, number: int | None) -> list[DeliveredFile]:
         """
@@ -68,10 +60,13 @@ class UnpackingDestination(Destination):
         :raises DestinationUnwritable: if they can't be written
         """
         head, chunks = split_head(chunks)
-        uri = self._file_uri(offered_name, number, head)
+        uri = self._file_uri(offered_name, None, head)
         if not uri.endswith(".zip"):
             return super().write(chunks, offered_name, number)
-        folder = uri.rpartition("/")[0] + (f"/{number}" if number else "")
+        parent, _, name = uri.removesuffix(".zip").rpartition("/")
+        if extension(self._uri) != "zip" and not self._uri.endswith("/"):
+            name = PurePosixPath(name).stem  # A result's own name, to which .zip was added.
+        folder = f"{parent}/{name}" + (f"/{number}" if number else "")
         with tempfile.TemporaryFile() as file:
             size = _receive(chunks, file, self._service)
             with _opened(file, self._service) as archive:

@@ -39,10 +39,13 @@ class BatchOperator(Protocol):
     destination_as_written: str
     record: str | ObjectStoragePath | None
     options: Mapping[str, Any] | None
-    on_document_error: Literal["fail", "ignore"] | float
+    on_document_error: Literal["fail", "ignore", "new"] | float
     on_lost_reply: Literal["start_again", "fail"]
     include: str | Sequence[str] | None
     exclude: str | Sequence[str] | None
+    quarantine: str | ObjectStoragePath | None
+    unpack: bool
+    cleanup: bool
     on_no_documents: Literal["fail", "skip", "succeed"]
     full_refresh: bool
     plan: bool
@@ -144,6 +147,7 @@ class ConvertDocuments:
             log=operator.log,
             full_refresh=operator.full_refresh,
             start_again=operator.on_lost_reply == "start_again",
+            quarantine=str(operator.quarantine) if operator.quarantine else None,
             include=Patterns(operator.include) if operator.include else None,
             exclude=Patterns(operator.exclude) if operator.exclude else None,
         )
@@ -156,7 +160,8 @@ class ConvertDocuments:
         # The deadline travels with the trigger, because Airflow's in-process runs drop everything else.
         deadline = float(event["deadline"]) if event else time.time() + operator.timeout
         stopped: DocConvError | None = None
-        if to_do := len(batch.to_do()):
+        to_do = len(batch.to_do())
+        if to_do or (operator.cleanup and batch.to_clean_up()):
             operator.log.info("%s of %s documents to convert", f"{to_do:,}", f"{len(batch.documents):,}")
             # Before anything is paid, this proves that the destination can be written.
             batch.fold()
@@ -171,6 +176,8 @@ class ConvertDocuments:
                 with suppress(DocConvError):
                     batch.fold()
                 raise
+        if operator.quarantine:
+            batch.put_aside(str(operator.quarantine))
         summary = batch.summary()
         for write in (partial(batch.write_report, summary), batch.fold):
             try:
@@ -213,6 +220,8 @@ class ConvertDocuments:
             poke_interval=operator.poke_interval,
             max_poke_interval=operator.max_poke_interval,
             max_result_size=operator.max_result_size,
+            unpack=operator.unpack,
+            cleanup=operator.cleanup,
             fault_tolerance=operator.fault_tolerance,
             deadline=deadline,
             grace=operator.grace if operator.deferrable else None,

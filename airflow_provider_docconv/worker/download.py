@@ -9,6 +9,7 @@ from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.services.documents import RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions
 from airflow_provider_docconv.services.operations import read_operation_id
+from airflow_provider_docconv.task_state import path_name
 from airflow_provider_docconv.transfer.addresses import read_remote
 from airflow_provider_docconv.transfer.delivery import Bounds, DeliveredFile, Destination, clean_up, deliver
 from airflow_provider_docconv.transfer.source import stem_of
@@ -49,6 +50,9 @@ def download(operator: DownloadOperator) -> list[DeliveredFile]:
         hook = DocConvHook.for_connection(operator.conn_id)
         operation_id = read_operation_id(operator.operation_id)
         stem = stem_of(operator.source, hook.service) if operator.source else None
+        if operator.unpack and stem is None:
+            # The pages of two decks have the same names.
+            stem = path_name(operation_id)
         kind = UnpackingDestination if operator.unpack else Destination
         destination = kind(operator.destination, hook.service.label, stem)
         files = hook.get_results(operation_id, _remote(operator.remote_result, hook))

@@ -109,7 +109,7 @@ def test_a_result_that_is_not_what_its_name_says(name: str, tmp_path: Path, monk
     ("destination", "values", "names"),
     [
         ("/out.pdf", {}, ["out.pdf-1.pdf", "out.pdf-2.pdf"]),
-        ("/out", {}, ["out-1", "out-2"]),
+        ("/out", {}, ["out/page 1.pdf", "out/page 2.pdf"]),
         ("/", {}, ["page 1.pdf", "page 2.pdf"]),
         ("/", {"source": "s3://b/deck.pptx"}, ["page 1.pdf", "page 2.pdf"]),
     ],
@@ -284,12 +284,12 @@ def test_an_unwritable_destination(destination: str, s3: S3, monkeypatch: pytest
 
 
 def test_a_folder_is_no_file_to_be_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tmp_path.joinpath("results").mkdir()
+    tmp_path.joinpath("results.pdf").mkdir()
     with Hostile(Answer(PDF)) as server:
         connect(monkeypatch, server.url)
         with pytest.raises(exceptions.DestinationUnwritable, match="Is a directory"):
-            download(f"file://{tmp_path}/results")
-    assert not list(tmp_path.joinpath("results").iterdir())
+            download(f"file://{tmp_path}/results.pdf")
+    assert not list(tmp_path.joinpath("results.pdf").iterdir())
 
 
 @pytest.mark.parametrize("operation_id", ["", "a b", None, {"id": 1}])

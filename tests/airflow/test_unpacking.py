@@ -9,7 +9,6 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +42,7 @@ def packed(files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED, **cha
 
 def download(destination: str, **values: Any) -> Any:
     given = {"task_id": "t", "operation_id": "op-1", "conn_id": "docs", "destination": destination, **values}
+    given.setdefault("source", "s3://b/in/deck.pptx")
     return DownloadResultOperator(**given, unpack=True).execute(context())
 
 
@@ -59,9 +59,12 @@ def unpacked(place: Place, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_each_page_is_a_file(method: int, unpacked: Any, place: Place) -> None:
     results = unpacked(packed({**PAGES, "more/Übersicht.png": PNG, "empty/": b""}, method))
-    assert place.files() == {**{f"pages/{name}": page for name, page in PAGES.items()}, "pages/more/Übersicht.png": PNG}
+    assert place.files() == {
+        **{f"pages/deck/{name}": page for name, page in PAGES.items()},
+        "pages/deck/more/Übersicht.png": PNG,
+    }
     assert results[:3] == [
-        {"uri": f"{place.uri}/pages/{name}", "size": len(page), "sha256": hashlib.sha256(page).hexdigest()}
+        {"uri": f"{place.uri}/pages/deck/{name}", "size": len(page), "sha256": hashlib.sha256(page).hexdigest()}
         for name, page in PAGES.items()
     ]
 
@@ -86,8 +89,8 @@ def test_an_office_document_is_not_unpacked(place: Place, monkeypatch: pytest.Mo
     content = packed({"[Content_Types].xml": b"<x/>"})
     with Hostile(Answer(content, headers={"Content-Disposition": 'attachment; filename="a.pptx"'})) as server:
         connect(monkeypatch, server.url)
-        download(f"{place.uri}/")
-    assert place.files() == {"a.pptx": content}
+        download(f"{place.uri}/", source=None)
+    assert set(place.files()) == {"op-1.pptx"}
 
 
 def test_an_office_document_without_a_name_is_not_unpacked(deck_bytes: bytes, unpacked: Any, place: Place) -> None:
@@ -100,15 +103,27 @@ def test_several_archives_do_not_mix(place: Place, monkeypatch: pytest.MonkeyPat
     with Hostile(Answer(listed), Answer(packed({"1.png": PNG})), Answer(packed({"1.png": PNG + b"b"}))) as server:
         connect(monkeypatch, server.url, "groupdocs_conversion")
         download(f"{place.uri}/")
-    assert place.files() == {"1/1.png": PNG, "2/1.png": PNG + b"b"}
+    assert place.files() == {"deck/1/1.png": PNG, "deck/2/1.png": PNG + b"b"}
 
 
-def test_a_file_is_no_place_to_unpack_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Hostile() as server:
+@pytest.mark.parametrize(
+    ("destination", "source", "pages"),
+    [
+        ("", "s3://b/in/q3.pptx", "q3/1.png"),
+        ("out", "s3://b/in/q3.pptx", "out/q3/1.png"),
+        ("out/", "s3://b/in/a.b.pptx", "out/a.b/1.png"),
+        ("out/pages.zip", "s3://b/in/q3.pptx", "out/pages/1.png"),
+        ("out/q3.png", None, "out/q3/1.png"),
+        ("out/", None, "out/op-1/1.png"),
+    ],
+)
+def test_the_pages_have_a_folder_of_their_own(
+    destination: str, source: str | None, pages: str, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(Answer(packed({"1.png": PNG}))) as server:
         connect(monkeypatch, server.url)
-        with pytest.raises(exceptions.InvalidOptions, match="needs a folder"):
-            download(f"file://{tmp_path}/pages.zip")
-        assert server.seen == []
+        download(f"{place.uri}/{destination}", source=source)
+    assert place.files() == {pages: PNG}
 
 
 def damaged(archive: bytes) -> bytes:
@@ -195,7 +210,7 @@ def test_the_limits(limit: str, value: int, unpacked: Any, place: Place, monkeyp
 def test_what_was_cut_off_is_fetched_again(unpacked: Any, place: Place) -> None:
     whole = packed({"1.png": PNG})
     assert len(unpacked(whole[:-40], packed({"1.png": PNG[:-20]}), whole)) == 1
-    assert place.files() == {"pages/1.png": PNG}
+    assert place.files() == {"pages/deck/1.png": PNG}
 
 
 def test_a_store_that_fails_midway_keeps_none(place: Place, unpacked: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,11 @@ PATHS = st.lists(st.sampled_from(ODD_PARTS) | st.text(max_size=6) | st.just("a")
         ("/out/{format}/{folder}{name}.{format}", "a/q3.pptx", "/out/pdf/a/q3.pptx.pdf"),
         ("/out/{{x}}/{stem}", "q3.pptx", "/out/{x}/q3"),
         ("/out/the one.pdf", "q3.pptx", "/out/the one.pdf"),
+        ("s3://c@b/pdf", "a/q3.pptx", "s3://c@b/pdf/a/q3.pdf"),
+        ("s3://c@b", "q3.pptx", "s3://c@b/q3.pdf"),
+        (" s3://c@b/pdf\n", "q3.pptx", "s3://c@b/pdf/q3.pdf"),
+        ("/out/2026.11/", "q3.pptx", "/out/2026.11/q3.pdf"),
+        ("/out/{folder}{name}.PDF", "q3.pptx", "/out/q3.pptx.PDF"),
     ],
 )
 def test_results_are_called_as_the_destination_says(destination: str, relative: str, uri: str) -> None:
@@ -64,7 +69,8 @@ def test_files_are_called_by_their_formats(target_format: str, extension: str) -
         ("s3://c@b/pdf/", "s3://c@b/pdf/"),
         ("s3://c@b/pdf/{folder}{stem}", "s3://c@b/pdf/"),
         ("s3://c@b/pdf/x-{stem}", "s3://c@b/pdf/"),
-        ("s3://c@b/pdf/x", "s3://c@b/pdf/"),
+        ("s3://c@b/pdf/x", "s3://c@b/pdf/x/"),
+        ("s3://c@b/pdf/x.pdf", "s3://c@b/pdf/"),
         ("file:///{stem}", "file:///"),
         ("/out/{a}/", "/out/{a}/"),
         ("/out/{{a}}/{stem}", "/out/"),
@@ -78,7 +84,6 @@ def test_the_folder_is_what_all_results_lie_in(destination: str, folder: str) ->
     "destination",
     [
         "",
-        "pdf",
         "{stem}.pdf",
         "/out/{title}",
         "/out/{Stem}",
@@ -99,8 +104,56 @@ def test_the_folder_is_what_all_results_lie_in(destination: str, folder: str) ->
     ],
 )
 def test_no_other_template_is_taken(destination: str) -> None:
-    with pytest.raises(InvalidOptions, match=r"must be a URI: a folder .* or a template"):
+    with pytest.raises(InvalidOptions, match="must be a URI: a folder, or a template"):
         Naming(destination)
+
+
+@pytest.mark.parametrize("destination", ["pdf", "out/rel/", "./out/", "../{stem}.pdf", "out/{stem}.pdf", "~/out/"])
+def test_a_relative_path_is_called_one(destination: str) -> None:
+    with pytest.raises(InvalidOptions, match="is a relative path: expected an absolute path or a URI such as s3://"):
+        Naming(destination)
+
+
+@pytest.mark.parametrize(
+    ("destination", "target_format", "fits"),
+    [
+        ("/out/{stem}.pdf", "pdf", True),
+        ("/out/{stem}.PDF", "Pdf", True),
+        ("/out/{stem}.docx", "pdf", False),
+        ("/out/{stem}.pdf", "docx", False),
+        ("/out/all.pptx", "pdf", False),
+        ("/out/v1.2", "pdf", False),
+        ("/out/{stem}.jpeg", "jpg", True),
+        ("/out/{stem}.jpg", "Jpeg", True),
+        ("/out/{stem}.tif", "tiff", True),
+        ("/out/{stem}.htm", "html5", True),
+        ("/out/{stem}.mp4", "mpeg4", True),
+        ("/out/{stem}.zip", "png", True),
+        ("/out/{stem}.zip", "pdf", False),
+        ("/out/{stem}", "pdf", True),
+        ("/out/{stem}.{format}", "xps", True),
+        ("/out.docx/{stem}", "pdf", True),
+    ],
+)
+def test_the_extension_of_all_results_must_be_that_of_the_format(
+    destination: str, target_format: str, fits: bool
+) -> None:
+    naming = Naming(destination)
+    if fits:
+        naming.check(target_format)
+        naming.uri("a.x", target_format)
+    else:
+        with pytest.raises(InvalidOptions, match=r"ends with \.\w+, but the results are \w+ files"):
+            naming.check(target_format)
+
+
+@pytest.mark.parametrize("destination", ["/out/{name}", "/out/{stem}.{extension}", "/out/{folder}x-{name}"])
+def test_a_field_must_not_give_a_result_the_extension_of_another_format(destination: str) -> None:
+    naming = Naming(destination)
+    naming.check("pdf")
+    assert naming.uri("a.PDF", "pdf").endswith((".PDF", ".pdf"))
+    with pytest.raises(DocumentRejected, match=r"\.pptx is not the extension of a pdf file, so it was not sent"):
+        naming.uri("sub/a.pptx", "pdf")
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ def summary(**counts: int) -> dict[str, Any]:
         **states,
         "calls": {"status": 1610, "start": 12},
         "lost_replies": 0,
+        "left_at_service": 0,
+        "refused_before": 0,
         "page": "s3://b/pdf/.docconv/reports/r.html",
     }
 

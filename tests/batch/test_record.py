@@ -311,6 +311,43 @@ def test_the_next_try_folds_what_the_killed_one_has_written(folder: Any) -> None
     assert (again.entries, again.header) == (known.entries, Header("run-2", 2.0))
 
 
+@pytest.mark.parametrize("error", [None, FileNotFoundError("404 Not Found")], ids=["an empty list", "not found"])
+def test_a_record_that_is_not_seen_at_one_glance_is_not_taken_for_a_new_one(
+    error: Exception | None, folder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything would be converted, and paid, once more."""
+    delivered = write(Record(folder, TASK), entry("a", state=DocumentState.DELIVERED))
+
+    def find_nothing(*_: Any) -> list[str]:
+        if error:
+            raise error
+        return []
+
+    record = Record(folder, TASK)
+    with monkeypatch.context() as passing:
+        passing.setattr(folder.fs, "find", find_nothing)
+        assert record.read() == Known()
+    record.stamp(replace(delivered, state=DocumentState.WAITING))
+    with pytest.raises(StoreUnavailable, match="was listed as empty, but is not"):
+        record.fold(HEADER, documents(entry("a", state=DocumentState.WAITING)))
+    assert read(folder).entries == {delivered.key: delivered}
+    with monkeypatch.context() as lasting:
+        lasting.setattr(folder.fs, "find", find_nothing)
+        record = Record(folder, TASK)
+        record.read()
+        with pytest.raises(StoreUnavailable):
+            record.fold(HEADER, documents("a"))
+    assert read(folder).entries == {delivered.key: delivered}
+
+
+def test_tasks_that_begin_a_record_at_the_same_time_do_not_disturb_each_other(folder: Any) -> None:
+    tasks = [Record(folder, f"d.t.{number}") for number in range(3)]
+    assert [record.read() for record in tasks] == [Known()] * 3
+    for number, record in enumerate(tasks):
+        record.fold(HEADER, documents(f"a{number}"))
+    assert names(read(folder)) == {"a0", "a1", "a2"}
+
+
 def test_an_empty_batch_has_a_record(folder: Any) -> None:
     Record(folder, TASK).fold(HEADER, [])
     assert read(folder) == Known(header=HEADER)

@@ -23,6 +23,8 @@ LIMITS = Limits(
     deadline=1e11,
     grace=None,
     max_result_size=1 << 30,
+    unpack=False,
+    cleanup=False,
 )
 
 

@@ -1,0 +1,114 @@
+"""What happens after a conversion: pages, cleaning up, documents that were refused before, and putting aside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_docconv import exceptions
+from dev.sandbox import Sandbox
+from tests.support.batch_runs import BatchRuns
+from tests.support.tasks import connect
+
+
+@pytest.mark.parametrize("destination", ["out", "out/", "out/{folder}{stem}.{format}"])
+def test_each_documents_pages_have_a_folder(
+    destination: str, runs: BatchRuns, deck_bytes: bytes, sandbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(monkeypatch, sandbox.url, login=sandbox.client_id, password=sandbox.client_secret)
+    for name in ("a.pptx", "b.pptx", "sub/a.b.pptx"):
+        runs.put(name)
+        (runs.folder / "in" / name).write_bytes(deck_bytes)
+    summary = runs.run(target_format="png", unpack=True, destination=f"{runs.uri}/{destination}")
+    assert summary["delivered"] == 3
+    folders = {name.rpartition("/")[0] for name in runs.results()}
+    assert folders == {"a", "b", "sub/a.b"}
+    assert len(runs.results()) == 6
+    lines = runs.report()
+    assert {len(line["results"]) for line in lines.values()} == {2}
+
+
+@pytest.mark.parametrize("cleanup", [True, False])
+def test_nothing_stays_behind_at_the_vendor(
+    cleanup: bool, runs: BatchRuns, service: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    echo = service()
+    connect(monkeypatch, echo.url, "groupdocs_conversion")
+    runs.put("a.docx", "b.docx")
+    summary = runs.run(options={"convertOptions": {"Dpi": 100}}, cleanup=cleanup)
+    assert (summary["delivered"], summary["left_at_service"]) == (2, 0)
+    assert bool(stored(echo)) is not cleanup
+    again = runs.run("run 2", options={"convertOptions": {"Dpi": 100}})
+    assert (again["skipped"], again["calls"].get("start", 0)) == (2, 0)
+
+
+def test_what_could_not_be_deleted_is_reported_and_deleted_by_the_next_run(
+    runs: BatchRuns, service: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    echo = service()
+    connect(monkeypatch, echo.url, "groupdocs_conversion")
+    runs.put("a.docx", "b.docx")
+    options = {"convertOptions": {"Dpi": 100}}
+    clean_up = "airflow_provider_docconv.hooks.docconv.DocConvHook.clean_up"
+    with monkeypatch.context() as refusing:
+        refusing.setattr(clean_up, refuse)
+        summary = runs.run(options=options)
+    assert (summary["delivered"], summary["left_at_service"]) == (2, 2)
+    assert all(line["left_at_service"] for line in runs.report().values())
+    assert stored(echo)
+    summary = runs.run("run 2", options=options)
+    assert (summary["skipped"], summary["left_at_service"]) == (2, 0)
+    assert not stored(echo)
+
+
+def refuse(*_: Any) -> None:
+    raise exceptions.AccessDenied("no rights to delete")
+
+
+def stored(echo: Sandbox) -> list[str]:
+    """Return the files in GroupDocs' storage of a sandbox."""
+    return [str(path) for path in (echo.work).rglob("*.docx") if path.is_file()]
+
+
+def test_only_what_was_not_refused_before_fails_the_task(runs: BatchRuns, service: Callable[..., Sandbox]) -> None:
+    service()
+    runs.put("a.pptx", "broken.pptx")
+    (runs.folder / "in" / "broken.pptx").write_bytes(b"not a deck")
+    with pytest.raises(exceptions.DocumentsFailed, match="1 of 2 documents were not converted"):
+        runs.run(on_document_error="new")
+    with pytest.raises(exceptions.DocumentsFailed):  # A retry of the same run is not another night.
+        runs.run(on_document_error="new")
+    summary = runs.run("run 2", on_document_error="new")
+    assert (summary["rejected"], summary["refused_before"]) == (1, 1)
+    assert runs.states()["broken.pptx"] == "rejected"
+    (runs.folder / "in" / "broken.pptx").write_bytes(b"not a deck either")
+    with pytest.raises(exceptions.DocumentsFailed):
+        runs.run("run 3", on_document_error="new")
+
+
+def test_rejected_documents_are_put_aside_once(runs: BatchRuns, service: Callable[..., Sandbox]) -> None:
+    service()
+    runs.put("a.pptx", "sub/broken.pptx", "broken.pptx")
+    for name in ("sub/broken.pptx", "broken.pptx"):
+        (runs.folder / "in" / name).write_bytes(f"not a deck: {name}".encode())
+    aside = runs.folder / "in" / "aside"
+    source = [f"{runs.uri}/in/", f"{runs.uri}/in/gone.pptx"]
+    summary = runs.run(source=source, quarantine=f"file://{aside}", on_document_error="ignore")
+    assert summary["rejected"] == 3
+    copies = {path.name: path.read_bytes() for path in aside.iterdir()}
+    assert len(copies) == 4
+    assert {content for name, content in copies.items() if name.endswith(".pptx")} == {
+        b"not a deck: sub/broken.pptx", b"not a deck: broken.pptx",
+    }  # fmt: skip
+    for name, content in copies.items():
+        if name.endswith(".json"):
+            reason = json.loads(content)
+            assert reason["source"].endswith("broken.pptx")
+            assert "the document is not a .pptx file" in reason["error"]
+            assert reason["remedy"]
+    changed = {path: path.stat().st_mtime_ns for path in aside.iterdir()}
+    assert runs.run("run 2", source=source, quarantine=f"file://{aside}", on_document_error="ignore")["documents"] == 4
+    assert {path: path.stat().st_mtime_ns for path in aside.iterdir()} == changed
