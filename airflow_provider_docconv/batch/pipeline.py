@@ -341,6 +341,8 @@ class Conversions:
             self.stopped = error
         except _Stopped as stopped:
             self.stopped = stopped.reason
+            if not isinstance(stopped.reason, DestinationUnwritable):
+                stopped.reason.document = None  # It is not the fault of the document that met it first.
         if self.stopped:
             self._batch.log.error("No more documents are sent to %s: %s", self._label, self.stopped)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import random
+import re
 import zlib
 from collections.abc import Collection, Generator, Mapping
 from dataclasses import dataclass, field, replace
@@ -46,6 +47,8 @@ _LOGINS = 3
 _FIRST_DELAY = 0.5
 # With these the service says that it has done nothing.
 _NOT_DONE = frozenset({429, 503})
+# What OpenSSL says of a reply in plain text.
+_NO_TLS = re.compile("WRONG_VERSION_NUMBER|wrong version number|RECORD_LAYER_FAILURE|record layer failure|HTTP_REQUEST")
 _BROKEN = _NOT_DONE | {500, 502, 504}
 
 
@@ -314,6 +317,11 @@ def _delay_after_failure(failure: Failure, send: Send, service: str, attempts: i
     :raises ServiceUnavailable: after the last attempt
     """
     host = send.url.removesuffix(send.request.path)
+    if failure.fault is Fault.TLS and _NO_TLS.search(failure.words):
+        raise TLSFailed(
+            f"{service} at {host} does not speak TLS ({failure.words})",
+            remedy="if it speaks http, write http:// before the host of the connection",
+        )
     if failure.fault is Fault.TLS:
         raise TLSFailed(f"the certificate of {service} at {host} could not be verified ({failure.words})")
     if failure.fault in (Fault.LOST, Fault.TOO_LONG) and not send.request.repeatable:

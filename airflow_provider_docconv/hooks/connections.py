@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docconv.services.catalog import SERVICES, ServiceInfo
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_provider_docconv.client.settings import Settings
+
+
+# From which likeness on a field is a misspelt one. Others are left alone: secrets backends may add fields of their own.
+_SIMILAR = 0.8
 
 
 def standard_fields(service: ServiceInfo) -> dict[str, Any]:
@@ -126,7 +131,7 @@ def read_settings(connection: Connection) -> Settings:
             f"the connection {conn_id!r} has no client id or client secret",
             remedy="set its login to the client id and its password to the client secret",
         )
-    extra = _extra(connection, conn_id)
+    extra = _extra(connection, conn_id, service)
     return Settings(
         service.name,
         client_id,
@@ -143,7 +148,7 @@ def read_settings(connection: Connection) -> Settings:
     )
 
 
-def _extra(connection: Connection, conn_id: str) -> dict[str, Any]:
+def _extra(connection: Connection, conn_id: str, service: ServiceInfo) -> dict[str, Any]:
     # Not extra_dejson, which waits for the supervisor, and would block an event loop.
     try:
         extra = json.loads(connection.extra or "{}")
@@ -151,6 +156,13 @@ def _extra(connection: Connection, conn_id: str) -> dict[str, Any]:
         extra = None
     if not isinstance(extra, dict):
         raise InvalidOptions(f"the extra of the connection {conn_id!r} is not a JSON object", remedy="correct it")
+    known = extra_fields(service)
+    for name in extra:
+        if name not in known and (close := get_close_matches(name, known, 1, _SIMILAR)):
+            raise InvalidOptions(
+                f"the extra of the connection {conn_id!r} has an unknown field {name!r}",
+                remedy=f"call it {close[0]!r}, or remove it",
+            )
     return extra
 
 

@@ -157,7 +157,7 @@ class AccessDenied(DocConvError):
     """The credentials are valid, but the account may not do this: a quota is used up, or a right is missing."""
 
     handling = Handling.STOP
-    default_remedy = "check the account's plan and permissions at the vendor"
+    default_remedy = "check plan and permissions at the vendor for the account of the connection"
 
 
 class StartReplyLost(DocConvError):

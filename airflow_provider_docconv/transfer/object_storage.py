@@ -61,6 +61,9 @@ _PASSING = re.compile(
     r"Signature not valid in the specified time frame|Request date header too old|ContainerBeingDeleted|"
     r"rateLimitExceeded|userRateLimitExceeded|^Bad Request: "
 )
+# Airflow's words if a store's provider is not installed, and the package's extra that installs it.
+_NO_DRIVER = re.compile(r"No filesystem registered for scheme (\w+)")
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "abfs": "azure", "abfss": "azure", "adl": "azure"}
 # A reply that is not the store's: a proxy's or a login page.
 _UNREADABLE = frozenset({"JSONDecodeError", "DecodeError", "ContentTypeError", "ResponseParserError"})
 
@@ -170,7 +173,11 @@ def store_error(error: Exception, what: str, lasting: type[DocConvError]) -> Doc
     :param lasting: the type of errors that a person must fix
     """
     kind = StoreUnavailable if _is_temporary(error) else lasting
-    return kind(f"{what} ({explain(error)})")
+    scheme = _NO_DRIVER.search(str(error))
+    remedy = None
+    if scheme and (extra := _EXTRAS.get(scheme[1])):
+        remedy = f"install the store's driver: pip install 'airflow-provider-docconv[{extra}]'"
+    return kind(f"{what} ({explain(error)})", remedy=remedy)
 
 
 def _is_temporary(error: BaseException) -> bool:

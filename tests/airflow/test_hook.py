@@ -124,6 +124,17 @@ def test_a_limit_that_is_none(key: str, value: object, monkeypatch: pytest.Monke
     assert f"the connection's {key} must be a number of calls" in said
 
 
+@pytest.mark.parametrize(
+    ("misspelt", "field"),
+    [("max_concurent_calls", "max_concurrent_calls"), ("readtimeout", "read_timeout"), ("authurl", "auth_url")],
+)
+def test_a_misspelt_field_is_named(misspelt: str, field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = said_by_test(monkeypatch, "http://h", extra={misspelt: 5})
+    assert f"the extra of the connection 'docs' has an unknown field {misspelt!r}; call it {field!r}" in said
+    settings = Connection(conn_id="c", conn_type="aspose_slides", login=" i\n", password="s ", extra='{"team": "x"}')
+    assert (read_settings(settings).client_id, read_settings(settings).client_secret) == ("i", "s")
+
+
 def test_no_fractions_of_calls_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     said = said_by_test(monkeypatch, "http://h", extra={"max_concurrent_calls": 1.5})
     assert "max_concurrent_calls must be a whole number, not 1.5" in said
@@ -178,7 +189,7 @@ def test_an_unreachable_host(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_host_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     with Hostile() as server:
         said = said_by_test(monkeypatch, server.url.replace("http:", "https:"))
-    assert "certificate" in said
+    assert "does not speak TLS" in said
     assert "clock" in said
 
 

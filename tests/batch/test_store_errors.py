@@ -82,3 +82,11 @@ def test_what_passes_is_tried_again(error: Exception, wrapped: bool) -> None:
 def test_what_a_person_must_mend_is_not(error: Exception) -> None:
     with pytest.raises(DestinationUnwritable, match="could not do it"), store_errors("could not do it"):
         raise error
+
+
+@pytest.mark.parametrize(("scheme", "extra"), [("s3", "s3"), ("gs", "gcs"), ("abfs", "azure"), ("hdfs", None)])
+def test_a_missing_driver_says_what_to_install(scheme: str, extra: str | None) -> None:
+    with pytest.raises(DestinationUnwritable) as raised, store_errors("could not do it"):
+        raise ValueError(f"No filesystem registered for scheme {scheme}")
+    assert ("pip install 'airflow-provider-docconv[" in str(raised.value)) is bool(extra)
+    assert f"[{extra}]" in str(raised.value) or not extra

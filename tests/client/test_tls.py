@@ -115,8 +115,9 @@ def test_a_file_of_authorities_that_is_no_use(
 
 
 def test_https_to_a_plain_server(make_client: MakeClient) -> None:
-    with Hostile(RUNNING) as plain, pytest.raises(TLSFailed, match="https://127"):
+    with Hostile(RUNNING) as plain, pytest.raises(TLSFailed, match=r"at https://127\S* does not speak TLS") as raised:
         make_client(plain.url.replace("http://", "https://")).status()
+    assert "write http:// before the host" in str(raised.value)
 
 
 def test_both_clients_trust_the_authorities_of_the_environment(
