@@ -96,7 +96,9 @@ def _convert(home: str, count: int, run: str) -> None:
         Naming(destination),
         record_folder=destination,
         destination_as_written=destination,
-        connections=batch_module.Connections({"*": "docs"}, {"docs": Settings("aspose_slides", "id", "secret")}),
+        connections=batch_module.Connections(
+            {"*": "docs"}, {"docs": Settings("aspose_slides", "id", "secret")}, lambda _: {}
+        ),
         context=context,
         log=logging.getLogger(),
         full_refresh=False,

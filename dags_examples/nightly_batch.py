@@ -1,5 +1,5 @@
 """
-Convert last night's documents to PDF, all of them in one task for each service.
+Convert last night's documents to PDF in one task: decks, texts and scans, each by its service.
 
 Unlike ``nightly_conversion``, which shows each document in the grid, this scales to ten thousand documents: it skips
 what has not changed, resumes where a failed night stopped, and leaves a report beside the results.
@@ -15,9 +15,9 @@ from airflow.sdk import DAG, Param
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 
 SERVICES = {
-    "decks": ("aspose_slides_default", ("pptx", "pptm", "ppt", "ppsx", "odp")),
-    "texts": ("groupdocs_conversion_default", ("docx", "doc", "odt", "rtf", "xlsx", "xls", "ods")),
-    "scans": ("aspose_ocr_default", ("djvu",)),
+    "*.{ppt,pptx,pptm,pps,ppsx,odp}": "aspose_slides_default",
+    "*.{djvu,djv}": "aspose_ocr_default",
+    "*.{doc,docx,odt,rtf,xls,xlsx,ods}": "groupdocs_conversion_default",
 }
 
 with DAG(
@@ -34,13 +34,12 @@ with DAG(
     },
     tags=["docconv"],
 ) as dag:
-    for kind, (conn_id, suffixes) in SERVICES.items():
-        ConvertDocumentsOperator(
-            task_id=kind,
-            source=[f"{{{{ params.inbox }}}}/**/*.{suffix}" for suffix in suffixes],
-            target_format="pdf",
-            conn_id=conn_id,
-            destination="{{ params.outbox }}/{folder}{stem}-{extension}.{format}",
-            on_document_error=0.02,
-            deferrable=True,
-        )
+    ConvertDocumentsOperator(
+        task_id="convert",
+        source="{{ params.inbox }}/",
+        target_format="pdf",
+        conn_id=SERVICES,
+        destination="{{ params.outbox }}/{folder}{stem}-{extension}.{format}",
+        on_document_error=0.02,
+        deferrable=True,
+    )

@@ -19,7 +19,7 @@ OUTBOX = "s3://aws_default@documents/pdf/"
 
 incoming = Asset(
     "incoming_documents",
-    watchers=[AssetWatcher(name="inbox", trigger=IncomingDocumentsTrigger(INBOX, pattern="**/*.docx"))],
+    watchers=[AssetWatcher(name="inbox", trigger=IncomingDocumentsTrigger(INBOX, include="*.docx"))],
 )
 
 with DAG(

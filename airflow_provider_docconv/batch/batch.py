@@ -9,7 +9,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,7 +28,7 @@ from airflow_provider_docconv.batch.record import (
     decide,
 )
 from airflow_provider_docconv.batch.report import ReportLine, write_html, write_jsonl
-from airflow_provider_docconv.batch.sources import OWN_FOLDER, Naming, SourceFile, SourceSpec, compile_pattern, find
+from airflow_provider_docconv.batch.sources import OWN_FOLDER, Naming, Patterns, SourceFile, SourceSpec, find
 from airflow_provider_docconv.services.errors import (
     DeadlineExceeded,
     DocConvError,
@@ -39,8 +39,8 @@ from airflow_provider_docconv.services.errors import (
     StartReplyLost,
     scrub,
 )
-from airflow_provider_docconv.services.filetypes import extension
 from airflow_provider_docconv.services.options import fingerprint, secrets_in, without_passwords
+from airflow_provider_docconv.services.service import require_format
 from airflow_provider_docconv.task_state import max_tries, path_name, task_key
 from airflow_provider_docconv.transfer.addresses import folded
 from airflow_provider_docconv.transfer.object_storage import store_errors, to_path, writing
@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from airflow_provider_docconv.client.settings import Settings
 
 _LONGEST_NAME = 200
+# How many extensions of what was left out are named.
+_KINDS = 10
 # What the summary counts, in the order of the log: the states that end a document in a run, and all others as one.
 _COUNTED = (DocumentState.DELIVERED, DocumentState.SKIPPED, DocumentState.REJECTED, DocumentState.FAILED)
 UNFINISHED = "unfinished"
@@ -74,12 +76,22 @@ class Connections:
 
     :param patterns: a connection's id for each pattern of documents; the first pattern that fits a document counts
     :param settings: the connections by id
+    :param list_formats: asks the service of a connection for the target formats of each source format
     """
 
-    def __init__(self, patterns: Mapping[str, str], settings: Mapping[str, Settings]) -> None:
+    def __init__(
+        self,
+        patterns: Mapping[str, str],
+        settings: Mapping[str, Settings],
+        list_formats: Callable[[str], Mapping[str, Collection[str]]],
+    ) -> None:
         self.settings = settings
+        #: The connections whose service did not list its formats.
+        self.errors: dict[str, DocConvError] = {}
+        self._list_formats = list_formats
+        self._formats: dict[str, Mapping[str, Collection[str]]] = {}
         self.services = {conn_id: each.service() for conn_id, each in settings.items()}
-        self._patterns = {pattern: (compile_pattern(pattern), conn_id) for pattern, conn_id in patterns.items()}
+        self._patterns = [(Patterns(pattern), conn_id) for pattern, conn_id in patterns.items()]
 
     def __contains__(self, conn_id: str) -> bool:
         return conn_id in self.settings
@@ -101,11 +113,28 @@ class Connections:
         :param found: the document; one in a vendor's storage can be converted by that vendor only
         """
         scheme = found.uri.partition("://")[0]
-        for fits, conn_id in self._patterns.values():
+        for patterns, conn_id in self._patterns:
             elsewhere = scheme in self.schemes and scheme != self.services[conn_id].info.scheme
-            if fits(found.relative) and not elsewhere:
+            if patterns.fit(found.relative) and not elsewhere:
                 return conn_id
         return None
+
+    def formats(self, conn_id: str) -> Mapping[str, Collection[str]]:
+        """
+        Return the target formats of each source format that a connection's service converts.
+
+        :param conn_id: the connection
+        :return: the formats; empty if the service did not list them, which is among the errors then
+        """
+        if conn_id not in self._formats:
+            service = self.services[conn_id]
+            self._formats[conn_id] = dict.fromkeys(service.source_formats, service.target_formats)
+            if not service.source_formats:
+                try:
+                    self._formats[conn_id] = self._list_formats(conn_id)
+                except DocConvError as error:
+                    self.errors[conn_id] = error
+        return self._formats[conn_id]
 
 
 class Batch:
@@ -121,6 +150,8 @@ class Batch:
     :param log: the task's log
     :param full_refresh: whether to repeat everything that earlier runs have done
     :param start_again: whether a start whose reply was lost is sent again
+    :param include: patterns of the documents; None for all that the services convert
+    :param exclude: patterns of what is left out
     """
 
     def __init__(
@@ -135,13 +166,15 @@ class Batch:
         log: logging.Logger | Any,
         full_refresh: bool,
         start_again: bool,
+        include: Patterns | None = None,
+        exclude: Patterns | None = None,
     ) -> None:
         self.log = log
         self.start_again = start_again
         self.run = Run(task_key(context["ti"])[1], max_tries(context))
         self.began = time.time()
         self.calls: Counter[str] = Counter()
-        #: The files for which no connection is given, by extension.
+        #: The files that are no documents of this batch, by extension.
         self.left_out: Counter[str] = Counter()
         self._checked: set[tuple[str, str]] = set()
         #: The documents by key, in the order of their listing.
@@ -154,6 +187,7 @@ class Batch:
         }
         self._secrets = [secret for spec in specs for secret in secrets_in(spec.options)]
         self._naming = naming
+        self._include, self._exclude = include, exclude
         self._destination_as_written = destination_as_written
         self._connections = connections
         self._full_refresh = full_refresh
@@ -185,12 +219,18 @@ class Batch:
             self._resume(known)
             return
         for digest, spec in self._specs.items():
+            before = len(self.documents) + self.left_out.total()
             for found in find(spec, self._left_out, self._connections.schemes):
-                if conn_id := self._connections.choose(found):
+                conn_id = self._connections.choose(found)
+                if conn_id and (found.named or self._is_wanted(found, conn_id)):
                     self._add(digest, spec, found, conn_id, known)
                 else:
-                    self.left_out[extension(found.relative)] += 1
+                    self.left_out[found.extension] += 1
+            if before == len(self.documents) + self.left_out.total():
+                self.log.warning("No document was found in %s", spec.source)
         self._reject_collisions()
+        if self.left_out:
+            self.log.info("Left out: %s", self.left_out_in_words())
 
     def fold(self) -> None:
         """
@@ -200,6 +240,16 @@ class Batch:
         """
         header = Header(self.run.id, self.began, dict(self.calls))
         self.record.fold(header, ((each.request, each.entry) for each in list(self.documents.values())))
+
+    @property
+    def sources(self) -> list[str]:
+        """The sources as they are given."""
+        return [spec.source for spec in self._specs.values()]
+
+    @property
+    def errors(self) -> Mapping[str, DocConvError]:
+        """Why nothing will succeed at a connection, as far as the listing has shown."""
+        return self._connections.errors
 
     def spec_of(self, document: Document) -> SourceSpec:
         """Return the item of the operator's source that a document comes from."""
@@ -242,6 +292,7 @@ class Batch:
             "documents": len(self.documents),
             **counts,
             UNFINISHED: states.total(),
+            "left_out": dict(self.left_out),
             "lost_replies": lost,
             "bytes_in": bytes_in,
             "bytes_out": bytes_out,
@@ -344,13 +395,27 @@ class Batch:
             entry = known.own.get(request.key) or Entry(request.key, request.fingerprint)
             self.documents[request.key] = Document(request, entry)
 
+    def _is_wanted(self, found: SourceFile, conn_id: str) -> bool:
+        if self._exclude and self._exclude.fit(found.relative):
+            return False
+        if self._include:
+            return self._include.fit(found.relative)
+        formats = self._connections.formats(conn_id)
+        return not formats or found.extension in formats
+
+    def left_out_in_words(self) -> str:
+        """Return how many files were left out, in all and by extension."""
+        kinds = (f"{kind or 'no extension'} {count:,}" for kind, count in self.left_out.most_common(_KINDS))
+        more = ", …" if len(self.left_out) > _KINDS else ""
+        return f"{self.left_out.total():,} ({', '.join(kinds)}{more})"
+
     def _is_current(self, request: ConversionRequest) -> bool:
         return request.spec in self._specs and request.conn_id in self._connections
 
     def _add(self, digest: str, spec: SourceSpec, found: SourceFile, conn_id: str, known: Known) -> None:
         service = self._connections.services[conn_id]
         if (digest, conn_id) not in self._checked:
-            service.check(spec.target_format, spec.options)
+            self._check(spec, conn_id)
             self._checked.add((digest, conn_id))
         rejection = None
         try:
@@ -375,12 +440,26 @@ class Batch:
             size=found.size,
             conn_id=conn_id,
         )
+        targets = self._connections.formats(conn_id).get(found.extension, ())
+        if not rejection and targets and spec.target_format.lower() not in targets:
+            rejection = DocumentRejected(
+                f"{service.label} can't convert .{found.extension} to {spec.target_format!r}, only to "
+                f"{', '.join(sorted(targets))}, so it was not sent",
+                remedy="correct target_format, or leave the document out with exclude",
+            )
         # The same document may be named more than once.
         if request.key not in self.documents:
             document = Document(request, self._decided(request, known.entries.get(request.key)))
             self.documents[request.key] = document
             if rejection:
                 self._reject(document, rejection)
+
+    def _check(self, spec: SourceSpec, conn_id: str) -> None:
+        """Refuse what no document of an item can be converted with, before anything is paid."""
+        service = self._connections.services[conn_id]
+        service.check(spec.target_format, spec.options)
+        known = {target for targets in self._connections.formats(conn_id).values() for target in targets}
+        require_format(service.label, spec.target_format, known)
 
     def _reject_collisions(self) -> None:
         """Refuse documents whose results would replace each other, and no others."""

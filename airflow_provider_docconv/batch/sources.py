@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import errno
+import json
 import re
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from fnmatch import translate
 from pathlib import PurePosixPath
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
-
-from fsspec.utils import glob_translate  # type: ignore[import-untyped]  # It has no types.
 
 from airflow_provider_docconv.services.errors import DocumentRejected, InvalidOptions, SourceNotFound
 from airflow_provider_docconv.services.filetypes import extension
@@ -51,19 +54,40 @@ def read_specs(source: object, target_format: str, options: Mapping[str, Any] | 
     :param options: the options of items without their own
     :raises InvalidOptions: if it is something else
     """
+    source = _unrendered(source)
     values: Any = source if _is_list(source) else [source]
-    return [_item(value, target_format, options or {}) for value in values]
+    return [_item(_unrendered(value), _format(target_format), options or {}) for value in values]
+
+
+def _unrendered(source: object) -> object:
+    """Return the list or mapping that a template has rendered to text; anything else as it is."""
+    if not isinstance(source, str):
+        return source
+    text = source.strip()
+    if not (text.startswith("[") and text.endswith("]")) and not (text.startswith("{") and text.endswith("}")):
+        return text
+    for read in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            return read(text)
+    raise InvalidOptions(
+        "source is a list or mapping that a template has rendered to text, and can't be read",
+        remedy="pass the task's output (task.output), or set render_template_as_native_obj=True for the Dag",
+    )
+
+
+def _format(given: Any) -> Any:
+    return given.strip().removeprefix(".") if isinstance(given, str) else given
 
 
 def _item(value: object, target_format: str, options: Mapping[str, Any]) -> SourceSpec:
     if not isinstance(value, Mapping):
-        if not (text := address_of(value)):
+        if not (text := address_of(value).strip()):
             raise InvalidOptions(
                 "source must be a path, folder, glob, mapping or list of these", remedy="correct the task's source"
             )
         return SourceSpec(text, None, target_format, options)
-    named, documents = address_of(value.get("source", value.get("folder"))), value.get("documents", ())
-    own_format = value.get("target_format") or target_format
+    named, documents = address_of(value.get("source", value.get("folder"))).strip(), value.get("documents", ())
+    own_format = _format(value.get("target_format")) or target_format
     own_options = options if value.get("options") is None else value["options"]
     shaped = ("source" in value, "folder" in value, "documents" in value) in ((1, 0, 0), (0, 1, 1))
     texts: list[Any] = [named, own_format, *documents] if _is_list(documents) else [None]
@@ -106,7 +130,7 @@ def check_specs(specs: Sequence[SourceSpec], services: Collection[ConversionServ
 
 #: The folder beside the results for the batch's own files.
 OWN_FOLDER = ".docconv"
-_MAGIC = frozenset("*?[")
+_MAGIC = frozenset("*?[{")
 # Fewer documents than this are looked up one by one instead of listing their folder.
 _FEW = 20
 
@@ -120,26 +144,71 @@ class SourceFile:
     :param relative: its path below the folder that was searched, or its name; hostile
     :param size: its length in bytes, or None if unknown
     :param version: distinguishes this content from an earlier one; empty if the store can't
+    :param named: whether it was given by its own address, so that no filter leaves it out
     """
 
     uri: str
     relative: str
     size: int | None = None
     version: str = ""
+    named: bool = field(default=False, compare=False)
+
+    @property
+    def extension(self) -> str:
+        """Its extension in lower case, without the dot."""
+        return extension(self.relative.rpartition("/")[2])
+
+
+#: Files that nobody means as documents, by name: Office's owner and lock files, unfinished downloads, what systems and
+#: tools leave behind, and the folder markers of object stores. Letter case does not matter.
+NOT_DOCUMENTS = (
+    *(".*", "~$*", "~WRL*.tmp", "*.tmp", "*.temp", "*.bak", "*~", "Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r"),
+    *("*.part", "*.partial", "*.crdownload", "*.download", "*.filepart", "*.opdownload", "*.!ut", "*.aria2"),
+    *("*.lnk", "*.url", "*.webloc", "_SUCCESS", "_committed_*", "_started_*", "*_$folder$"),
+)
+#: Folders of which nothing is a document.
+NOT_FOLDERS = (".*", "__MACOSX", "$RECYCLE.BIN", "System Volume Information", "@eaDir", "lost+found")
+_NO_NAME, _NO_FOLDER = (
+    re.compile("|".join(map(translate, names)), re.IGNORECASE) for names in (NOT_DOCUMENTS, NOT_FOLDERS)
+)
+
+
+def _may_be_document(relative: str) -> bool:
+    *folders, name = relative.split("/")
+    return bool(name) and not _NO_NAME.match(name) and not any(map(_NO_FOLDER.match, folders))
 
 
 def compile_pattern(pattern: str) -> Callable[[str], bool]:
     """
-    Return a function that tells whether a path fits a pattern.
+    Return a function that tells whether a path below a folder fits a pattern, whatever the letter case.
 
-    :param pattern: a pattern such as ``*.pptx``, ``reports/**/*.{doc,docx}`` or ``[a-m]*``, whatever the letter case.
-        Without a slash it is about the name alone, in any folder
+    :param pattern: a pattern such as ``reports/**/*.{doc,docx}`` or ``[a-m]*``
     """
     from wcmatch import glob
 
-    flags = glob.GLOBSTAR | glob.BRACE | glob.IGNORECASE | glob.MATCHBASE | glob.FORCEUNIX | glob.DOTGLOB
+    flags = glob.GLOBSTAR | glob.BRACE | glob.IGNORECASE | glob.FORCEUNIX | glob.DOTGLOB
     matches: Callable[[str], bool] = glob.compile(pattern, flags=flags).match
     return matches
+
+
+class Patterns:
+    """
+    Patterns of documents, as users give them: one, or a list.
+
+    :param given: patterns such as ``*.pptx`` or ``reports/**/*.{doc,docx}``. Without a slash they are about the name
+        alone, in any folder
+    """
+
+    def __init__(self, given: str | Sequence[str]) -> None:
+        patterns = [given] if isinstance(given, str) else given
+        self._all = [compile_pattern(each if "/" in each else f"**/{each}") for each in map(str.strip, patterns)]
+
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
+    def fit(self, relative: str) -> bool:
+        """Tell whether a path below a folder fits one of them."""
+        return any(matches(relative) for matches in self._all)
 
 
 def find(spec: SourceSpec, left_out: Sequence[str], vendor_schemes: Container[str]) -> Iterator[SourceFile]:
@@ -172,32 +241,44 @@ def find(spec: SourceSpec, left_out: Sequence[str], vendor_schemes: Container[st
 def _in_remote_storage(spec: SourceSpec) -> Iterator[SourceFile]:
     """Return the addresses as they are: the service will report those that don't exist."""
     if spec.documents is None:
-        yield SourceFile(spec.source, unquote(spec.source.rpartition("/")[2]))
+        yield SourceFile(spec.source, unquote(spec.source.rpartition("/")[2]), named=True)
     for relative in spec.documents or ():
         # Addresses there may be percent-encoded; paths are not.
-        yield SourceFile(f"{spec.source.rstrip('/')}/{relative.replace('%', '%25')}", relative)
+        yield SourceFile(f"{spec.source.rstrip('/')}/{relative.replace('%', '%25')}", relative, named=True)
 
 
 def _search(source: str, left_out: Sequence[str]) -> Iterator[SourceFile]:
     path = to_path(source)
     path.fs.invalidate_cache()
-    if _MAGIC & set(source) and not path.exists():
-        folder = source[: min(source.index(sign) for sign in _MAGIC if sign in source)].rpartition("/")[0] + "/"
-        if path.protocol in LOCAL:
-            matches = re.compile(glob_translate(path.path)).match
-            listing = {name: info for name, info in _list(to_path(folder)).items() if matches(name)}
-        else:
-            listing = path.fs.glob(path.path, detail=True)
-        yield from _below(folder, listing, left_out)
+    if is_glob(source) and not path.exists():
+        at = min(source.index(sign) for sign in _MAGIC if sign in source)
+        folder = source[:at].rpartition("/")[0] + "/"
+        fits = compile_pattern(source.removeprefix(folder))
+        yield from (found for found in _existing_folder(folder, left_out) if fits(found.relative))
     elif source.endswith("/") or path.is_dir():
-        yield from list_folder(source, left_out)
+        yield from _existing_folder(source, left_out)
     else:
-        yield _one(path, source, path.name)
+        yield _one(path, source, path.name, named=True)
+
+
+def is_glob(source: str) -> bool:
+    """Tell whether a source may be a pattern; a document of that very name comes first."""
+    return not _MAGIC.isdisjoint(source)
+
+
+def _existing_folder(folder: str, left_out: Sequence[str]) -> Iterator[SourceFile]:
+    nothing = True
+    for found in list_folder(folder, left_out):
+        nothing = False
+        yield found
+    # Object stores list a folder that does not exist like an empty one.
+    if nothing and not to_path(folder).exists():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder, and no object below that address", folder)
 
 
 def list_folder(folder: str, left_out: Sequence[str]) -> Iterator[SourceFile]:
     """
-    List everything below a folder except hidden files and the results.
+    List everything below a folder except the results and what is certainly not a document.
 
     :param folder: the folder
     :param left_out: folders that are not searched
@@ -242,24 +323,31 @@ def _below(folder: str, listing: Mapping[str, Any], left_out: Sequence[str]) -> 
     results = tuple(own for each in left_out if (own := to_path(each).path.rstrip("/") + "/") != base)
     for name in sorted(listing):
         info, relative = listing[name], name.removeprefix(base)
-        hidden = any(part.startswith(".") for part in relative.split("/"))
+        marker = str((info.get("metadata") or {}).get("hdi_isfolder", "")).lower() == "true"
         # Results below the sources must not be the next run's documents. Where the sources are below the results, all
         # documents would be left out.
         ours = any(own.startswith(base) and name.startswith(own) for own in results)
-        if info.get("type") == "file" and not hidden and not ours and relative:
+        if info.get("type") == "file" and not marker and not ours and _may_be_document(relative):
             yield SourceFile(folder + relative, relative, info.get("size"), version_of(info))
 
 
-def _one(path: ObjectStoragePath, uri: str, relative: str) -> SourceFile:
+def _one(path: ObjectStoragePath, uri: str, relative: str, *, named: bool = False) -> SourceFile:
     path.fs.invalidate_cache()
     try:
         info = path.fs.info(path.path)
     except FileNotFoundError:
-        return SourceFile(uri, relative)
-    return SourceFile(uri, relative, info.get("size"), version_of(info))
+        return SourceFile(uri, relative, named=named)
+    return SourceFile(uri, relative, info.get("size"), version_of(info), named)
 
 
-def chunk_documents(folder: str, size: int = 1000, destination: str | None = None) -> list[dict[str, Any]]:
+def chunk_documents(
+    folder: str,
+    size: int = 1000,
+    destination: str | None = None,
+    *,
+    include: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+) -> list[dict[str, Any]]:
     """
     List a folder or a glob and cut it into chunks, one for each mapped task.
 
@@ -271,13 +359,20 @@ def chunk_documents(folder: str, size: int = 1000, destination: str | None = Non
     :param folder: a folder or a glob
     :param size: the largest number of documents in a chunk
     :param destination: the folder of the results, if it is below ``folder``: results are skipped
+    :param include: patterns of the documents; all by default. The tasks leave out what their service does not convert
+    :param exclude: patterns of what is left out
     :return: what ``ConvertDocumentsOperator`` takes as ``source``: mappings with ``folder`` and ``documents``
     :raises SourceNotFound: if the folder does not exist, or the store does not answer
     """
     if size < 1:
         raise InvalidOptions(f"size must be at least 1, not {size}", remedy="correct the size")
+    wanted, unwanted = Patterns(include), Patterns(exclude)
     left_out = [destination] if destination else []
-    found = list(find(SourceSpec(folder, None, "", {}), left_out, ()))
+    found = [
+        each
+        for each in find(SourceSpec(folder.strip(), None, "", {}), left_out, ())
+        if not unwanted.fit(each.relative) and (not wanted or wanted.fit(each.relative))
+    ]
     if not found:
         return []
     root = found[0].uri.removesuffix(found[0].relative)

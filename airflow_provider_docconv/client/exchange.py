@@ -62,7 +62,9 @@ class Send:
 
     @property
     def kind(self) -> str:
-        """What the call is for: ``start``, ``status``, ``result``, ``upload``, ``cancel`` or ``login``."""
+        """What the call is for: ``start``, ``status``, ``result``, ``upload``, ``cancel``, ``formats`` or ``login``."""
+        if self.request.kind:
+            return self.request.kind
         if not self.request.repeatable:
             return "start"
         return {"GET": "status", "PUT": "upload", "DELETE": "cancel"}.get(self.request.method, "login")

@@ -119,7 +119,9 @@ def read_settings(connection: Connection) -> Settings:
 
     conn_id = str(connection.conn_id)
     service = service_of(connection)
-    if not connection.login or not connection.password:
+    # Pasted values end with a line break or a space now and then.
+    client_id, client_secret = (connection.login or "").strip(), (connection.password or "").strip()
+    if not client_id or not client_secret:
         raise InvalidOptions(
             f"the connection {conn_id!r} has no client id or client secret",
             remedy="set its login to the client id and its password to the client secret",
@@ -127,11 +129,11 @@ def read_settings(connection: Connection) -> Settings:
     extra = _extra(connection, conn_id)
     return Settings(
         service.name,
-        connection.login,
-        connection.password,
+        client_id,
+        client_secret,
         _host(connection),
-        str(extra.get("auth_url") or ""),
-        extra.get("storage_name") or None,
+        str(extra.get("auth_url") or "").strip(),
+        str(extra.get("storage_name") or "").strip() or None,
         _positive(extra, "connect_timeout", 10.0, "a number of seconds"),
         _positive(extra, "read_timeout", 120.0, "a number of seconds"),
         _verify(extra.get("verify")),

@@ -52,6 +52,11 @@ class ConvertDocumentsOperator(BaseOperator):
         already been paid for (templated). By default, the part of ``destination`` before its first template or field:
         ``s3://bucket/pdf/{{ ds }}/`` has its record in ``s3://bucket/pdf/``
     :param options: options under the vendor's names. Give passwords as templates of a connection (templated)
+    :param include: patterns of the documents in folders and globs, such as ``"*.{ppt,pptx}"`` or ``["2026/**"]``; a
+        pattern without a slash is about the name alone, and letter case does not matter. By default, the documents are
+        those whose extension the service converts (templated)
+    :param exclude: patterns of what is left out of folders and globs (templated)
+    :param on_no_documents: what to do if there is no document at all: ``"skip"`` the task, ``"fail"`` or ``"succeed"``
     :param on_document_error: what to do about documents that could not be converted, after all others are done:
         ``"fail"``, ``"ignore"``, or the share of documents that is tolerated (``0.02``)
     :param on_lost_reply: what to do about a start whose reply never came, so that the conversion may or may not have
@@ -71,7 +76,16 @@ class ConvertDocumentsOperator(BaseOperator):
     :raises ValueError: if a parameter has no sensible value, or every run would have a new record
     """
 
-    template_fields: Sequence[str] = ("source", "target_format", "conn_id", "destination", "record", "options")
+    template_fields: Sequence[str] = (
+        "source",
+        "target_format",
+        "conn_id",
+        "destination",
+        "record",
+        "options",
+        "include",
+        "exclude",
+    )
     template_fields_renderers: ClassVar[dict[str, str]] = {"source": "json", "options": "json"}
     ui_color = "#d5e8fa"
 
@@ -84,6 +98,9 @@ class ConvertDocumentsOperator(BaseOperator):
         destination: str | ObjectStoragePath,
         record: str | ObjectStoragePath | None = None,
         options: Mapping[str, Any] | None = None,
+        include: str | Sequence[str] | None = None,
+        exclude: str | Sequence[str] | None = None,
+        on_no_documents: Literal["fail", "skip", "succeed"] = "skip",
         on_document_error: Literal["fail", "ignore"] | float = "fail",
         on_lost_reply: Literal["start_again", "fail"] = "start_again",
         full_refresh: bool = False,
@@ -100,7 +117,7 @@ class ConvertDocumentsOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        _require_sensible(on_document_error, on_lost_reply, max_in_flight, max_transfers)
+        _require_sensible(on_document_error, on_no_documents, on_lost_reply, max_in_flight, max_transfers)
         _require_lasting_record(destination, record)
         self.source = source
         self.target_format = target_format
@@ -111,6 +128,9 @@ class ConvertDocumentsOperator(BaseOperator):
         self.fixed_folder = _fixed_folder(destination)
         self.record = record
         self.options = options
+        self.include = include
+        self.exclude = exclude
+        self.on_no_documents = on_no_documents
         self.on_document_error = on_document_error
         self.on_lost_reply = on_lost_reply
         self.full_refresh = full_refresh
@@ -156,10 +176,14 @@ class ConvertDocumentsOperator(BaseOperator):
         return self._pass.run(event)
 
 
-def _require_sensible(on_document_error: object, on_lost_reply: str, max_in_flight: int, max_transfers: int) -> None:
+def _require_sensible(
+    on_document_error: object, on_no_documents: str, on_lost_reply: str, max_in_flight: int, max_transfers: int
+) -> None:
     share = isinstance(on_document_error, int | float) and 0 <= on_document_error < 1
     if on_document_error not in ("fail", "ignore") and not share:
         raise ValueError(f"on_document_error must be 'fail', 'ignore' or a share below 1, not {on_document_error!r}")
+    if on_no_documents not in ("fail", "skip", "succeed"):
+        raise ValueError(f"on_no_documents must be 'fail', 'skip' or 'succeed', not {on_no_documents!r}")
     if on_lost_reply not in ("start_again", "fail"):
         raise ValueError(f"on_lost_reply must be 'start_again' or 'fail', not {on_lost_reply!r}")
     if not 1 <= max_in_flight <= _MOST_IN_FLIGHT:

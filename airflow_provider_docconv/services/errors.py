@@ -93,6 +93,13 @@ class SourceNotFound(DocConvError):
     default_remedy = "check the path, and that its connection may read it"
 
 
+class NoDocumentsFound(DocConvError):
+    """A batch has found no document."""
+
+    handling = Handling.STOP
+    default_remedy = "check source, include and exclude, or set on_no_documents to 'skip' or 'succeed'"
+
+
 class StoreUnavailable(DocConvError):
     """A store can't be reached or is overloaded, or its credentials have expired; nothing is wrong with the address."""
 

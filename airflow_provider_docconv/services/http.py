@@ -64,6 +64,7 @@ class Request:
     :param headers: headers besides the body's own; the values may be secrets
     :param body: the body, which can be sent more than once
     :param repeatable: whether sending the request twice has the same effect as sending it once
+    :param kind: what it is counted as, if not by its method
     """
 
     method: str
@@ -72,6 +73,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Body | None = None
     repeatable: bool = True
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

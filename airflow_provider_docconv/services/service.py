@@ -45,6 +45,8 @@ class ConversionService(ABC):
     info: ClassVar[ServiceInfo]
     #: The options of a conversion: a TypedDict with the vendor's names.
     options_type: ClassVar[Any]
+    #: The extensions of the documents that it converts, in lower case; empty if only the service knows.
+    source_formats: ClassVar[frozenset[str]] = frozenset()
     #: The target formats in lower case; empty if only the service knows.
     target_formats: ClassVar[frozenset[str]] = frozenset()
     can_cancel: ClassVar[bool] = False

@@ -7,16 +7,15 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Hashable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 from asgiref.sync import sync_to_async
-from fsspec.utils import glob_translate  # type: ignore[import-untyped]  # It has no types.
 
-from airflow_provider_docconv.batch.sources import OWN_FOLDER, list_folder
+from airflow_provider_docconv.batch.sources import OWN_FOLDER, Patterns, list_folder
 from airflow_provider_docconv.services.errors import explain
 from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.transfer.object_storage import forget_store
@@ -39,27 +38,28 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
     """
     Fires whenever documents in a folder are new or changed, and two successive listings show them unchanged.
 
-    For an ``AssetWatcher``; it never ends by itself. Its event is ``{"folder": …, "pattern": …, "documents": …}`` with
-    the number of documents, not their names: ``ConvertDocumentsOperator`` lists the folder itself, and skips what it
-    has converted.
+    For an ``AssetWatcher``; it never ends by itself. Its event is ``{"folder": …, "documents": …}`` with the number of
+    documents, not their names: ``ConvertDocumentsOperator`` lists the folder itself, and skips what it has converted.
 
     What was reported is remembered in the asset's state store (Airflow 3.3), so that a restarted triggerer does not
     report it again. Triggers of one folder share its listings (3.3).
 
-    :param folder: the folder, in anything that ``ObjectStoragePath`` takes. Everything below it counts except hidden
-        files, symbolic links and the results
-    :param pattern: which documents count, as a glob below the folder: ``*.pptx`` for those directly in it,
-        ``**/*.pptx`` for those in its subfolders, too
+    :param folder: the folder, in anything that ``ObjectStoragePath`` takes. Everything below it counts except the
+        results and what is certainly not a document, such as hidden files, Office's lock files and unfinished uploads
+    :param include: patterns of the documents that count, such as ``"*.{ppt,pptx}"`` or ``["2026/**"]``; a pattern
+        without a slash is about the name alone, in any folder, and letter case does not matter
+    :param exclude: patterns of those that do not count
     :param destination: the folder of the results, if it is below the other, so that they do not count as arrivals
     :param poke_interval: seconds between two listings
-    :raises ValueError: if the folder is empty or a glob, the pattern is invalid, or the interval is not positive
+    :raises ValueError: if the folder is empty or a glob, or the interval is not positive
     """
 
     def __init__(
         self,
         folder: str | ObjectStoragePath,
         *,
-        pattern: str = "**/*",
+        include: str | Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
         destination: str | ObjectStoragePath | None = None,
         poke_interval: float = 30.0,
     ) -> None:
@@ -69,16 +69,17 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
         if not address or address.endswith(":"):
             raise ValueError(f"folder is {folder!r}: expected a path or URI")
         self.folder = f"{address}/"
-        self.pattern = pattern
+        self.include = [include] if isinstance(include, str) else list(include)
+        self.exclude = [exclude] if isinstance(exclude, str) else list(exclude)
         self.destination = str(destination) if destination else None
         self.poke_interval = poke_interval
         if "*" in self.folder:
-            raise ValueError(f"folder is a glob: {folder}; pass the folder, and the rest of it as pattern")
-        if not pattern:
-            raise ValueError("pattern is empty, so it matches no document; omit it to match all")
+            raise ValueError(f"folder is a glob: {folder}; pass the folder, and the rest of it as include")
+        if "" in (*self.include, *self.exclude):
+            raise ValueError("include or exclude has an empty pattern, which fits no document; omit it")
         if poke_interval <= 0:
             raise ValueError(f"poke_interval must be a positive number of seconds, not {poke_interval!r}")
-        self._matches = re.compile(glob_translate(pattern)).match
+        self._wanted, self._unwanted = Patterns(self.include), Patterns(self.exclude)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the trigger's class and arguments for the database; they hold no secrets."""
@@ -86,7 +87,8 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
             "airflow_provider_docconv.triggers.documents.IncomingDocumentsTrigger",
             {
                 "folder": self.folder,
-                "pattern": self.pattern,
+                "include": self.include,
+                "exclude": self.exclude,
                 "destination": self.destination,
                 "poke_interval": self.poke_interval,
             },
@@ -115,7 +117,7 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
             yield event
 
     async def _events(self, listings: AsyncIterator[Listing]) -> AsyncIterator[TriggerEvent]:
-        watermark = Watermark(self, self.folder, self.pattern, self.destination or "")
+        watermark = Watermark(self, self.folder, *self.include, "", *self.exclude, "", self.destination or "")
         arrivals = Arrivals(await watermark.load())
         async for listing in listings:
             # Only now is the previous event certainly in Airflow's database: losing one is worse than reporting it
@@ -123,10 +125,13 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
             await watermark.save(arrivals.watermark)
             # In a thread, because ten thousand documents would block the loop.
             if documents := await asyncio.to_thread(self._count, listing, arrivals):
-                yield TriggerEvent({"folder": self.folder, "pattern": self.pattern, "documents": documents})
+                yield TriggerEvent({"folder": self.folder, "documents": documents})
 
     def _count(self, listing: Listing, arrivals: Arrivals) -> int:
-        return arrivals.count({name: content for name, content in listing.items() if self._matches(name)})
+        return arrivals.count({name: content for name, content in listing.items() if self._counts(name)})
+
+    def _counts(self, name: str) -> bool:
+        return not self._unwanted.fit(name) and (not self._wanted or self._wanted.fit(name))
 
 
 class Arrivals:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 
 from airflow_provider_docconv.batch.batch import Batch, Connections
 from airflow_provider_docconv.batch.pipeline import End, Limits, Pipeline
-from airflow_provider_docconv.batch.sources import Naming, check_specs, read_specs
+from airflow_provider_docconv.batch.sources import Naming, Patterns, check_specs, read_specs
 from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
-from airflow_provider_docconv.services.errors import DocConvError
+from airflow_provider_docconv.services.errors import DocConvError, NoDocumentsFound
 from airflow_provider_docconv.services.service import create_service
 from airflow_provider_docconv.triggers.batch import BatchEvent, BatchTrigger, fit_into_row
 
@@ -41,6 +41,9 @@ class BatchOperator(Protocol):
     options: Mapping[str, Any] | None
     on_document_error: Literal["fail", "ignore"] | float
     on_lost_reply: Literal["start_again", "fail"]
+    include: str | Sequence[str] | None
+    exclude: str | Sequence[str] | None
+    on_no_documents: Literal["fail", "skip", "succeed"]
     full_refresh: bool
     plan: bool
     max_in_flight: int
@@ -88,17 +91,31 @@ class ConvertDocuments:
             hooks = {conn_id: DocConvHook.for_connection(conn_id) for conn_id in set(self._patterns.values())}
             batch = self._batch(hooks)
             batch.load(resumed=event is not None)
-            return batch.log_plan() if self._operator.plan else self._convert(batch, hooks, event)
+            if self._operator.plan:
+                return batch.log_plan()
+            if not batch.documents:
+                self._require_documents(batch)
+            return self._convert(batch, hooks, event)
 
     def stop(self) -> None:
         """Stop, so that the next run knows what is in flight at the service; may be called from a signal handler."""
         if self._pipeline:
             self._pipeline.stop()
 
+    def _require_documents(self, batch: Batch) -> None:
+        what = f"no document was found in {', '.join(batch.sources)[:500]}"
+        if batch.left_out:
+            what += f"; left out: {batch.left_out_in_words()}"
+        if self._operator.on_no_documents == "fail":
+            raise NoDocumentsFound(what)
+        if self._operator.on_no_documents == "skip":
+            raise AirflowSkipException(what[:1].upper() + what[1:])
+
     @property
     def _patterns(self) -> Mapping[str, str]:
         given = self._operator.conn_id
-        return given if isinstance(given, Mapping) else {"*": given}
+        patterns = given if isinstance(given, Mapping) else {"*": given}
+        return {pattern: conn_id.strip() for pattern, conn_id in patterns.items()}
 
     def _batch(self, hooks: Mapping[str, DocConvHook]) -> Batch:
         operator = self._operator
@@ -107,17 +124,30 @@ class ConvertDocuments:
         naming = Naming(str(operator.destination))
         # As written in the Dag: a destination with the run's date is another folder in every run.
         folder = str(operator.record or operator.fixed_folder or naming.folder)
-        return Batch(
+
+        def list_formats(conn_id: str) -> Mapping[str, Collection[str]]:
+            client = hooks[conn_id].get_conn()
+            before = client.calls
+            try:
+                return hooks[conn_id].get_supported_formats()
+            finally:
+                batch.calls += client.calls - before
+
+        settings = {conn_id: hook.get_conn().settings for conn_id, hook in hooks.items()}
+        batch = Batch(
             specs,
             naming,
             record_folder=folder,
             destination_as_written=operator.destination_as_written,
-            connections=Connections(self._patterns, {id: hook.get_conn().settings for id, hook in hooks.items()}),
+            connections=Connections(self._patterns, settings, list_formats),
             context=self._context,
             log=operator.log,
             full_refresh=operator.full_refresh,
             start_again=operator.on_lost_reply == "start_again",
+            include=Patterns(operator.include) if operator.include else None,
+            exclude=Patterns(operator.exclude) if operator.exclude else None,
         )
+        return batch
 
     def _convert(
         self, batch: Batch, hooks: Mapping[str, DocConvHook], event: Mapping[str, Any] | None
@@ -158,6 +188,8 @@ class ConvertDocuments:
     ) -> None:
         limits = self._limits(deadline)
         pipeline = self._pipeline = Pipeline(batch, hooks, limits)
+        for conn_id, reason in batch.errors.items():
+            pipeline.stop_connection(conn_id, reason)
         if event:
             seen = BatchEvent.read(event)
             batch.calls["status"] += seen.polls

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.batch.sources import chunk_documents
@@ -144,12 +144,30 @@ def test_a_plan_sends_nothing(runs: BatchRuns, service: Callable[..., Sandbox]) 
     assert runs.run("run 3")["delivered"] == 1
 
 
-def test_a_run_without_documents(runs: BatchRuns, service: Callable[..., Sandbox]) -> None:
+@pytest.mark.parametrize(
+    ("decision", "error"),
+    [
+        ("skip", AirflowSkipException),
+        ("fail", exceptions.NoDocumentsFound),
+        ("succeed", None),
+    ],
+)
+def test_a_run_without_documents(
+    decision: str, error: type[Exception] | None, tmp_path: Path, service: Callable[..., Sandbox]
+) -> None:
     echo = service()
-    assert runs.run()["documents"] == 0
+    runs = BatchRuns(tmp_path)
+    (tmp_path / "in" / "notes.txt").write_text("Not for this service.")
+    (tmp_path / "in" / "~$a.pptx").write_text("Somebody has it open.")
+    if error is None:
+        summary = runs.run(on_no_documents=decision)
+        assert (summary["documents"], summary["left_out"]) == (0, {"txt": 1})
+    else:
+        with pytest.raises(error, match=r"o document was found in .*/in/; left out: 1 \(txt 1\)"):
+            runs.run(on_no_documents=decision)
     assert calls(echo) == 0
     with pytest.raises(exceptions.SourceNotFound, match="No such file or directory"):
-        runs.run(source=f"{runs.uri}/nowhere/")
+        runs.run(source=f"{runs.uri}/nowhere/", on_no_documents=decision)
 
 
 @pytest.mark.parametrize("next_run", ["run 1", "run 2"])

@@ -29,7 +29,7 @@ def inbox(tmp_path: Path) -> Path:
 
 def put(folder: Path, *names: str) -> None:
     for name in names:
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"PK")
 
 
@@ -106,26 +106,28 @@ def test_each_arrival_fires_with_a_number_and_no_names(inbox: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "names", "expected"),
+    ("patterns", "names", "expected"),
     [
-        ("**/*", ["a.pptx", "sub/b.docx"], 2),
-        ("*.pptx", ["a.pptx", "b.docx", "sub/c.pptx"], 1),
-        ("**/*.pptx", ["a.pptx", "b.docx", "sub/c.pptx"], 2),
-        ("sub/*", ["a.pptx", "sub/c.pptx", "sub/d"], 2),
-        ("[ab].p?tx", ["a.pptx", "b.potx", "c.pptx", ".a.pptx"], 2),
+        ({}, ["a.pptx", "sub/b.docx", "~$a.pptx", "c.docx.part", "Thumbs.db", ".a.pptx"], 2),
+        ({"include": "*.pptx"}, ["A.PPTX", "b.docx", "sub/c.pptx"], 2),
+        ({"include": "*.{ppt,pptx}"}, ["a.ppt", "b.docx", "sub/c.pptx"], 2),
+        ({"include": ["sub/*", "[ab].p?tx"]}, ["a.pptx", "sub/c.docx", "sub/sub/d.pptx", "c.pptx"], 2),
+        ({"exclude": "drafts/**"}, ["a.pptx", "drafts/b.pptx", "drafts/sub/c.pptx", "b/drafts/d.pptx"], 2),
+        ({"include": "*.pptx", "exclude": ["draft*"]}, ["a.pptx", "sub/draft.pptx", "Draft 2.pptx", "b.pptx"], 2),
     ],
+    ids=str,
 )
-def test_the_pattern_says_what_counts_as_the_batch_understands_it(
-    pattern: str, names: list[str], expected: int, inbox: Path
+def test_what_counts_is_what_the_batch_converts(
+    patterns: dict[str, Any], names: list[str], expected: int, inbox: Path
 ) -> None:
     from airflow_provider_docconv.batch.sources import chunk_documents
 
     async def first() -> TriggerEvent:
-        return await anext(watch(inbox, pattern=pattern).run())
+        return await anext(watch(inbox, **patterns).run())
 
     put(inbox, *names)
-    assert asyncio.run(first()).payload == {"folder": f"file://{inbox}/", "pattern": pattern, "documents": expected}
-    [chunk] = chunk_documents(f"file://{inbox}/{pattern}")
+    assert asyncio.run(first()).payload == {"folder": f"file://{inbox}/", "documents": expected}
+    [chunk] = chunk_documents(f"file://{inbox}/", **patterns)
     assert len(chunk["documents"]) == expected
 
 
@@ -177,7 +179,7 @@ def test_watchers_of_an_asset_do_not_mix_up_what_they_have_told(inbox: Path, loo
 
     store = StateStore()
     put(inbox, "a.pptx", "b.docx")
-    for values, expected in (({}, [2]), ({"pattern": "*.docx"}, [1]), ({"destination": f"file://{inbox}/pdf/"}, [2])):
+    for values, expected in (({}, [2]), ({"include": "*.docx"}, [1]), ({"destination": f"file://{inbox}/pdf/"}, [2])):
         assert asyncio.run(run(**values)) == expected
         assert asyncio.run(run(**values)) == []
 
@@ -209,7 +211,7 @@ def test_triggers_of_one_folder_share_its_listings(
         return trigger.filter_shared_stream(stream)
 
     async def share() -> tuple[list[int], list[int]]:
-        decks, texts = watch(inbox, pattern="*.pptx"), watch(inbox, pattern="*.docx")
+        decks, texts = watch(inbox, include="*.pptx"), watch(inbox, include="*.docx")
         async with watching(subscribe(1, decks)) as told_decks, watching(subscribe(2, texts)) as told_texts:
             put(inbox, "a.pptx", "b.docx", "c.docx")
             await some(looks)
@@ -232,8 +234,8 @@ def test_triggers_of_one_folder_share_its_listings(
         ({"folder": ""}, "folder is '': expected a path or URI"),
         ({"folder": "/"}, "folder is '/': expected"),
         ({"folder": "s3://"}, "folder is 's3://': expected"),
-        ({"pattern": ""}, "pattern is empty"),
-        ({"pattern": "**.pptx"}, "can only be an entire path component"),
+        ({"include": ""}, "include or exclude has an empty pattern"),
+        ({"exclude": ["*.docx", ""]}, "include or exclude has an empty pattern"),
         ({"poke_interval": 0}, "poke_interval must be a positive number of seconds, not 0"),
         ({"poke_interval": -5.0}, "poke_interval must be a positive number of seconds, not -5.0"),
     ],

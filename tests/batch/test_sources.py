@@ -32,7 +32,7 @@ ODD_NAMES = (
 
 
 def found(source: str, documents: Any = None, *, results: str = "file:///nowhere/else/") -> list[SourceFile]:
-    return list(find(SourceSpec(source, documents, "pdf", {}), [results], "aspose-slides"))
+    return list(find(SourceSpec(source, documents, "pdf", {}), [results], {"aspose-slides"}))
 
 
 def names(source: str, documents: Any = None, **values: Any) -> list[str]:
@@ -132,7 +132,16 @@ def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_gives_nothing(place: Place) -> None:
-    assert found(f"{place.uri}/") == []
+    place.put("in/x.pptx/a.pptx", "in/.hidden", "in/~$a.pptx")
+    assert names(f"{place.uri}/in/x.pptx/*.docx") == []
+    assert names(f"{place.uri}/in/*") == []
+
+
+@pytest.mark.parametrize("source", ["none/", "none/*.pptx", "none/**/*", "{none,neither}/x/"])
+def test_a_folder_or_prefix_that_does_not_exist_is_an_error(source: str, place: Place) -> None:
+    place.put("none-2/a.pptx", "non/a.pptx")
+    with pytest.raises(SourceNotFound, match="can't be listed, so nothing was sent"):
+        names(f"{place.uri}/x/{source}")
 
 
 @pytest.mark.parametrize("place", ["s3"], indirect=True)
@@ -276,6 +285,7 @@ def test_chunks_give_the_same_documents_back(source: str, size: int, place: Plac
 
 
 def test_nothing_makes_no_chunk(place: Place) -> None:
+    place.put("~$a.pptx")
     assert chunk_documents(f"{place.uri}/") == []
     assert chunk_documents(f"{place.uri}/*.pptx") == []
 

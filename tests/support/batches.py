@@ -29,7 +29,7 @@ def make_batch(root: str, specs: Sequence[SourceSpec], given: Any, **values: Any
     fields = {
         "record_folder": f"{root}/pdf/",
         "destination_as_written": f"{root}/pdf/",
-        "connections": Connections({"*": "docs"}, {"docs": SETTINGS}),
+        "connections": Connections({"*": "docs"}, {"docs": SETTINGS}, lambda _: {}),
         "context": given,
         "log": logging.getLogger("batch"),
         "full_refresh": False,

@@ -144,7 +144,7 @@ class GroupDocsConversion(ConversionService):
             storageName=(remote.storage or self.storage) if remote else None,
             format=source_format,
         )
-        reply = yield Request("GET", f"{_ROOT}/formats", where, _JSON)
+        reply = yield Request("GET", f"{_ROOT}/formats", where, _JSON, kind="formats")
         formats: dict[str, list[str]] = {}
         for entry in self.vendor.require_success(reply, Call.OTHER).json_objects(self.label):
             source, targets = entry.get("sourceFormat"), entry.get("targetFormats")

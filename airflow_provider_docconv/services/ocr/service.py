@@ -56,6 +56,7 @@ class AsposeOcr(ConversionService):
 
     info = ASPOSE_OCR
     options_type = OcrSettings
+    source_formats: ClassVar[frozenset[str]] = frozenset({"djvu", "djv"})
     target_formats: ClassVar[frozenset[str]] = frozenset(RESULT_TYPES)
     can_cancel = True
 

@@ -69,6 +69,10 @@ class AsposeSlides(ConversionService):
     info = ASPOSE_SLIDES
     options_type = SlidesOptions
     saving_option = "outPath"
+    # docs.aspose.cloud/slides/supported-file-formats/, column "load".
+    source_formats: ClassVar[frozenset[str]] = frozenset(
+        ("ppt", "pps", "pot", "pptx", "ppsx", "potx", "pptm", "ppsm", "potm", "odp", "otp", "fodp")
+    )
     target_formats: ClassVar[frozenset[str]] = frozenset(
         "pdf xps tiff pptx odp otp ppt pps ppsx pptm ppsm pot potx potm html html5 swf svg jpeg png gif bmp fodp xaml "
         "mpeg4 md xml emf".split()

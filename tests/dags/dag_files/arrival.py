@@ -15,7 +15,7 @@ INBOX = "s3://arrival_store@documents/inbox/"
 # The folder of this session of tests, above that of its Dags.
 OUTBOX = Path(__file__).parent.parent / "arrived"
 
-watcher = AssetWatcher(name="inbox", trigger=IncomingDocumentsTrigger(INBOX, pattern="*.pptx", poke_interval=1))
+watcher = AssetWatcher(name="inbox", trigger=IncomingDocumentsTrigger(INBOX, include="*.pptx", poke_interval=1))
 
 with DAG("arrival", schedule=[Asset("arrivals", watchers=[watcher])], max_active_runs=1):
     ConvertDocumentsOperator(
