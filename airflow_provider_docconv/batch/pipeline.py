@@ -377,7 +377,8 @@ class Conversions:
                 if not self._tries_again(document, failures, error):
                     await self._record_failure(document, error)
                     return
-                pause = min(_FIRST_PAUSE * 2.0 ** (failures.count - 1), _LONGEST_PAUSE)
+                # No higher powers: a long outage takes so many attempts that they would overflow.
+                pause = min(_FIRST_PAUSE * 2.0 ** min(failures.count - 1, 10), _LONGEST_PAUSE)
                 await asyncio.sleep(delay(pause * random.uniform(0.75, 1.25)))  # noqa: S311 - no secret
             else:
                 return

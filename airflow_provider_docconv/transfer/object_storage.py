@@ -247,10 +247,21 @@ def _writing_object(path: ObjectStoragePath) -> Iterator[BinaryIO]:
         raise
 
 
+def _make_folders(folder: str) -> None:
+    # Not os.makedirs(), which nests as deep as the folders do.
+    missing = []
+    while not os.path.isdir(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for each in reversed(missing):
+        with suppress(FileExistsError):  # Another thread was quicker, or the next step says what is in the way.
+            os.mkdir(each)
+
+
 @contextmanager
 def _writing_local(path: ObjectStoragePath) -> Iterator[BinaryIO]:
     # Not fsspec's autocommit=False, which copies from the temporary folder, so that a growing file shows.
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folders(path.parent.path)
     part = path.with_name(f".docconv-{secrets.token_hex(8)}.part")
     try:
         with part.open("wb") as file:

@@ -332,6 +332,26 @@ class TestOneDocument:
             "c.pptx": "delivered",
         }
 
+    def test_a_document_deep_in_folders_is_one_like_others(
+        self, runs: BatchRuns, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        slides = Slides()
+        runs.put(*NAMES)
+        deep = "d/" * 1100 + "deep.pptx"
+        try:
+            # One by one: os.makedirs() does not get so deep either.
+            for depth in range(1, 1101):
+                (runs.folder / "in" / ("d/" * depth)).mkdir()
+            runs.put(deep)
+            with serving(monkeypatch, slides):
+                assert runs.run()["delivered"] == 4
+            assert deep.replace(".pptx", ".pdf") in {
+                line["results"][0]["uri"].partition("/out/")[2] for line in runs.report().values()
+            }
+        finally:
+            # Nor does shutil.rmtree(), with which pytest cleans up.
+            subprocess.run(["rm", "-rf", runs.folder / "in", runs.folder / "out"], check=True)
+
     def test_whatever_one_document_raises_is_its_failure(
         self, runs: BatchRuns, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -21,6 +21,7 @@ from dev.run import Run
 from dev.sandbox import CONNECTIONS, Sandbox
 from dev.table import table
 from tests.support.planted_secrets import CLIENT_SECRET, DOCUMENT_PASSWORD
+from tests.support.proxies import Interruption, forward_proxy
 
 #: How the sandbox's statistics call what the vendors would bill as a conversion.
 STARTS = {"slides.convert", "groupdocs.convert", "groupdocs.convert_and_save", "ocr.start"}
@@ -54,12 +55,23 @@ def postgres(home: Path) -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def airflow(home: Path, sandbox: Sandbox, postgres: Postgres) -> Iterator[LocalAirflow]:
+def proxied_hosts() -> dict[str, Interruption]:
+    """Give the hosts beyond loopback, which Airflow reaches through a proxy; a module may add its own."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def airflow(
+    home: Path, sandbox: Sandbox, postgres: Postgres, proxied_hosts: dict[str, Interruption]
+) -> Iterator[LocalAirflow]:
     folder = home.parent / "dags"
     folder.mkdir()
     for file in (*DAGS.glob("*.py"), *(Path(__file__).parent / "dag_files").glob("*.py")):
         (folder / file.name).write_text(file.read_text())
-    with LocalAirflow(home, folder, postgres, parallelism=8) as airflow:
+    with (
+        forward_proxy(proxied_hosts) as proxy,
+        LocalAirflow(home, folder, postgres, 8, {"http_proxy": proxy, "no_proxy": "127.0.0.1"}) as airflow,
+    ):
         for conn_id, conn_type in CONNECTIONS.items():
             airflow.connect(conn_id, conn_type, host=sandbox.url, login="sandbox", password=CLIENT_SECRET)
         airflow.connect("document_password", "generic", password=DOCUMENT_PASSWORD)

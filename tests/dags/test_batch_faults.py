@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+import os
+import random
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,16 @@ import pytest
 
 from dev.airflow import Airflow
 from dev.processes import wait_until
-from dev.run import Run
-from dev.sandbox import Sandbox
+from dev.run import FINISHED, Run
+from dev.sandbox import LOGIN, Sandbox
 from docconv_sandbox import expected_result
+from tests.support.hostile import HTML, Answer, Hostile
+from tests.support.proxies import Interruption
 
 COUNT = 12
 RESULT = 200_000
+# The row's name has it; with DOCCONV_SEED=… the worker is killed at the same moments again.
+SEED = int(os.environ.get("DOCCONV_SEED") or random.randrange(10_000))
 KILLS = [
     "before a start",
     "after it was sent",
@@ -31,47 +37,82 @@ KILLS = [
     "during a download",
     "while the report is written",
 ]
-FAULTS = "a tenth of all calls fails"
 NO_TRY_LEFT = "killed with no try left"
+RANDOM_KILLS = f"30 kills at random moments (seed {SEED})"
+KILLED = (*KILLS, NO_TRY_LEFT, RANDOM_KILLS)
+TRIGGERER, CLEARED, MARKED = "the triggerer is killed", "cleared while deferred", "marked failed while deferred"
+UNWRITABLE = "the record can't be written at the end"
 DATES = "a folder of results per date"
-CASES = [
-    *KILLS,
-    "the triggerer is killed",
-    "cleared while deferred",
-    "marked failed while deferred",
-    NO_TRY_LEFT,
-    DATES,
-    FAULTS,
-]
-KILLED = (*KILLS, NO_TRY_LEFT)
-# The Dag of a case and what its run is given, where they are not the usual ones.
-FIRST_RUNS: dict[str, tuple[str, dict[str, str]]] = {
-    FAULTS: ("batch", {"conn_id": "faulty"}),
-    NO_TRY_LEFT: ("batch_without_retries", {}),
-    DATES: ("batch_into_a_folder_per_date", {"logical_date": "2026-01-01T00:00:00Z"}),
+WRONG_HOST = "a wrong host for a night"
+PROXY = "a proxy answers for two seconds"
+FAULTS = "a tenth of all calls fails"
+CASES = [*KILLS, TRIGGERER, CLEARED, MARKED, NO_TRY_LEFT, RANDOM_KILLS, UNWRITABLE, DATES, WRONG_HOST, PROXY, FAULTS]
+# The runs of a case, one after the other, each with its Dag and what it is given, where there is more than one run.
+DAY = "2026-01-{:02}T00:00:00Z"
+RUNS: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    MARKED: [("batch", {}), ("batch", {})],
+    NO_TRY_LEFT: [("batch_without_retries", {}), ("batch_without_retries", {"fault": ""})],
+    RANDOM_KILLS: [("batch_killed_at_random", {"seed": SEED})] * 3,
+    UNWRITABLE: [("batch_without_retries", {}), ("batch_without_retries", {"fault": ""})],
+    DATES: [("batch_into_a_folder_per_date", {"logical_date": DAY.format(day)}) for day in (1, 2, 3)],
+    WRONG_HOST: [("batch_at_a_wrong_host", {})] * 2,
+    PROXY: [("batch_through_a_proxy", {})],
+    FAULTS: [("batch_at_a_faulty_service", {"conn_id": "faulty"})],
+}
+COUNTS = {RANDOM_KILLS: 5 * COUNT, PROXY: 3 * COUNT, FAULTS: 10 * COUNT}
+# What a proxy says, at each kind of call.
+ANSWERS = {
+    404: ({"Content-Type": "text/plain"}, b"404 page not found"),
+    407: ({"Proxy-Authenticate": 'Basic realm="company"'}, b"Proxy Authentication Required"),
+    502: ({"Content-Type": "text/html"}, HTML),
+}
+PROXIED = [(call, status) for call in ("login", "start", "status", "result") for status in ANSWERS]
+# The ends of the documents' names, by which their connections are chosen.
+ENDS: dict[str, Sequence[str]] = {
+    WRONG_HOST: ("-login", "-start"),
+    PROXY: [f"-{call}-{status}" for call, status in PROXIED],
 }
 
 
 @dataclass
 class Case:
-    """What is converted in a case, and the run that does it."""
+    """What is converted in a case, and the runs that do it."""
 
     name: str
     folder: Path
     digests: dict[str, str] = field(default_factory=dict)
-    run: Run | None = None
+    runs: list[Run] = field(default_factory=list)
+    #: How the runs have ended, but for the last.
+    ended: list[str] = field(default_factory=list)
 
-    def prepare(self, count: int) -> None:
+    def prepare(self) -> None:
         (self.folder / "in").mkdir(parents=True)
-        for number in range(count):
+        ends = ENDS.get(self.name, [""])
+        for number in range(COUNTS.get(self.name, COUNT)):
+            name = f"deck-{number:03}{ends[number % len(ends)]}"
             content = b"PK\x03\x04" + f"{self.name} {number} {self.folder}".encode()
-            (self.folder / "in" / f"deck-{number:03}.pptx").write_bytes(content)
-            self.digests[f"deck-{number:03}"] = hashlib.sha256(content).hexdigest()
+            (self.folder / "in" / f"{name}.pptx").write_bytes(content)
+            self.digests[name] = hashlib.sha256(content).hexdigest()
 
-    def start(self, airflow: Airflow, dag_id: str = "batch", *, logical_date: str | None = None, **conf: str) -> Run:
-        folders = {"source": f"file://{self.folder}/in/", "destination": f"file://{self.folder}/out/"}
-        self.run = airflow.run(dag_id, {**folders, "kill_at": self.name, **conf}, logical_date=logical_date)
-        return self.run
+    @property
+    def planned(self) -> list[tuple[str, dict[str, Any]]]:
+        return RUNS.get(self.name, [("batch", {})])
+
+    @property
+    def run(self) -> Run:
+        """The newest run."""
+        return self.runs[-1]
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "out" / ".docconv" / "record"
+
+    def start(self, airflow: Airflow) -> None:
+        """Start the next run."""
+        dag_id, conf = self.planned[len(self.runs)]
+        given = {"source": f"file://{self.folder}/in/", "destination": f"file://{self.folder}/out/", "fault": self.name}
+        given |= {key: value for key, value in conf.items() if key != "logical_date"}
+        self.runs.append(airflow.run(dag_id, given, logical_date=conf.get("logical_date")))
 
     @property
     def delivered(self) -> int:
@@ -86,13 +127,14 @@ class Case:
         parts = {path for path in found if path.match(".docconv-*.part")} if self.name in KILLED else set()
         return [path for path in found if own not in path.parents and path not in parts]
 
+    def report_lines(self) -> list[dict[str, Any]]:
+        """Return the lines of the reports of all runs."""
+        reports = (self.folder / "out" / ".docconv" / "reports").rglob("*.jsonl")
+        return [json.loads(line) for report in reports for line in report.read_text().splitlines()]
+
     def named(self) -> set[str]:
         """Return the documents that any report of the case names as possibly paid twice."""
-        lines = [
-            json.loads(line)
-            for report in (self.folder / "out" / ".docconv" / "reports").rglob("*.jsonl")
-            for line in report.read_text().splitlines()
-        ]
+        lines = self.report_lines()
         return {line["source"].rpartition("/")[2].partition(".")[0] for line in lines if line["lost_replies"]}
 
 
@@ -138,65 +180,88 @@ def faulty(tmp_path_factory: pytest.TempPathFactory, airflow: Airflow) -> Iterat
 
 
 @pytest.fixture(scope="module")
+def strangers(airflow: Airflow, echo: Sandbox) -> Iterator[None]:
+    """Point connections to a host that is not the service's, of both its addresses and of the API's only."""
+    no_login, no_api = Answer(b"404 page not found", 404), Answer(b"", 405)
+    with Hostile(no_login, logins=[no_login]) as no_service, Hostile(no_api) as other:
+        airflow.connect("wrong_login", "aspose_slides", host=no_service.url, **LOGIN)
+        extra = json.dumps({"auth_url": f"{echo.url}/connect/token"})
+        airflow.connect("wrong_start", "aspose_slides", host=other.url, extra=extra, **LOGIN)
+        yield
+
+
+@pytest.fixture(scope="module")
+def interruptions(
+    airflow: Airflow, echo: Sandbox, proxied_hosts: dict[str, Interruption]
+) -> dict[tuple[str, int], Interruption]:
+    """Let the proxy answer instead of the service, for two seconds at each kind of call, on hosts of their own."""
+    found = {}
+    for call, status in PROXIED:
+        host = f"{call}-{status}.example"
+        found[call, status] = proxied_hosts[host] = Interruption(echo.url, call, status, *ANSWERS[status])
+        airflow.connect(f"proxied_{call}_{status}", "aspose_slides", host=f"http://{host}", **LOGIN)
+    return found
+
+
+@pytest.fixture(scope="module")
 def cases(
-    airflow: Airflow, echo: Sandbox, faulty: Sandbox, tmp_path_factory: pytest.TempPathFactory
+    airflow: Airflow,
+    echo: Sandbox,
+    faulty: Sandbox,
+    strangers: None,
+    interruptions: object,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Case]:
-    """Run all cases to their ends."""
+    """Run all cases to their ends, and do to them what persons and machines do."""
     folder = tmp_path_factory.mktemp("cases")
     cases = {name: Case(name, folder / str(number)) for number, name in enumerate(CASES)}
-    for case in cases.values():
-        case.prepare(10 * COUNT if case.name == FAULTS else COUNT)
-        if case.name in FIRST_RUNS:
-            dag_id, conf = FIRST_RUNS[case.name]
-            case.start(airflow, dag_id, **conf)
-        else:
-            case.start(airflow)
-    disturb(airflow, cases)
-    run_again(airflow, cases)
-    for case in cases.values():
-        if case.run:
-            case.run.wait(timeout=400)
-    return cases
-
-
-def run_again(airflow: Airflow, cases: dict[str, Case]) -> None:
-    """Start the runs of later nights."""
-    killed = cases[NO_TRY_LEFT]
-    assert killed.run is not None
-    assert killed.run.wait() == "failed"
-    killed.start(airflow, "batch_without_retries", kill_at="")
-    dated = cases[DATES]
-    for day in (2, 3):
-        assert dated.run is not None
-        assert dated.run.wait() == "success"
-        dated.start(airflow, "batch_into_a_folder_per_date", logical_date=f"2026-01-{day:02}T00:00:00Z")
-
-
-def disturb(airflow: Airflow, cases: dict[str, Case]) -> None:
-    """Do to the runs what persons and machines do, to each as soon as it is deferred."""
+    # The longest ones first.
+    for case in sorted(cases.values(), key=lambda case: case.name not in (RANDOM_KILLS, FAULTS)):
+        case.prepare()
+        case.start(airflow)
 
     def kill_triggerer(_: Run) -> None:
         airflow.triggerer.kill()
         airflow.processes.start(airflow.triggerer)
 
-    actions: dict[str, Callable[[Run], None]] = {
-        "marked failed while deferred": lambda run: run.set_state("convert", "failed"),
-        "cleared while deferred": lambda run: run.clear("convert"),
-        "the triggerer is killed": kill_triggerer,
+    def restore_record() -> None:
+        record = cases[UNWRITABLE].record
+        record.unlink()
+        record.with_name("away").rename(record)
+
+    def correct_hosts() -> None:
+        for conn_id in ("wrong_login", "wrong_start"):
+            echo.connect(airflow, conn_id)
+
+    when_deferred: dict[str, Callable[[Run], None]] = {
+        MARKED: lambda run: run.set_state("convert", "failed"),
+        CLEARED: lambda run: run.clear("convert"),
+        TRIGGERER: kill_triggerer,
     }
+    between_runs: dict[str, Callable[[], None]] = {UNWRITABLE: restore_record, WRONG_HOST: correct_hosts}
 
-    def act() -> bool:
+    def over() -> bool:
         # They are deferred for some seconds only: none must be missed while another one is awaited.
-        for name in list(actions):
-            run = cases[name].run
-            assert run is not None
-            if run.task("convert").state == "deferred":
-                actions.pop(name)(run)
-        return not actions
+        deferred = airflow.rest.get("dags/batch/dagRuns/~/taskInstances", state="deferred", limit=100)
+        deferred_runs = {told["dag_run_id"] for told in deferred["task_instances"]}
+        for name in [name for name in when_deferred if cases[name].run.run_id in deferred_runs]:
+            when_deferred.pop(name)(cases[name].run)
+        runs = airflow.rest.get("dags/~/dagRuns", order_by="-run_after", limit=100)["dag_runs"]
+        states = {(told["dag_id"], told["dag_run_id"]): told["state"] for told in runs}
+        going = 0
+        for case in cases.values():
+            state = states[case.run.dag_id, case.run.run_id]
+            if state in FINISHED and len(case.runs) < len(case.planned):
+                case.ended.append(state)
+                between_runs.get(case.name, lambda: None)()
+                case.start(airflow)
+                state = ""
+            going += state not in FINISHED
+        return not going
 
-    wait_until(act, "Deferring", 400, airflow.processes.running)
-    # The next run continues what this one has left behind.
-    cases["marked failed while deferred"].start(airflow)
+    wait_until(over, "The cases", 500, airflow.processes.running, pause=0.5)
+    assert not when_deferred
+    return cases
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -208,7 +273,6 @@ def test_every_document_is_delivered_and_no_payment_hidden(
     record: Callable[[Any], None],
 ) -> None:
     case = cases[name]
-    assert case.run is not None
     sources = (faulty if name == FAULTS else echo).stats()["sources"]
     account = {document: sources[digest] for document, digest in case.digests.items()}
     twice = {document for document, told in account.items() if told["created"] > 1}
@@ -216,6 +280,7 @@ def test_every_document_is_delivered_and_no_payment_hidden(
     record(Row(name, len(account), case.delivered, started, started - len(account), len(case.named())))
 
     assert case.run.state == "success"
+    assert set(case.ended) <= {"success" if name == DATES else "failed"}
     assert case.delivered == len(case.digests)
     assert case.left_over() == []
     assert twice <= case.named()
@@ -226,12 +291,29 @@ def test_every_document_is_delivered_and_no_payment_hidden(
 
 @pytest.mark.parametrize("name", KILLS)
 def test_the_worker_was_killed(name: str, cases: dict[str, Case]) -> None:
-    run = cases[name].run
-    assert run is not None
-    assert run.task("convert").try_number >= 2
+    assert cases[name].run.task("convert").try_number >= 2
+
+
+def test_the_worker_was_killed_thirty_times(cases: dict[str, Case]) -> None:
+    case = cases[RANDOM_KILLS]
+    chunks = (case.folder / "out" / ".docconv" / "kills").iterdir()
+    assert [len(chunk.read_text().splitlines()) for chunk in chunks] == [10, 10, 10]
+    assert case.ended == ["failed", "failed"]
+
+
+def test_no_document_was_refused_at_a_wrong_host(cases: dict[str, Case]) -> None:
+    states = [line["state"] for line in cases[WRONG_HOST].report_lines()]
+    assert len(states) == 2 * COUNT
+    assert states.count("delivered") == COUNT
+    assert "rejected" not in states
+
+
+def test_the_proxy_answered_each_kind_of_call(
+    cases: dict[str, Case], interruptions: dict[tuple[str, int], Interruption]
+) -> None:
+    assert {key for key, interruption in interruptions.items() if interruption.count} == set(PROXIED)
 
 
 def test_the_faults_were_real(cases: dict[str, Case], faulty: Sandbox) -> None:
-    assert cases[FAULTS].run is not None
     kinds = {kind for by_kind in faulty.stats(details=False)["faults"].values() for kind in by_kind}
     assert kinds == {"500", "503", "429", "429-date", "reset", "truncated", "garbage"}

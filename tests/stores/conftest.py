@@ -20,7 +20,7 @@ from tests.support.buckets import (
     google_connection,
     s3_connection,
 )
-from tests.support.read_only_proxy import GOOGLE_DENIES, S3_DENIES, gate
+from tests.support.proxies import GOOGLE_DENIES, S3_DENIES, gate
 from tests.support.tasks import starting
 
 # A connection's filesystem is kept for the process: one server of each kind serves all tests.
