@@ -326,6 +326,8 @@ class Record:
         self._lock = threading.Lock()
         # The entries of the next segment whose writers wait, and whether a thread writes segments.
         self._waiting: list[tuple[Entry, Future[Entry]]] = []
+        # Set when one of them must not wait for others.
+        self._urgent = threading.Event()
         self._writing = False
 
     def read(self) -> Known:
@@ -368,7 +370,8 @@ class Record:
         """
         Record an entry. The future returns it with its sequence number once it is durable, and can't be cancelled.
 
-        Entries that arrive at about the same time, or during a write, are written together. The future raises
+        Entries that arrive at about the same time, or during a write, are written together; an operation id waits for
+        no others, because a kill meanwhile would have it paid twice. The future raises
         :class:`DestinationUnwritable` if that fails, :class:`StoreUnavailable` if the store does not answer.
         """
         durable: Future[Entry] = Future()
@@ -378,6 +381,8 @@ class Record:
             self._own[entry.key] = entry
             self._pending.add(entry.key)
             self._waiting.append((entry, durable))
+            if entry.state is DocumentState.STARTED:
+                self._urgent.set()
             if not self._writing:
                 self._writing = True
                 threading.Thread(target=self._write_segments, name="docconv-record").start()
@@ -472,8 +477,9 @@ class Record:
     def _write_segments(self) -> None:
         """Write segments as long as anybody waits for one."""
         while True:
-            time.sleep(delay(_GATHERING))
+            self._urgent.wait(delay(_GATHERING))
             with self._lock:
+                self._urgent.clear()
                 if not self._waiting:
                     self._writing = False
                     return

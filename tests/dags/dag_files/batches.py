@@ -160,6 +160,7 @@ def after_its_id_was_recorded() -> None:
         def dying(self: Any, entry: Any) -> Any:
             written = write(self, entry)
             if entry.state == "started" and next(calls) == 3:
+                written.result()
                 die()
             return written
 
