@@ -10,8 +10,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.sdk import DAG, ObjectStoragePath, Param, task, task_group
+from airflow.sdk import DAG, Param, task, task_group
 
+from airflow_provider_docconv.batch.sources import chunk_documents
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 
@@ -40,16 +41,18 @@ with DAG(
 
     @task
     def list_documents(params: dict[str, str]) -> list[dict[str, str]]:
-        """List the documents that a service can convert."""
-        inbox, outbox = ObjectStoragePath(params["inbox"]), params["outbox"].rstrip("/")
+        """List the documents that a service can convert, without lock files, unfinished uploads and the like."""
+        outbox = params["outbox"].rstrip("/")
+        chunks = chunk_documents(f"{params['inbox'].rstrip('/')}/", include=[f"*.{kind}" for kind in CONNECTION_OF])
+        sources = [f"{chunk['folder']}{name}" for chunk in chunks for name in chunk["documents"]]
         return [
             {
-                "source": str(path),
-                "conn_id": CONNECTION_OF[kind],
-                "destination": f"{outbox}/{path.stem}-{kind}.pdf",
+                "source": source,
+                "conn_id": CONNECTION_OF[kind.lower()],
+                "destination": f"{outbox}/{stem}-{kind.lower()}.pdf",
             }
-            for path in sorted(inbox.iterdir(), key=str)
-            if (kind := path.suffix.lstrip(".").lower()) in CONNECTION_OF
+            for source in sources
+            for stem, _, kind in [source.rpartition("/")[2].rpartition(".")]
         ]
 
     @task_group

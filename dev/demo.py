@@ -37,6 +37,16 @@ SERVICES = {
     "Aspose.OCR": ("djvu",),
 }
 SERVICE_OF = {kind: service for service, kinds in SERVICES.items() for kind in kinds}
+#: What lies about in real folders, and why the Dag leaves it out.
+CLUTTER = {
+    "~$annual-report.pptx": "somebody has the document open",
+    "upload.pptx.part": "an unfinished upload",
+    "Thumbs.db": "a system's file",
+    ".DS_Store": "a system's file",
+    "__MACOSX/._welcome.ppsx": "a system's file",
+    "notes.txt": "no service in the Dag is for txt",
+    "old-decks.zip": "no service in the Dag is for zip",
+}
 STARTED = time.monotonic()
 
 
@@ -107,7 +117,8 @@ def demo() -> int:
         watch(run, len(chosen))
         tasks = run.tasks()
         outcomes = [outcome(run, tasks, document) for document in chosen]
-    return report(outcomes)
+    sent = {task.name for task in tasks}
+    return report(outcomes, [name for name in CLUTTER if name.rpartition("/")[2] in sent])
 
 
 def prepare() -> list[Document]:
@@ -123,6 +134,9 @@ def prepare() -> list[Document]:
     for document in made:
         if document.kind in kinds:
             os.link(document.path, INBOX / document.name)
+    for name in CLUTTER:
+        (INBOX / name).parent.mkdir(exist_ok=True)
+        (INBOX / name).write_bytes(b"Not a document.")
     if left_out := [document.name for document in made if document.kind not in kinds]:
         say(f"Left out, for want of LibreOffice: {', '.join(left_out)} (`make libreoffice` adds it)")
     return [document for document in made if document.kind in kinds]
@@ -184,18 +198,24 @@ def outcome(run: Run, every: Sequence[Task], document: Document) -> Outcome:
     return Outcome(document, None, run.error(failed[0]) if failed else "It never ran.", seconds)
 
 
-def report(outcomes: Sequence[Outcome]) -> int:
-    """Print the table and return the exit code."""
+def report(outcomes: Sequence[Outcome], sent: Sequence[str]) -> int:
+    """
+    Print the table and return the exit code.
+
+    :param outcomes: what became of the documents.
+    :param sent: files that are no documents and were sent all the same.
+    """
     heads = ["source", "service", "status", "pages", "size", "seconds", "result"]
-    text = table(heads, [each.row() for each in outcomes], right=["pages", "size", "seconds"])
+    clutter = [[name, "", f"left out: {why}", "", "", "", ""] for name, why in CLUTTER.items() if name not in sent]
+    text = table(heads, [*(each.row() for each in outcomes), *clutter], right=["pages", "size", "seconds"])
     print(f"\n{text}\n")
     for each in outcomes:
         if each.error:
             print(f"{each.document.name}: {each.error}")
-    surprises = [each.document.name for each in outcomes if not each.as_expected]
+    surprises = [*(each.document.name for each in outcomes if not each.as_expected), *sent]
     failed = sum(1 for each in outcomes if each.result is None)
-    print(f"\n{len(outcomes) - failed} converted, {failed} failed", end="")
-    print(f"; not as expected: {', '.join(surprises)}" if surprises else ", exactly those that cannot be converted.")
+    print(f"\n{len(outcomes) - failed} converted, {failed} failed, {len(clutter)} left out", end="")
+    print(f"; not as expected: {', '.join(surprises)}" if surprises else ", exactly as they must.")
     print("`make ui` shows this run in Airflow.")
     return 1 if surprises else 0
 
