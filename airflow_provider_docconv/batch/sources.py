@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from airflow_provider_docconv.services.errors import DocumentRejected, InvalidOptions, SourceNotFound
 from airflow_provider_docconv.services.filetypes import extension, fits_format
-from airflow_provider_docconv.transfer.addresses import address_of, as_folder, is_addressable, is_safe
+from airflow_provider_docconv.transfer.addresses import MAX_NAME, address_of, as_folder, is_addressable, problem_of
 from airflow_provider_docconv.transfer.object_storage import LOCAL, store_error, to_path, version_of
 
 if TYPE_CHECKING:
@@ -382,6 +382,7 @@ def chunk_documents(
 
 _FIELDS = ("folder", "name", "stem", "extension", "format")
 _FIXED = re.compile(r"(?:[a-z][a-z0-9+.-]*://[^/]*)?/|[a-z][a-z0-9+.-]*://[^/]+/", re.IGNORECASE)
+_LONGEST_KEY = 1024
 # An address, whatever follows.
 _ADDRESS = re.compile(r"/|[a-z][a-z0-9+.-]*://|\{", re.IGNORECASE)
 # The formats whose files have another extension than the format's name.
@@ -423,6 +424,9 @@ class Naming:
             )
         #: The folder of all results, ending with a slash.
         self.folder = fixed.rpartition("/")[0] + "/"
+        scheme, found, _ = self.folder.partition("://")
+        # Object stores limit the whole address, to 1,024 bytes.
+        self._longest = MAX_NAME if not found or scheme.lower() in LOCAL else _LONGEST_KEY
         #: Whether it is one name, whatever the document is called.
         self.is_single = not parts
         # The extension of all results, if no field decides about it.
@@ -457,9 +461,13 @@ class Naming:
         values = {"folder": folder, "name": name, "stem": path.stem, "extension": extension(name), "format": kind}
         uri = self._template.format_map(values)
         new = uri.removeprefix(self.folder).split("/")
-        if not all(map(is_safe, (*parts, path.stem, *new))) or not all(map(is_addressable, (relative, uri))):
+        problems = (problem_of(part, self._longest) for part in (*parts, path.stem, *new))
+        problem = next(filter(None, problems), None)
+        if not problem and not all(map(is_addressable, (relative, uri))):
+            problem = "it contains :: or ?versionId=, or ends with # or ?, which the stores' drivers misread"
+        if problem:
             raise DocumentRejected(
-                "cannot derive a safe result name from the document's name, so it was not sent",
+                f"cannot derive a safe result name from the document's name ({problem}), so it was not sent",
                 document=relative,
                 remedy="rename it, or use a template as destination",
             )

@@ -19,8 +19,10 @@ _SPECIAL = ("::", "?versionId=", "?versionid=", "\t", "\r", "\n")
 _DROPPED_ENDS = ("#", "?")
 # What str() and Jinja make of a missing XCom.
 _NOTHING = ("", "None")
-# Separators of folders, control characters, what changes the direction of writing, and what can't be encoded.
-_UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# The separator of folders, control characters and line ends, and what can't be encoded.
+_IMPOSSIBLE = re.compile(r"[/\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# The separator of folders elsewhere, and what changes the direction of writing, to look like another name.
+_MISLEADING = re.compile(r"[\\\u202a-\u202e\u2066-\u2069]")
 #: The longest name that file systems take, in bytes.
 MAX_NAME = 255
 
@@ -86,9 +88,25 @@ def require_addressable(uri: str) -> None:
         )
 
 
+def problem_of(name: str, longest: int = MAX_NAME) -> str | None:
+    """
+    Say why a file can't have a name, as a clause; None if it can, and stays in its folder.
+
+    :param name: a name without folders
+    :param longest: the most bytes that it may have
+    """
+    if found := _IMPOSSIBLE.search(name):
+        return f"it contains U+{ord(found[0]):04X}"
+    if name.strip(". ") == "":
+        return f"{name!r} is not a name" if name else "a part of it is empty"
+    if (length := len(name.encode())) > longest:
+        return f"a part of it has {length} bytes, and at most {longest} are possible there"
+    return None
+
+
 def is_safe(name: str) -> bool:
-    """Tell whether a file of that name stays in its folder, and is shown under that name."""
-    return not _UNSAFE.search(name) and name.strip(". ") != "" and len(name.encode()) <= MAX_NAME
+    """Tell whether a file may have a name that comes from a service: it stays in its folder, and looks as it is."""
+    return problem_of(name) is None and not _MISLEADING.search(name)
 
 
 def safe_name(name: str, service: str) -> str:

@@ -168,14 +168,35 @@ def test_no_document_chooses_the_place_of_all_results(destination: str) -> None:
     "relative",
     [
         *("", "..", "../x.pptx", "a/../x.pptx", "a/./x.pptx", "/x.pptx", "a//x.pptx", "a/", ". ./x.pptx", "..."),
-        *("a\\..\\x.pptx", "a\0.pptx", "a\nb.pptx", "a\x1b[31m.pptx", "a\u202efdp.pptx", "caf\udce9.pptx"),
-        *("a" * 300 + ".pptx", "ä" * 127 + ".pptx", "a" * 256 + "/x.pptx"),
+        *("a\0.pptx", "a\nb.pptx", "a\x1b[31m.pptx", "a\u2028b.pptx", "caf\udce9.pptx"),
+        *("a" * 1100 + ".pptx", "ä" * 511 + ".pptx", "a" * 1025 + "/x.pptx"),
     ],
 )
 def test_a_name_that_is_not_safe_is_refused(relative: str) -> None:
     with pytest.raises(DocumentRejected, match="safe result name") as raised:
         Naming("s3://b/pdf/").uri(relative, "pdf")
     assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("relative", "problem"),
+    [
+        ("a\nb.pptx", r"it contains U\+000A"),
+        ("caf\udce9.pptx", r"it contains U\+DCE9"),
+        ("a//x.pptx", "a part of it is empty"),
+        ("a/../x.pptx", "'..' is not a name"),
+        ("a" * 300 + ".pptx", "a part of it has 305 bytes, and at most 255 are possible there"),
+        ("a::b.pptx", "it contains :: or"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_with_the_name(relative: str, problem: str) -> None:
+    with pytest.raises(DocumentRejected, match=problem):
+        Naming("file:///pdf/").uri(relative, "pdf")
+
+
+@pytest.mark.parametrize("name", ["a\\b", "\u202aWhatsApp\u202c", "a\u2066b\u2069", "ä" * 300, "a" * 900])
+def test_what_is_fine_in_the_store_is_not_refused(name: str) -> None:
+    assert Naming("s3://b/pdf/").uri(f"{name}/{name[:99]}.pptx", "pdf") == f"s3://b/pdf/{name}/{name[:99]}.pdf"
 
 
 @pytest.mark.parametrize(
