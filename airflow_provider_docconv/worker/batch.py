@@ -95,6 +95,8 @@ class ConvertDocuments:
             batch = self._batch(hooks)
             batch.load(resumed=event is not None)
             if self._operator.plan:
+                for error in batch.errors.values():
+                    raise error  # What would be sent is not known.
                 return batch.log_plan()
             if not batch.documents:
                 self._require_documents(batch)
