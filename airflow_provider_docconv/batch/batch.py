@@ -10,7 +10,8 @@ import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,6 +19,7 @@ import pendulum
 from msgspec.structs import replace
 
 from airflow_provider_docconv.batch.record import (
+    KEPT_UNLISTED,
     ConversionRequest,
     Decision,
     DocumentState,
@@ -191,6 +193,10 @@ class Batch:
         self._checked: set[tuple[str, str]] = set()
         #: The documents by key, in the order of their listing.
         self.documents: dict[str, Document] = {}
+        #: What was delivered of documents that are no longer in their folders.
+        self.gone: dict[str, Document] = {}
+        #: The documents whose results were deleted for that.
+        self.deleted = 0
         self._specs = {_digest(spec): spec for spec in specs}
         self._conditions = {
             (digest, conn_id): _conditions(settings, spec)
@@ -230,9 +236,12 @@ class Batch:
         if resumed and same_run and all(self._is_current(request) for request in known.requests):
             self._resume(known)
             return
+        listed: dict[str, set[str]] = {}
         for digest, spec in self._specs.items():
             before = len(self.documents) + self.left_out.total()
             for found in find(spec, self._left_out, self._connections.schemes):
+                if spec.documents is None and not found.named:
+                    listed.setdefault(digest, set()).add(found.uri)
                 conn_id = self._connections.choose(found)
                 if self._naming.is_single and not (found.named and len(self._specs) == 1):
                     raise InvalidOptions(
@@ -246,8 +255,48 @@ class Batch:
             if before == len(self.documents) + self.left_out.total():
                 self.log.warning("No document was found in %s", spec.source)
         self._reject_collisions()
+        self._note_gone(known, listed)
         if self.left_out:
             self.log.info("Left out: %s", self.left_out_in_words())
+
+    def _note_gone(self, known: Known, listed: Mapping[str, Set[str]]) -> None:
+        """
+        Keep what was delivered of documents that are no longer in their folders.
+
+        :param known: the record
+        :param listed: what is in the folder of each item now. One in which nothing was found says nothing
+        """
+        oldest = time.time_ns() // 1000 - KEPT_UNLISTED
+        for request in known.requests:
+            entry, sources = known.entries.get(request.key), listed.get(request.spec, ())
+            if not sources or request.source in sources or request.key in self.documents:
+                continue
+            if entry and entry.state is DocumentState.DELIVERED and entry.seq > oldest:
+                request = replace(request, gone_since=request.gone_since or self.run.id)
+                self.gone[request.key] = Document(request, entry)
+
+    def delete_results_of_gone(self) -> None:
+        """
+        Delete the results of documents that an earlier run has missed already; a failure is only logged.
+
+        Only those that the record names, below the folder of this batch's results.
+        """
+        for key, each in list(self.gone.items()):
+            if each.request.gone_since == self.run.id or each.entry.more_results:
+                continue  # Not at one glance: a folder may be away for a while.
+            uris = [result["uri"] for result in each.entry.results]
+            if not all(uri.startswith(self._left_out) for uri in uris):
+                continue
+            try:
+                with store_errors(f"could not delete the results of {each.request.source}"):
+                    for uri in uris:
+                        to_path(uri).unlink(missing_ok=True)
+            except DocConvError as error:
+                self.log.warning("%s", error)
+            else:
+                self.log.info("Deleted %s: the source %s is gone", ", ".join(uris), each.request.source)
+                del self.gone[key]
+                self.deleted += 1
 
     def fold(self) -> None:
         """
@@ -256,7 +305,8 @@ class Batch:
         :raises DestinationUnwritable: if that can't be done
         """
         header = Header(self.run.id, self.began, dict(self.calls))
-        self.record.fold(header, ((each.request, each.entry) for each in list(self.documents.values())))
+        documents = [*self.documents.values(), *self.gone.values()]
+        self.record.fold(header, ((each.request, each.entry) for each in documents))
 
     @property
     def sources(self) -> list[str]:
@@ -320,6 +370,8 @@ class Batch:
             "refused_before": refused_before,
             "left_out": dict(self.left_out),
             "left_at_service": left_at_service,
+            "sources_gone": len(self.gone),
+            "results_deleted": self.deleted,
             "lost_replies": lost,
             "bytes_in": bytes_in,
             "bytes_out": bytes_out,
@@ -334,6 +386,9 @@ class Batch:
         """Return what has become of each document."""
         return (ReportLine.of(each.request, each.entry, self.run) for each in self.documents.values())
 
+    def _lines_of_gone(self) -> Iterator[ReportLine]:
+        return (ReportLine.of(each.request, each.entry, self.run) for each in self.gone.values())
+
     def write_report(self, summary: dict[str, Any]) -> None:
         """
         Write the report, as JSON Lines and as a page, and note that it names the lost replies.
@@ -343,9 +398,9 @@ class Batch:
         """
         with store_errors(f"could not write the report {summary['page']}"):
             with writing(to_path(summary["report"])) as file:
-                write_jsonl(file, self.report_lines())
+                write_jsonl(file, chain(self.report_lines(), self._lines_of_gone()))
             with writing(to_path(summary["page"])) as file:
-                write_html(file, self.title, summary, self.report_lines)
+                write_html(file, self.title, summary, self.report_lines, self._lines_of_gone())
         for each in self.documents.values():
             if each.entry.lost_replies and not each.entry.reported:
                 each.entry = self.record.stamp(replace(each.entry, reported=True))
@@ -462,6 +517,9 @@ class Batch:
 
     def _resume(self, known: Known) -> None:
         for request in known.requests:
+            if request.gone_since:
+                self.gone[request.key] = Document(request, known.entries[request.key])
+                continue
             entry = known.own.get(request.key) or Entry(request.key, request.fingerprint)
             self.documents[request.key] = Document(request, entry)
 

@@ -40,7 +40,7 @@ _FOLDER = "/record"
 # The version of the lines' form.
 _FORM = 1
 # A document that is no longer listed is forgotten after 90 days, so that a record does not grow without end.
-_KEPT_UNLISTED = 90 * 86400 * 1_000_000
+KEPT_UNLISTED = 90 * 86400 * 1_000_000
 # Seconds for which entries are gathered before they are written: many documents change at once, and objects cost.
 _GATHERING = 0.02
 # Objects that are read or deleted at once.
@@ -100,6 +100,7 @@ class ConversionRequest(msgspec.Struct, frozen=True, gc=False):
     :param versioned: whether the store distinguishes versions of the document
     :param size: its length in bytes, or None if unknown
     :param conn_id: the connection that converts it
+    :param gone_since: the run that first missed the document in its folder, although its result was delivered
     """
 
     key: str
@@ -111,6 +112,7 @@ class ConversionRequest(msgspec.Struct, frozen=True, gc=False):
     versioned: bool
     size: _Count | None = None
     conn_id: str = ""
+    gone_since: str = ""
 
 
 class RecordedError(msgspec.Struct, frozen=True, gc=False):
@@ -521,7 +523,7 @@ def _fold_lines(
     for request, entry in documents:
         recorded = own.pop(entry.key, None)
         yield _Line(request=request, entry=recorded if recorded and recorded.seq > entry.seq else entry)
-    oldest = time.time_ns() // 1000 - _KEPT_UNLISTED
+    oldest = time.time_ns() // 1000 - KEPT_UNLISTED
     for entry in own.values():
         if entry.seq > oldest:
             yield _Line(entry=entry)

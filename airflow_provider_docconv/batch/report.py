@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
+from itertools import islice
 from typing import Any, BinaryIO, Self
 
 import jinja2
@@ -30,6 +31,8 @@ INVISIBLE = re.compile(
 # Without a user name, which could pass for the host, and without anything that browsers read differently.
 _WEB_ADDRESS = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?([/?#][!#-;=?-\[\]_a-z~]*)?", re.IGNORECASE | re.ASCII)
 _MAX_SHOWN = 1000
+# How many results without a source are listed.
+_MOST_GONE = 1000
 # Pieces of the template that are written at once, about 64 KiB.
 _BUFFER = 2000
 
@@ -45,6 +48,7 @@ class ReportLine(msgspec.Struct, frozen=True, kw_only=True):
     :param results: the delivered files: ``uri``, ``size`` and ``sha256`` of each, at most the first hundred
     :param more_results: how many there are beyond these
     :param refused_before: whether it was already rejected, as it is, in an earlier run
+    :param source_gone: whether its source is no longer in its folder
     :param left_at_service: whether something of it is still at the service that should have been deleted
     :param operation_id: the operation, if there is one
     :param attempts: starts that were sent in this run
@@ -65,6 +69,7 @@ class ReportLine(msgspec.Struct, frozen=True, kw_only=True):
     results: tuple[DeliveredFile, ...]
     more_results: int = 0
     refused_before: bool = False
+    source_gone: bool = False
     left_at_service: bool = False
     operation_id: str | None
     attempts: int
@@ -96,6 +101,7 @@ class ReportLine(msgspec.Struct, frozen=True, kw_only=True):
             results=entry.results if entry.state is DocumentState.DELIVERED else (),
             more_results=entry.more_results if entry.state is DocumentState.DELIVERED else 0,
             refused_before=entry.state is DocumentState.REJECTED and entry.refused_in not in ("", run.id),
+            source_gone=bool(request.gone_since),
             left_at_service=entry.leftover,
             operation_id=entry.operation_id,
             attempts=entry.attempts if is_of_this_run else 0,
@@ -142,7 +148,11 @@ def _escaped_in_json(match: re.Match[str]) -> str:
 
 
 def write_html(
-    file: BinaryIO, title: str, summary: Mapping[str, Any], lines: Callable[[], Iterable[ReportLine]]
+    file: BinaryIO,
+    title: str,
+    summary: Mapping[str, Any],
+    lines: Callable[[], Iterable[ReportLine]],
+    gone: Iterable[ReportLine] = (),
 ) -> None:
     """
     Write a page that needs nothing else: no script, no other file, no server.
@@ -151,6 +161,7 @@ def write_html(
     :param title: its heading
     :param summary: what the task returns; the documents are counted again, so that numbers and tables agree
     :param lines: returns the documents; called several times, so that they need not be in memory
+    :param gone: what was delivered of documents whose sources are gone
     """
     counts: Counter[str] = Counter()
     lost = 0
@@ -174,6 +185,7 @@ def write_html(
             (line, result, not index) for line in of("delivered") for index, result in enumerate(line.results or [{}])
         ),
         skipped=of("skipped"),
+        gone=islice(gone, _MOST_GONE),
     )
     page.enable_buffering(_BUFFER)
     page.dump(file, "utf-8")

@@ -71,6 +71,8 @@ class ConvertDocumentsOperator(BaseOperator):
     :param cleanup: delete what a conversion has left at the service once its result is delivered: the upload and the
         result in GroupDocs' storage, the operation at Aspose.OCR Cloud. Documents that were in the vendor's storage
         before are never deleted. What could not be deleted is in the report, and the next run tries again
+    :param on_source_deleted: what becomes of the results of documents that are no longer in their folder: ``"keep"``,
+        or ``"delete"`` once two runs have missed them. The report lists them
     :param quarantine: a folder to which rejected documents are copied, each with a JSON file that says why (templated)
     :param full_refresh: convert everything, including what earlier runs have converted
     :param plan: only log what would be converted and skipped, and send nothing
@@ -116,6 +118,7 @@ class ConvertDocumentsOperator(BaseOperator):
         on_document_error: Literal["fail", "ignore", "new"] | float = "fail",
         on_lost_reply: Literal["start_again", "fail"] = "start_again",
         cleanup: bool = True,
+        on_source_deleted: Literal["keep", "delete"] = "keep",
         quarantine: str | ObjectStoragePath | None = None,
         full_refresh: bool = False,
         plan: bool = False,
@@ -131,7 +134,8 @@ class ConvertDocumentsOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        _require_sensible(on_document_error, on_no_documents, on_lost_reply, max_in_flight, max_transfers)
+        _require_sensible(on_document_error, on_lost_reply, max_in_flight, max_transfers)
+        _require_choices(on_no_documents, on_source_deleted)
         _require_lasting_record(destination, record)
         _require_names(source, destination)
         self.source = source
@@ -150,6 +154,7 @@ class ConvertDocumentsOperator(BaseOperator):
         self.on_document_error = on_document_error
         self.on_lost_reply = on_lost_reply
         self.cleanup = cleanup
+        self.on_source_deleted = on_source_deleted
         self.quarantine = quarantine
         self.full_refresh = full_refresh
         self.plan = plan
@@ -194,22 +199,25 @@ class ConvertDocumentsOperator(BaseOperator):
         return self._pass.run(event)
 
 
-def _require_sensible(
-    on_document_error: object, on_no_documents: str, on_lost_reply: str, max_in_flight: int, max_transfers: int
-) -> None:
+def _require_sensible(on_document_error: object, on_lost_reply: str, max_in_flight: int, max_transfers: int) -> None:
     share = isinstance(on_document_error, int | float) and 0 <= on_document_error < 1
     if on_document_error not in ("fail", "ignore", "new") and not share:
         raise ValueError(
             f"on_document_error must be 'fail', 'ignore', 'new' or a share below 1, not {on_document_error!r}"
         )
-    if on_no_documents not in ("fail", "skip", "succeed"):
-        raise ValueError(f"on_no_documents must be 'fail', 'skip' or 'succeed', not {on_no_documents!r}")
     if on_lost_reply not in ("start_again", "fail"):
         raise ValueError(f"on_lost_reply must be 'start_again' or 'fail', not {on_lost_reply!r}")
     if not 1 <= max_in_flight <= _MOST_IN_FLIGHT:
         raise ValueError(f"max_in_flight must be between 1 and {_MOST_IN_FLIGHT}, not {max_in_flight!r}")
     if max_transfers < 1:
         raise ValueError(f"max_transfers must be at least 1, not {max_transfers!r}")
+
+
+def _require_choices(on_no_documents: str, on_source_deleted: str) -> None:
+    if on_no_documents not in ("fail", "skip", "succeed"):
+        raise ValueError(f"on_no_documents must be 'fail', 'skip' or 'succeed', not {on_no_documents!r}")
+    if on_source_deleted not in ("keep", "delete"):
+        raise ValueError(f"on_source_deleted must be 'keep' or 'delete', not {on_source_deleted!r}")
 
 
 def _require_lasting_record(destination: object, record: object) -> None:

@@ -43,6 +43,7 @@ class BatchOperator(Protocol):
     on_lost_reply: Literal["start_again", "fail"]
     include: str | Sequence[str] | None
     exclude: str | Sequence[str] | None
+    on_source_deleted: Literal["keep", "delete"]
     quarantine: str | ObjectStoragePath | None
     unpack: bool
     cleanup: bool
@@ -178,6 +179,8 @@ class ConvertDocuments:
                 with suppress(DocConvError):
                     batch.fold()
                 raise
+        if operator.on_source_deleted == "delete":
+            batch.delete_results_of_gone()
         if operator.quarantine:
             batch.put_aside(str(operator.quarantine))
         summary = batch.summary()

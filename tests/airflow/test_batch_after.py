@@ -112,3 +112,36 @@ def test_rejected_documents_are_put_aside_once(runs: BatchRuns, service: Callabl
     changed = {path: path.stat().st_mtime_ns for path in aside.iterdir()}
     assert runs.run("run 2", source=source, quarantine=f"file://{aside}", on_document_error="ignore")["documents"] == 4
     assert {path: path.stat().st_mtime_ns for path in aside.iterdir()} == changed
+
+
+def test_results_whose_source_is_gone_are_listed_and_deleted_when_two_runs_have_missed_it(
+    runs: BatchRuns, service: Callable[..., Sandbox]
+) -> None:
+    service()
+    runs.put("a.pptx", "b.pptx", "c.pptx", "sub/d.pptx")
+    assert runs.run()["sources_gone"] == 0
+    for name in ("b.pptx", "sub/d.pptx"):
+        (runs.folder / "in" / name).unlink()
+    # What a pattern leaves out is still there.
+    summary = runs.run("run 2", exclude="c*", on_source_deleted="delete")
+    assert (summary["documents"], summary["sources_gone"], summary["results_deleted"]) == (1, 2, 0)
+    assert {name for name, line in runs.report().items() if line["source_gone"]} == {"b.pptx", "sub/d.pptx"}
+    assert runs.run("run 2", on_source_deleted="delete")["sources_gone"] == 2  # A retry is not another look.
+    assert runs.run("run 3")["sources_gone"] == 2
+    assert runs.results() == {"a.pdf", "b.pdf", "c.pdf", "sub/d.pdf"}
+    runs.put("b.pptx")
+    summary = runs.run("run 4", on_source_deleted="delete")
+    assert (summary["sources_gone"], summary["results_deleted"], summary["documents"]) == (0, 1, 3)
+    assert runs.results() == {"a.pdf", "b.pdf", "c.pdf"}
+
+
+def test_nothing_is_deleted_because_a_folder_is_empty(runs: BatchRuns, service: Callable[..., Sandbox]) -> None:
+    service()
+    runs.put("a.pptx", "b.pptx")
+    runs.run()
+    for name in ("a.pptx", "b.pptx"):
+        (runs.folder / "in" / name).unlink()
+    for number in range(2, 5):
+        summary = runs.run(f"run {number}", on_source_deleted="delete", on_no_documents="succeed")
+        assert (summary["documents"], summary["results_deleted"]) == (0, 0)
+    assert runs.results() == {"a.pdf", "b.pdf"}
