@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import ObjectStoragePath
+from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath
 from jinja2.nativetypes import NativeEnvironment
 
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
+from airflow_provider_docconv.operators.merge import merge_presentations
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from tests.support.tasks import context
 
@@ -68,3 +69,27 @@ def test_one_name_for_many_documents_is_refused(source: Any, destination: Any) -
 @pytest.mark.parametrize("destination", ["s3://b/all.pdf", "s3://b/{{ ds }}/all.pdf", "{{ params.to }}", "s3://b/out"])
 def test_one_name_for_one_document_is_taken(source: Any, destination: str) -> None:
     ConvertDocumentsOperator(**GIVEN | {"source": source, "destination": destination, "record": "s3://b/record/"})
+
+
+@pytest.mark.parametrize(
+    ("destination", "target_format", "fits"),
+    [
+        ("s3://b/all.pdf", "pdf", True),
+        ("s3://b/all.JPEG", "jpg", True),
+        ("s3://b/v1.2/", "pdf", True),
+        ("{{ params.to }}", "pdf", True),
+        ("s3://b/{{ ds }}.pdf", "pdf", True),
+        ("s3://b/all.pdf", "{{ params.format }}", True),
+        ("s3://b/all.docx", "pdf", False),
+        ("s3://b/{{ ds }}.pptx", "pdf", False),
+        ("s3://b/all.zip", "pdf", False),
+    ],
+)
+def test_a_merge_has_the_extension_of_its_format(destination: str, target_format: str, fits: bool) -> None:
+    given: dict[str, Any] = {"sources": ["s3://b/a.pptx", "s3://b/b.pptx"], "conn_id": "docs"}
+    with DAG("d", schedule=None):
+        if fits:
+            merge_presentations(**given, destination=destination, target_format=target_format)
+        else:
+            with pytest.raises(ValueError, match="but the result is a pdf file"):
+                merge_presentations(**given, destination=destination, target_format=target_format)
