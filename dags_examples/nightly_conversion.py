@@ -58,17 +58,13 @@ with DAG(
     @task_group
     def convert(source: str, conn_id: str, destination: str) -> None:
         """Convert one document."""
-        label = "{{ task.source.rpartition('/')[2] }}"
-        start = StartConversionOperator(
-            task_id="start", source=source, conn_id=conn_id, target_format="pdf", map_index_template=label
-        )
+        start = StartConversionOperator(task_id="start", source=source, conn_id=conn_id, target_format="pdf")
         wait = ConversionSensor(
             task_id="wait",
             operation_id=start.output,
             conn_id=conn_id,
             source=source,
             deferrable=True,
-            map_index_template=label,
         )
         DownloadResultOperator(
             task_id="download",
@@ -77,7 +73,6 @@ with DAG(
             source=source,
             source_sha256=start.output["source_sha256"],
             destination=destination,
-            map_index_template=label,
         )
 
     convert.expand_kwargs(list_documents())

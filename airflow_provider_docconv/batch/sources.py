@@ -17,7 +17,13 @@ from urllib.parse import unquote
 
 from airflow_provider_docconv.services.errors import DocumentRejected, InvalidOptions, SourceNotFound
 from airflow_provider_docconv.services.filetypes import extension, fits_format
-from airflow_provider_docconv.transfer.addresses import MAX_NAME, address_of, as_folder, is_addressable, problem_of
+from airflow_provider_docconv.transfer.addresses import (
+    MAX_NAME,
+    address_of,
+    is_addressable,
+    problem_of,
+    read_destination,
+)
 from airflow_provider_docconv.transfer.object_storage import LOCAL, store_error, to_path, version_of
 
 if TYPE_CHECKING:
@@ -383,8 +389,6 @@ def chunk_documents(
 _FIELDS = ("folder", "name", "stem", "extension", "format")
 _FIXED = re.compile(r"(?:[a-z][a-z0-9+.-]*://[^/]*)?/|[a-z][a-z0-9+.-]*://[^/]+/", re.IGNORECASE)
 _LONGEST_KEY = 1024
-# An address, whatever follows.
-_ADDRESS = re.compile(r"/|[a-z][a-z0-9+.-]*://|\{", re.IGNORECASE)
 # The formats whose files have another extension than the format's name.
 _EXTENSIONS = {"html5": "html", "mpeg4": "mp4"}
 
@@ -400,13 +404,7 @@ class Naming:
     """
 
     def __init__(self, destination: str) -> None:
-        destination = as_folder(destination.strip())
-        if destination and not _ADDRESS.match(destination):
-            raise InvalidOptions(
-                f"the destination {destination!r} is a relative path: expected an absolute path or a URI such as "
-                "s3://conn_id@bucket/pdf/",
-                remedy="correct the task's destination",
-            )
+        destination = read_destination(destination)
         literal = destination.replace("{", "{{").replace("}", "}}")
         self._template = f"{literal}{{folder}}{{stem}}.{{format}}" if destination.endswith("/") else destination
         try:

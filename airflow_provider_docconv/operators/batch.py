@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_docconv.transfer.addresses import as_folder, names_files
+from airflow_provider_docconv.links.docconv import DocumentOperator
+from airflow_provider_docconv.transfer.addresses import address_of, as_folder, names_files
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -21,6 +22,7 @@ _MOST_IN_FLIGHT = 1000
 _TIMEOUT = timedelta(hours=24)
 # Where a template or a field of a result's name begins.
 _VARIABLE = re.compile(r"\{")
+_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 # A folder in a store or on this machine, with the store's bucket.
 _FOLDER = re.compile(r"(?:(?:file|local)://)?/(?:.*/)?|[a-z][a-z0-9+.-]*://[^/]+/(?:.*/)?", re.IGNORECASE)
 # What Airflow calls the parts of a run's date and name in templates.
@@ -30,7 +32,7 @@ _NAMES_RUN = re.compile(
 )
 
 
-class ConvertDocumentsOperator(BaseOperator):
+class ConvertDocumentsOperator(DocumentOperator):
     """
     Convert one document or ten thousand, each once, and return a summary.
 
@@ -234,14 +236,17 @@ def _require_lasting_record(destination: object, record: object) -> None:
 
 def _require_names(source: object, destination: object) -> None:
     """Refuse one name for many results, as far as that can be seen before templates are rendered."""
-    written = str(destination)
-    if "{" in written or not isinstance(source, str | list) or not names_files(written):
+    written = _TEMPLATE.sub("x", address_of(destination))
+    if "{" in written or not names_files(written):
         return
-    one = source[0] if isinstance(source, list) and len(source) == 1 else source
-    if not isinstance(one, str) or one.rstrip().endswith("/") or ("{{" not in one and set("*?[{") & set(one)):
+    one = source[0] if isinstance(source, list | tuple) and len(source) == 1 else source
+    if isinstance(one, Mapping):
+        one = one.get("source", "folder/")
+    address = _TEMPLATE.sub("x", address_of(one)).strip()
+    if isinstance(one, list | tuple) or address.endswith("/") or "*" in address:
         raise ValueError(
-            f"destination {written!r} names a single file, but there may be several documents; give a folder (with / "
-            "at its end), or a name with a field such as {stem}.{format}"
+            f"destination {str(destination)!r} names a single file, but there may be several documents; give a folder "
+            "(with / at its end), or a name with a field such as {stem}.{format}"
         )
 
 

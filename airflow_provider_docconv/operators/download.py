@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow_provider_docconv.links.docconv import DocumentOperator
+from airflow_provider_docconv.transfer.addresses import require_no_fields
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_docconv.transfer.delivery import DeliveredFile
 
 
-class DownloadResultOperator(BaseOperator):
+class DownloadResultOperator(DocumentOperator):
     """
     Fetch the results of an operation and return ``[{"uri", "size", "sha256", "source_sha256"}]``.
 
@@ -38,6 +39,7 @@ class DownloadResultOperator(BaseOperator):
         ``outputPath`` had GroupDocs save the result elsewhere (templated)
     :param max_result_size: the most bytes that a result may have
     :param source_sha256: the start task's XCom ``source_sha256``, to return it with each result (templated)
+    :raises ValueError: if the destination has fields such as ``{stem}``, which only batches have
     """
 
     template_fields: Sequence[str] = (
@@ -67,6 +69,7 @@ class DownloadResultOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        require_no_fields(destination)
         self.operation_id = operation_id
         self.conn_id = conn_id
         self.destination = destination

@@ -10,6 +10,8 @@ from airflow.providers.common.compat.sdk import TaskGroup
 from airflow_provider_docconv.operators.download import DownloadResultOperator
 from airflow_provider_docconv.operators.start import MergePresentationsOperator, StartConversionOperator
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
+from airflow_provider_docconv.services.filetypes import extension, fits_format
+from airflow_provider_docconv.transfer.addresses import address_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -43,7 +45,14 @@ def merge_presentations(
     :param options: the options of the conversion, as in ``StartConversionOperator``
     :param deferrable: wait in the triggerer
     :param group_id: the id of the group, unique in its Dag
+    :raises ValueError: if the destination's extension is that of another format
     """
+    end = extension(address_of(destination).rpartition("/")[2])
+    if "{" not in f"{end}{target_format}" and "}" not in end and not fits_format(end, target_format):
+        raise ValueError(
+            f"destination {str(destination)!r} ends with .{end}, but the result is a {target_format} file; if it is a "
+            "folder, let it end with /"
+        )
     merged = f"{_MERGED}{group_id}.pptx"
     with TaskGroup(group_id) as group:
         merge = MergePresentationsOperator(

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
-from airflow_provider_docconv.links.docconv import ServiceLink
+from airflow_provider_docconv.links.docconv import DocumentOperator, ServiceLink
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from airflow_provider_docconv.services.slides.options import MergeSource
 
 
-class StartOperator(BaseOperator):
+class StartOperator(DocumentOperator):
     """
     Base of the operators that start an operation and return its id.
 

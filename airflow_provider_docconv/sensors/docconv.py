@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat import version_compat
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseSensorOperator, PokeReturnValue, conf
 
-from airflow_provider_docconv.links.docconv import ServiceLink
+from airflow_provider_docconv.links.docconv import DocumentOperator, ServiceLink
 from airflow_provider_docconv.sensors.start_in_triggerer import require_no_worker_hooks, start_in_triggerer
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _TIMEOUT = timedelta(hours=24).total_seconds()
 _FAIL, _TRIGGER_TIMEOUT = "__fail__", "Trigger timeout"
 
 
-class ConversionSensor(BaseSensorOperator):
+class ConversionSensor(DocumentOperator, BaseSensorOperator):
     """
     Waits until a conversion has ended, and returns the operation id.
 

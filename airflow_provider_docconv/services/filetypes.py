@@ -146,6 +146,21 @@ def fits_result(end: str, head: bytes) -> bool:
     return fits(end, head) and (end not in _MARKUP or _markup(head).startswith(b"<"))
 
 
+def fits_package(end: str, head: bytes) -> bool:
+    """
+    Tell whether a result may have an extension, if it is a document in the form of a ZIP, such as a pptx.
+
+    :param end: the extension, in lower case; none fits, nor does any but ``zip`` tell less than the result is
+    :param head: the result's first bytes, preferably 1 KiB
+    """
+    kind = package_kind(head) if head.startswith(ZIP) else "zip"
+    if kind == "zip" or end in ("", "zip", kind):
+        return True
+    # Templates, shows and the like: docx and dotm; ods and ots.
+    alike = (end[0] == kind[0]) if kind in _OOXML else (end[-1] == kind[-1])
+    return alike and end in _ZIP_BASED and (end in _OOXML) == (kind in _OOXML)
+
+
 def is_pdf(head: bytes) -> bool:
     """Tell whether a file is a PDF, whose header may follow other bytes (ISO 32000-1, annex H)."""
     return b"%PDF-" in head[:1024]
@@ -168,7 +183,7 @@ def is_image_archive(name: str, head: bytes) -> bool:
     The services return one for formats with one file per page (Aspose.Slides Cloud's documentation).
     """
     end = extension(name)
-    if end in {"zip", *_ONE_FILE} - {"xps"} or not head.startswith(ZIP):
+    if end in {"zip", *_ONE_FILE} - {"xps"} or not head.startswith(ZIP) or package_kind(head) != "zip":
         return False
     first = _first_member(head)
     # Where a page is an archive itself, the first member's extension shows it.

@@ -17,6 +17,10 @@ from airflow_provider_docconv.services.filetypes import extension
 _SPECIAL = ("::", "?versionId=", "?versionid=", "\t", "\r", "\n")
 # Airflow drops these at the end.
 _DROPPED_ENDS = ("#", "?")
+# A path or URI of its own. What follows file:// is relative to the worker's folder, unless it begins with a slash.
+_ABSOLUTE = re.compile(r"/|(?!(?:file|local):)[a-z][a-z0-9+.-]*://|(?:file|local)://(?:[^/]*@)?/", re.IGNORECASE)
+# A field of a batch's destination, not a template of Airflow's.
+_FIELD = re.compile(r"(?<!\{)\{(?:folder|name|stem|extension|format)\}(?!\})")
 # What str() and Jinja make of a missing XCom.
 _NOTHING = ("", "None")
 # The separator of folders, control characters and line ends, and what can't be encoded.
@@ -46,6 +50,36 @@ def read_address(given: object, what: str) -> str:
         found = "is empty" if given == "" else f"is {given!r}"
         raise InvalidOptions(f"{what} {found}: expected a path or URI", remedy=f"correct the task's {what}")
     return text
+
+
+def read_destination(given: object) -> str:
+    """
+    Return the destination that a task was given: an address with a slash at its end if it is a folder.
+
+    :param given: the destination; see :func:`names_files`
+    :raises InvalidOptions: if it is not an address, or a relative one
+    """
+    destination = read_address(given, "destination").strip()
+    if not _ABSOLUTE.match(destination):
+        raise InvalidOptions(
+            f"the destination {destination!r} is a relative path: expected an absolute path or a URI such as "
+            "s3://conn_id@bucket/pdf/",
+            remedy="correct the task's destination",
+        )
+    return as_folder(destination)
+
+
+def require_no_fields(destination: object) -> None:
+    """
+    Check that a destination, as written in a Dag, has no fields, which only the documents of a batch have.
+
+    :raises ValueError: if it has one
+    """
+    if field := _FIELD.search(address_of(destination)):
+        raise ValueError(
+            f"destination {str(destination)!r} has the field {field[0]}, which only ConvertDocumentsOperator knows; "
+            "give a folder, in which the result is called after source, or a template such as {{ … }}"
+        )
 
 
 def names_files(destination: str) -> bool:

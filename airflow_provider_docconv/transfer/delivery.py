@@ -14,6 +14,7 @@ from airflow_provider_docconv.services.errors import DocConvError, ResultRejecte
 from airflow_provider_docconv.services.filetypes import (
     Inspection,
     extension,
+    fits_package,
     fits_result,
     is_image_archive,
     kind_of,
@@ -21,10 +22,9 @@ from airflow_provider_docconv.services.filetypes import (
 )
 from airflow_provider_docconv.services.operations import ResultFile
 from airflow_provider_docconv.transfer.addresses import (
-    as_folder,
     folded,
     numbered,
-    read_address,
+    read_destination,
     require_addressable,
     safe_name,
 )
@@ -190,7 +190,7 @@ class Destination:
     """
 
     def __init__(self, uri: str | ObjectStoragePath, service: str, stem: str | None) -> None:
-        self._uri = as_folder(read_address(uri, "destination"))
+        self._uri = read_destination(uri)
         self._service = service
         self._stem = stem
         self._taken: set[str] = set()
@@ -228,10 +228,14 @@ class Destination:
             name = numbered(name, number)
         if is_image_archive(name, head):
             name += ".zip"
-        if not fits_result(extension(name), head):
+        end = extension(name)
+        if not fits_package(end, head):
             raise ResultRejected(
-                f"the result from {self._service} is not a .{extension(name)} file ({looks_like(head)})"
+                f"the result from {self._service} is not a .{end} file ({looks_like(head)})",
+                remedy="nothing was written and the service still has it: correct destination, then clear this task",
             )
+        if not fits_result(end, head):
+            raise ResultRejected(f"the result from {self._service} is not a .{end} file ({looks_like(head)})")
         uri = f"{folder}{slash}{name}"
         while number and folded(uri) in self._taken:  # The results of one operation must not replace each other.
             uri = numbered(uri, number)

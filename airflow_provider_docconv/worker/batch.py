@@ -19,6 +19,7 @@ from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.services.errors import DocConvError, NoDocumentsFound
 from airflow_provider_docconv.services.service import create_service
+from airflow_provider_docconv.transfer.addresses import address_of
 from airflow_provider_docconv.triggers.batch import BatchEvent, BatchTrigger, fit_into_row
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class ConvertDocuments:
         operator = self._operator
         specs = read_specs(operator.source, operator.target_format, operator.options)
         check_specs(specs, [create_service(hook.service) for hook in hooks.values()])
-        naming = Naming(str(operator.destination))
+        naming = Naming(address_of(operator.destination))
         # As written in the Dag: a destination with the run's date is another folder in every run.
         folder = str(operator.record or operator.fixed_folder or naming.folder)
 

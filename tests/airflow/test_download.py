@@ -105,6 +105,45 @@ def test_a_result_that_is_not_what_its_name_says(name: str, tmp_path: Path, monk
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.parametrize("name", ["all.pdf", "all.png", "all.html", "all.docx", "all.odp", "all.txt", "all.jpeg"])
+@pytest.mark.parametrize("unpack", [False, True])
+def test_a_merge_is_not_stored_as_something_else(
+    name: str, unpack: bool, place: Place, deck_bytes: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(Answer(deck_bytes)) as server:
+        connect(monkeypatch, server.url)
+        with pytest.raises(exceptions.ResultRejected, match=r"it is a \.pptx file.*correct destination"):
+            download(f"{place.uri}/{name}", unpack=unpack)
+    assert not place.files()
+
+
+@pytest.mark.parametrize("name", ["all.pptx", "all.ppsx", "all.potx", "all.zip"])
+def test_a_merge_is_stored_as_what_it_is(
+    name: str, place: Place, deck_bytes: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile(Answer(deck_bytes)) as server:
+        connect(monkeypatch, server.url)
+        download(f"{place.uri}/{name}")
+    assert place.files() == {name: deck_bytes}
+
+
+@pytest.mark.parametrize("destination", ["out/rel/", "all.pdf", "./out/", "~/out", "file://out/all.pdf", "s3:/b/out/"])
+def test_a_relative_destination_is_refused_before_anything_is_fetched(
+    destination: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hostile() as server:
+        connect(monkeypatch, server.url)
+        with pytest.raises(exceptions.InvalidOptions, match="is a relative path: expected an absolute path or a URI"):
+            download(destination)
+        assert not server.seen
+
+
+@pytest.mark.parametrize("destination", ["s3://b/{stem}.pdf", "s3://b/{folder}", "s3://b/{{ ds }}/{name}.{format}"])
+def test_a_download_has_no_fields(destination: str) -> None:
+    with pytest.raises(ValueError, match="which only ConvertDocumentsOperator knows"):
+        DownloadResultOperator(task_id="t", operation_id="op", conn_id="docs", destination=destination)
+
+
 @pytest.mark.parametrize(
     ("destination", "values", "names"),
     [

@@ -83,8 +83,6 @@ def test_the_folder_is_what_all_results_lie_in(destination: str, folder: str) ->
 @pytest.mark.parametrize(
     "destination",
     [
-        "",
-        "{stem}.pdf",
         "/out/{title}",
         "/out/{Stem}",
         "/out/{stem }",
@@ -108,7 +106,20 @@ def test_no_other_template_is_taken(destination: str) -> None:
         Naming(destination)
 
 
-@pytest.mark.parametrize("destination", ["pdf", "out/rel/", "./out/", "../{stem}.pdf", "out/{stem}.pdf", "~/out/"])
+@pytest.mark.parametrize(
+    "destination",
+    [
+        "pdf",
+        "out/rel/",
+        "./out/",
+        "../{stem}.pdf",
+        "{stem}.pdf",
+        "~/out/",
+        "C:\\out\\",
+        "s3:/b/out/",
+        "file://out/x/",
+    ],
+)
 def test_a_relative_path_is_called_one(destination: str) -> None:
     with pytest.raises(InvalidOptions, match="is a relative path: expected an absolute path or a URI such as s3://"):
         Naming(destination)
