@@ -7,8 +7,10 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import ContextVar
 from fractions import Fraction
 from math import ceil
 from time import monotonic
@@ -24,6 +26,10 @@ LoginOutcome: TypeAlias = Token | Exception
 
 # For so many seconds a refused login is not repeated: each refusal brings the vendor's lock closer.
 _REFUSAL_REMEMBERED = 60.0
+# Nor is one that has failed otherwise: a thousand waiters would ask for it one after the other.
+_FAILURE_REMEMBERED = 5.0
+# Counts the requests of one user of a session, beside those of all.
+_own_calls: ContextVar[Counter[str] | None] = ContextVar("own_calls", default=None)
 
 
 class Session:
@@ -43,15 +49,18 @@ class Session:
         self._paused_until = 0.0
         self._token: Token | None = None
         self._login: Future[LoginOutcome] | None = None
-        self._refused_until = 0.0
+        self._failed_until = 0.0
         # Listeners may be slow, so they have a lock of their own.
         self._telling = threading.Lock()
         self._listeners: set[Callable[[str], object]] = set()
 
     def count(self, kind: str) -> None:
         """Count a request."""
+        own = _own_calls.get()
         with self._lock:
             self._calls[kind] += 1
+            if own is not None:
+                own[kind] += 1
 
     @property
     def calls(self) -> Counter[str]:
@@ -80,7 +89,7 @@ class Session:
 
     def log_in(self, log_in: Callable[[Session], Token], refused: Token | None = None) -> Future[LoginOutcome]:
         """
-        Return the login in progress, or the last one if its token is valid or its refusal recent, or start a new one.
+        Return the login in progress, or the last one if its token is valid or its failure recent, or start a new one.
 
         A login runs in its own thread: its caller may be interrupted or lose its event loop while others still wait.
 
@@ -88,7 +97,7 @@ class Session:
         :param refused: a token that the service has refused
         """
         with self._lock:
-            if self._login and (not self._login.done() or self.token(refused) or monotonic() < self._refused_until):
+            if self._login and (not self._login.done() or self.token(refused) or monotonic() < self._failed_until):
                 return self._login
             login: Future[LoginOutcome] = Future()
             # So no waiter can cancel it for the others.
@@ -98,9 +107,9 @@ class Session:
             return login
 
     def forget_login(self) -> None:
-        """Make the next call log in, even if there is a token or a refusal."""
+        """Make the next call log in, even if there is a token or a recent failure."""
         with self._lock:
-            self._token, self._refused_until = None, 0.0
+            self._token, self._failed_until = None, 0.0
 
     def add_listener(self, listener: Callable[[str], object]) -> None:
         """Call a listener with the current token, and with every later one before it is used."""
@@ -124,9 +133,20 @@ class Session:
                 self._token = token
             login.set_result(token)
         except Exception as error:  # All waiters of the login raise it.
-            if isinstance(error, AuthenticationFailed):
-                self._refused_until = monotonic() + _REFUSAL_REMEMBERED
+            refused = isinstance(error, AuthenticationFailed)
+            self._failed_until = monotonic() + (_REFUSAL_REMEMBERED if refused else delay(_FAILURE_REMEMBERED))
             login.set_result(error)
+
+
+@contextmanager
+def counting_own_calls() -> Iterator[Counter[str]]:
+    """Count the requests that are sent in this context and in the tasks that it starts, by kind."""
+    own: Counter[str] = Counter()
+    reset = _own_calls.set(own)
+    try:
+        yield own
+    finally:
+        _own_calls.reset(reset)
 
 
 class RateLimit:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_docconv.client.session import counting_own_calls
 from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError, deserialize, serialize
 from airflow_provider_docconv.hooks.asynchronous import async_client, async_settings
 from airflow_provider_docconv.polling import FAULT_TOLERANCE, Pace, Wait, apoll_until_ended
@@ -166,11 +167,12 @@ class BatchTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire the event."""
         began = time.monotonic()
-        async with AsyncExitStack() as stack:
-            errors = await self._wait(stack)
+        # Polls that were sent again are paid, too.
+        with counting_own_calls() as calls:
+            async with AsyncExitStack() as stack:
+                errors = await self._wait(stack)
         await asyncio.sleep(delay(max(0.0, began + _SHORTEST - time.monotonic())))
-        polls = sum(wait.polls for waits in self._waits.values() for wait in waits)
-        yield TriggerEvent(BatchEvent.of(self._ended, polls, errors, self.deadline).payload())
+        yield TriggerEvent(BatchEvent.of(self._ended, calls["status"], errors, self.deadline).payload())
 
     async def _wait(self, stack: AsyncExitStack) -> dict[str, DocConvError]:
         """Wait until enough operations have ended; return the connections at which nothing more will succeed."""

@@ -6,16 +6,19 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, TaskDeferred
 
 from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 from tests.support.batch_runs import BatchRuns
 from tests.support.hostile import HTML, Answer, Hostile, Seen
@@ -187,6 +190,29 @@ def test_a_worker_killed_with_no_try_left_costs_the_next_run_nothing(
     duplicates = sum(times - 1 for times in slides.starts.values())
     # A start whose reply was on its way when the worker died is named.
     assert duplicates <= summary["lost_replies"] <= 2
+
+
+def test_two_runs_at_once_convert_the_same_documents_and_leave_a_whole_record(
+    runs: BatchRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both_have_listed = threading.Barrier(2)
+    first_starts = iter(range(2))
+    start = DocConvHook.start
+
+    def start_when_both_have_listed(*given: Any) -> Any:
+        if next(first_starts, None) is not None:
+            both_have_listed.wait(60)
+        return start(*given)
+
+    monkeypatch.setattr(DocConvHook, "start", start_when_both_have_listed)
+    slides = Slides()
+    runs.put(*NAMES)
+    with serving(monkeypatch, slides), ThreadPoolExecutor(2) as pool:
+        at_once = [pool.submit(runs.run, f"run {number}", max_transfers=1) for number in (1, 2)]
+        assert [run.result()["delivered"] for run in at_once] == [3, 3]
+        assert slides.starts == dict.fromkeys(NAMES, 2)
+        assert runs.run("run 3")["skipped"] == 3
+    assert runs.results() == {"a.pdf", "b.pdf", "c.pdf"}
 
 
 class TestWhatStandsBetween:

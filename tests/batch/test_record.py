@@ -30,7 +30,8 @@ from airflow_provider_docconv.exceptions import ConversionFailed, DestinationUnw
 from airflow_provider_docconv.task_state import path_name
 from airflow_provider_docconv.transfer.object_storage import to_path
 from tests.support.batches import empty_batch
-from tests.support.places import Place
+from tests.support.places import Bucket, Place
+from tests.support.proxies import S3_DENIES, gate
 
 TASK = "d.t"
 HEADER = Header("run-1", 1_764_000_000.5, {"start": 3, "status": 40})
@@ -449,6 +450,23 @@ def test_a_kill_while_objects_are_deleted_loses_nothing(
     monkeypatch.undo()
     second.fold(HEADER, documents(*written))
     assert len(objects(folder)) == 1
+
+
+@pytest.mark.servers
+def test_a_bucket_without_the_right_to_delete_keeps_a_correct_record(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = json.loads(json.loads(bucket.connection)["extra"])["endpoint_url"]
+    with gate(url, S3_DENIES, "DELETE") as gated:
+        monkeypatch.setenv("AIRFLOW_CONN_RECORD_KEEPER", bucket.connection.replace(url, gated))
+        folder = to_path(f"s3://record_keeper@{bucket.name}/{tmp_path.name}/.docconv/record")
+        for attempts in (1, 2, 3):
+            record = Record(folder, TASK)
+            record.read()
+            newest = write(record, entry("a", attempts=attempts))
+            record.fold(HEADER, documents(newest))
+            assert read(folder).entries == {newest.key: newest}
+            assert len(objects(folder)) == 2 * attempts
 
 
 def test_two_workers_of_one_task_destroy_nothing(folder: Any) -> None:

@@ -20,9 +20,14 @@ from airflow_provider_docconv.client.asynchronous import shared_async_client
 from airflow_provider_docconv.client.blocking import Client
 from airflow_provider_docconv.client.session import RateLimit, session_of
 from airflow_provider_docconv.client.settings import Settings
-from airflow_provider_docconv.services.errors import AuthenticationFailed, DocConvError, ServiceUnavailable
+from airflow_provider_docconv.services.errors import (
+    AuthenticationFailed,
+    DocConvError,
+    LoginUnavailable,
+    ServiceUnavailable,
+)
 from tests.support.clients import MakeClient, settings_for
-from tests.support.hostile import Answer, Hostile, Seen
+from tests.support.hostile import Answer, Hostile, Seen, token
 
 RUNNING = Answer({"status": "Started"})
 
@@ -118,6 +123,17 @@ def test_refused_credentials_are_sent_once() -> None:
     # Each gets one of its own: the document is added to it.
     assert len({id(error) for error in errors}) == 200
     assert (len(server.logins), len(server.calls)) == (1, 0)
+
+
+def test_a_login_that_is_down_is_not_asked_by_one_waiter_after_the_other(real_delays: None) -> None:
+    with Hostile(RUNNING, logins=[Answer(b"404 page not found", 404), token(1)]) as server:
+        client = Client(settings_for(server.url))
+        for _ in range(200):
+            with pytest.raises(LoginUnavailable):
+                client.run(client.service.status("op-1"))
+        assert len(server.logins) == 1
+        session_of(client.settings).forget_login()
+        assert client.run(client.service.status("op-1")).vendor_status == "Started"
 
 
 def test_a_login_outlives_the_caller_that_started_it() -> None:

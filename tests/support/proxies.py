@@ -24,27 +24,27 @@ GOOGLE_DENIES = (
 
 
 @contextmanager
-def gate(url: str, denial: bytes) -> Iterator[str]:
+def gate(url: str, denial: bytes, *denied: str) -> Iterator[str]:
     """
-    Pass on what reads, and answer everything else with HTTP 403.
+    Pass on what is permitted, and answer everything else with HTTP 403.
 
     :param url: the store
     :param denial: the body of that answer
+    :param denied: the methods that are not permitted, all but those that read if none is given
     """
 
     class Handler(_Handler):
-        def read(self) -> None:
-            self.pass_on(url, self.path)
-
-        def deny(self) -> None:
+        def decide(self) -> None:
+            if self.command not in (denied or ("PUT", "POST", "DELETE")):
+                self.pass_on(url, self.path)
+                return
             # Who asked whether to send the body is told no, and sends none.
             if "Expect" not in self.headers:
                 self.body()
             kind = "application/xml" if denial.startswith(b"<") else "application/json"
             self.answer(403, {"Content-Type": kind}, denial)
 
-        do_GET = do_HEAD = read
-        do_PUT = do_POST = do_DELETE = deny
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = decide
 
     with _serving(Handler) as address:
         yield address
@@ -119,7 +119,15 @@ def _call(method: str, path: str) -> str:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def handle_expect_100(self) -> bool:
+        return True  # Not before it is decided whether the body is wanted.
+
     def body(self) -> bytes:
+        if "Expect" in self.headers:
+            self.send_response_only(100)
+            self.end_headers()
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
     def pass_on(self, server: str, path: str) -> None:
@@ -135,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+        for name, value in {"Content-Length": str(len(body)), **headers, "Connection": "close"}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
