@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,9 @@ class Wait:
     source: Path
     run: Run
     digest: str = field(init=False)
+    #: The states of the run and of the task that waits, when they were looked at last.
+    run_state: str = ""
+    task_state: str | None = None
     seen: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -49,7 +52,7 @@ class Wait:
 
     def waits(self) -> bool:
         """Tell whether the task waits at this moment."""
-        return self.run.task("wait").state == self.waiting
+        return self.task_state == self.waiting
 
     def is_seen(self) -> bool:
         """Look at it as a person would, while it waits, and tell whether everything was there to be seen."""
@@ -61,7 +64,7 @@ class Wait:
         return True
 
     def has_ended(self) -> bool:
-        return self.run.state in FINISHED
+        return self.run_state in FINISHED
 
     def _has(self, key: str) -> bool:
         return self.run.rest.exists(f"{self.run.path}/taskInstances/wait/xcomEntries/{key}")
@@ -82,7 +85,20 @@ def reach(waits: Iterable[Wait], condition: Callable[[Wait], bool], seconds: flo
     deadline, missing = time.monotonic() + seconds, list(waits)
     while missing and time.monotonic() < deadline:
         time.sleep(0.5)
+        look(missing)
         missing = [wait for wait in missing if not condition(wait)]
+
+
+def look(waits: Sequence[Wait]) -> None:
+    """Look at the states of all runs and tasks at once: one by one would keep the API server busy."""
+    rest = waits[0].run.rest
+    runs = rest.get("dags/~/dagRuns", limit=100)["dag_runs"]
+    run_states = {(told["dag_id"], told["dag_run_id"]): told["state"] for told in runs}
+    tasks = rest.get("dags/~/dagRuns/~/taskInstances", limit=100, task_display_name_pattern="wait")["task_instances"]
+    task_states = {(told["dag_id"], told["dag_run_id"]): told["state"] for told in tasks}
+    for wait in waits:
+        key = wait.run.dag_id, wait.run.run_id
+        wait.run_state, wait.task_state = run_states[key], task_states.get(key)
 
 
 @pytest.fixture(scope="module")
