@@ -77,12 +77,13 @@ def announce(
         return
     from airflow.providers.common.compat.sdk import AssetAlias
 
+    events: Any = context["outlet_events"]
     for outlet in operator.outlets:
         try:
             if isinstance(outlet, AssetAlias):
-                _announce_folders(operator, context["outlet_events"][outlet], deliveries, extra)
+                _announce_folders(operator, events[outlet], deliveries, extra)
             elif isinstance(outlet, _asset_types()):  # Lineage has other outlets.
-                accessor = context["outlet_events"][outlet]
+                accessor = events[outlet]
                 accessor.extra = {**accessor.extra, **extra, **counts, **_results(deliveries)}
         except Exception as error:  # Whatever Airflow has against an asset: the results are delivered.
             operator.log.warning("The event of %r will not tell what was delivered: %s", outlet, error)
