@@ -127,7 +127,7 @@ class SensorWait:
 
         :raises DocConvError: if the conversion did not succeed, or the wait can't continue
         """
-        with task_errors(self._sensor.source):
+        with task_errors(self._sensor.source, self._sensor.conn_id):
             return self._poll()
 
     def complete(self, event: dict[str, Any] | None) -> str:
@@ -285,7 +285,7 @@ class SensorWait:
     def _ends(self) -> Iterator[None]:
         """Translate errors into the task's end, and cancel the operation if no try will wait for it."""
         try:
-            with task_errors(self._sensor.source):
+            with task_errors(self._sensor.source, self._sensor.conn_id):
                 yield
         except (AirflowTaskTimeout, DocConvError) as error:
             end = self._end_of(error)
