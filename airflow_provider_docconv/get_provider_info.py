@@ -24,6 +24,17 @@ _TASK_STATE_PATH = {
     "example": "s3://aws_default@bucket/docconv-task-state",
     "default": "",
 }
+_SHARED_FOLDERS = {
+    "description": (
+        "Folders of the API server's machine, separated by commas, from which the Conversions pages may show reports and "
+        "results, because the workers see the same folders under the same names. Empty: none; object stores need no "
+        "such permission."
+    ),
+    "version_added": "0.1.0",
+    "type": "string",
+    "example": "/mnt/documents",
+    "default": "",
+}
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -40,7 +51,10 @@ def get_provider_info() -> dict[str, Any]:
         **{kind: _modules(kind) for kind in _MODULES},
         "connection-types": [_connection_type(service) for service in SERVICES.values()],
         "config": {
-            "docconv": {"description": "Document conversion.", "options": {"task_state_path": _TASK_STATE_PATH}}
+            "docconv": {
+                "description": "Document conversion.",
+                "options": {"task_state_path": _TASK_STATE_PATH, "shared_folders": _SHARED_FOLDERS},
+            }
         },
     }
 
