@@ -91,7 +91,8 @@ def task_errors(document: object = None) -> Iterator[None]:
         error.document = str(document) if document else error.document
         if isinstance(error, AirflowException):
             raise
-        raise _for_airflow(error) from error
+        # One traceback is enough, except for an error that nobody expected.
+        raise _for_airflow(error) from (error.__cause__ if isinstance(error, UnexpectedError) else None)
 
 
 def serialize(error: DocConvError) -> dict[str, str | None]:

@@ -14,6 +14,7 @@ _MODULES = {
     "sensors": ("docconv",),
     "triggers": ("docconv", "documents"),
 }
+_LINKS = ("ReportLink", "ResultsLink", "ServiceLink")
 _TASK_STATE_PATH = {
     "description": (
         "Folder, as an object storage URI, where start tasks keep their operation ids on Airflow before 3.3, which has "
@@ -50,6 +51,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         **{kind: _modules(kind) for kind in _MODULES},
         "connection-types": [_connection_type(service) for service in SERVICES.values()],
+        "extra-links": [f"airflow_provider_docconv.links.docconv.{name}" for name in _LINKS],
         "config": {
             "docconv": {
                 "description": "Document conversion.",

@@ -1,8 +1,17 @@
 """
 Convert last night's documents to PDF in one task: decks, texts and scans, each by its service.
 
-Unlike ``nightly_conversion``, which shows each document in the grid, this scales to ten thousand documents: it skips
-what has not changed, resumes where a failed night stopped, and leaves a report beside the results.
+Unlike `nightly_conversion`, which shows each document in the grid, this scales to ten thousand documents: it skips what
+has not changed, resumes where a failed night stopped, and leaves a report beside the results.
+
+**What to set:** the params `inbox` and `outbox`, folders in any object storage, and the connections that `SERVICES` in
+the Dag file names; take out what you don't have.
+
+**What a red task means:** more than 2 % of the documents were not converted. All others were. The end of the task's log
+names the first ten with what to do. Correct them in the inbox, and the next run sends them again, and only them.
+
+**Where the report is:** behind the link *Report* on the task's *Details*, and in the folder
+`.docconv/reports/nightly_batch.convert` of the outbox.
 """
 
 from __future__ import annotations
@@ -22,7 +31,8 @@ SERVICES = {
 
 with DAG(
     dag_id="nightly_batch",
-    description=__doc__,
+    description="Convert a folder of mixed documents to PDF in one task",
+    doc_md=__doc__,
     schedule="0 2 * * *",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,

@@ -1,8 +1,16 @@
 """
 Convert last night's documents to PDF: decks, text documents and DjVu scans, each with the service for its type.
 
-The Dag lists a folder in object storage and maps start, wait and download over its documents. It needs a connection
-for each service (``docconv-sandbox`` serves all three, to try it out) and ``retries``: a retry never pays twice.
+The Dag lists a folder in object storage and maps start, wait and download over its documents. A retry never pays twice.
+
+**What to set:** the params `inbox` and `outbox`, and a connection for each service (`docconv-sandbox` serves all three,
+to try it out).
+
+**What a red task means:** that document was not converted; the others were. Open the run: the list of its tasks has the
+documents' names. The end of the task's log says why, and what to do. A red `wait` is a conversion that failed at the
+service: clear the `start` of the same document to send it again.
+
+**Where the results are:** in the outbox, and behind the link *Results* on the *Details* of `download`.
 """
 
 from __future__ import annotations
@@ -26,7 +34,8 @@ CONNECTION_OF = {kind: conn_id for conn_id, kinds in CONNECTIONS.items() for kin
 
 with DAG(
     dag_id="nightly_conversion",
-    description=__doc__,
+    description="Convert each document of a folder to PDF in tasks of its own",
+    doc_md=__doc__,
     schedule="0 2 * * *",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,

@@ -9,15 +9,16 @@ import logging
 import re
 import shutil
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pendulum
 from msgspec.structs import replace
 
+from airflow_provider_docconv.batch.progress import Progress
 from airflow_provider_docconv.batch.record import (
     KEPT_UNLISTED,
     ConversionRequest,
@@ -63,6 +64,8 @@ if TYPE_CHECKING:
     from airflow_provider_docconv.client.settings import Settings
 
 _LONGEST_NAME = 200
+# How many documents that were not converted the log names.
+_FAILURES = 10
 # How many extensions of what was left out are named.
 _KINDS = 10
 # What the summary counts, in the order of the log: the states that end a document in a run, and all others as one.
@@ -187,7 +190,8 @@ class Batch:
         self.start_again = start_again
         self.run = Run(task_key(context["ti"])[1], max_tries(context))
         self.began = time.time()
-        self.calls: Counter[str] = Counter()
+        #: Calls to the services in this run, by connection and kind.
+        self.calls: defaultdict[str, Counter[str]] = defaultdict(Counter)
         #: The files that are no documents of this batch, by extension.
         self.left_out: Counter[str] = Counter()
         self._checked: set[tuple[str, str]] = set()
@@ -216,6 +220,8 @@ class Batch:
         self.title = f"{dag_id}, {task_id}" + ("" if map_index < 0 else f" [{map_index}]")
         # Readable, and without a percent sign, which browsers would take for an escape.
         self.report = f"{own}/reports/{_plain(task)}/{_plain(run_id)}"
+        #: The folder of the results.
+        self.folder = naming.folder
         self.record = Record(to_path(f"{own}/record"), task)
         # Never searched: the results of this run and of earlier ones are not documents.
         self._left_out = tuple(f"{each.rstrip('/')}/" for each in (naming.folder, record_folder, quarantine) if each)
@@ -231,7 +237,8 @@ class Batch:
         known = self.record.read()
         same_run = known.header is not None and known.header.run == self.run.id
         if known.header and same_run:
-            self.began, self.calls = known.header.began, Counter(known.header.calls)
+            self.began = known.header.began
+            self.calls.update((conn_id, Counter(calls)) for conn_id, calls in known.header.calls.items())
         # The list of sources may have changed while the task was deferred.
         if resumed and same_run and all(self._is_current(request) for request in known.requests):
             self._resume(known)
@@ -304,7 +311,7 @@ class Batch:
 
         :raises DestinationUnwritable: if that can't be done
         """
-        header = Header(self.run.id, self.began, dict(self.calls))
+        header = Header(self.run.id, self.began, self._calls_by_connection())
         documents = [*self.documents.values(), *self.gone.values()]
         self.record.fold(header, ((each.request, each.entry) for each in documents))
 
@@ -347,6 +354,10 @@ class Batch:
         left = [each for each in self.documents.values() if not each.entry.state_in(self.run).is_final]
         return sorted(left, key=lambda each: each.entry.state is not DocumentState.STARTED)
 
+    def at_service(self) -> list[Document]:
+        """Return the documents whose operations were started and whose results are not delivered."""
+        return [each for each in self.documents.values() if each.entry.state_in(self.run) is DocumentState.STARTED]
+
     def to_clean_up(self) -> list[Document]:
         """Return the documents of which an earlier try or run has left something at the service."""
         return [each for each in self.documents.values() if each.entry.leftover and each.entry.operation_id]
@@ -375,12 +386,41 @@ class Batch:
             "lost_replies": lost,
             "bytes_in": bytes_in,
             "bytes_out": bytes_out,
-            "calls": dict(self.calls),
+            "calls": dict(sum(self.calls.values(), Counter())),
+            "calls_by_connection": self._calls_by_connection(),
             "began": pendulum.from_timestamp(int(self.began)).isoformat(),
             "seconds": round(time.time() - self.began, 1),
             "report": f"{self.report}.jsonl",
             "page": f"{self.report}.html",
+            "record": str(self.record.folder),
+            "record_task": self.record.task,
+            "run": self.run.id,
         }
+
+    def progress(self) -> Progress:
+        """Return how far the batch is."""
+        counts: Counter[str] = Counter()
+        times = []
+        for entry in [each.entry for each in self.documents.values()]:
+            state = entry.state_in(self.run)
+            if state is DocumentState.STARTED:
+                counts["ended" if entry.ended else "in_flight"] += 1
+            else:
+                counts[state.value if state.is_final else "waiting"] += 1
+            if entry.run == self.run.id and entry.started and state is not DocumentState.REJECTED:
+                times.append((entry.started, entry.ended))
+        took = [ended - started for started, ended in times if ended]
+        return Progress(
+            documents=len(self.documents),
+            calls=sum(calls.total() for calls in self.calls.values()),
+            converted=len(took),
+            since=min((started for started, _ in times), default=None),
+            shortest=min(took, default=None),
+            **counts,
+        )
+
+    def _calls_by_connection(self) -> dict[str, dict[str, int]]:
+        return {conn_id: dict(calls) for conn_id, calls in self.calls.items() if calls}
 
     def report_lines(self) -> Iterator[ReportLine]:
         """Return what has become of each document."""
@@ -452,6 +492,16 @@ class Batch:
         self.log.info("Nothing was sent: %s", ", ".join(f"{word} {count:,}" for word, count in plan.items()))
         return {"documents": len(self.documents), "plan": plan}
 
+    def log_failures(self) -> None:
+        """Log the documents that were not converted, one to a line: its name, why, and what to do."""
+        failures = list(islice(self._in_state(DocumentState.REJECTED, DocumentState.FAILED), _FAILURES + 1))
+        for line in failures[:_FAILURES]:
+            name = line.source.rstrip("/").rpartition("/")[2]
+            remedy = f". To do: {line.remedy}" if line.remedy else ""
+            self.log.error("%s: %s%s [%s]", name, line.error, remedy, line.source)
+        if len(failures) > _FAILURES:
+            self.log.error("More documents were not converted; the report lists all of them")
+
     def log_cost(self, summary: Mapping[str, Any]) -> None:
         """
         Log what was done and how many calls it has cost.
@@ -505,8 +555,7 @@ class Batch:
         if not bad or bad / total <= share:
             return
         error = DocumentsFailed(
-            f"{bad:,} of {total:,} documents were not converted ({rejected:,} rejected, {failed:,} failed), all others "
-            f"were; the first is {self._first_failure()}",
+            f"{bad:,} of {total:,} documents were not converted ({rejected:,} rejected, {failed:,} failed)",
             remedy=f"{page} lists each with its remedy",
         )
         # A reply that was lost is left to a person, by on_lost_reply="fail".
@@ -637,11 +686,6 @@ class Batch:
 
     def _in_state(self, *states: DocumentState) -> Iterator[ReportLine]:
         return (line for line in self.report_lines() if line.state in states)
-
-    def _first_failure(self) -> str:
-        for line in self._in_state(DocumentState.REJECTED, DocumentState.FAILED):
-            return f"{line.source} ({line.error})"
-        return "unknown"
 
 
 _PLAN = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec.structs import replace
 
 from airflow_provider_docconv.batch.batch import Batch, Document
+from airflow_provider_docconv.batch.progress import Progress, Schedule
 from airflow_provider_docconv.batch.record import DocumentState, Entry
-from airflow_provider_docconv.batch.report import duration
 from airflow_provider_docconv.client.asynchronous import AsyncClient, shared_async_client
 from airflow_provider_docconv.polling import SECOND_LOOK, Pace, Wait, apoll_until_ended, require_succeeded
 from airflow_provider_docconv.services.errors import (
@@ -66,8 +66,6 @@ _TICK = 0.25
 # The record is folded after this many seconds, or earlier at this many objects, to be quick to read after a kill.
 _FOLD_SECONDS = 180.0
 _FOLD_OBJECTS = 1000
-# When progress is logged: soon at first, because somebody may be watching; then as often as a log can take.
-_LOG_INTERVALS = (5.0, 10.0, 15.0, 30.0, 60.0)
 # The remedies of a single conversion don't fit a batch, which continues by itself.
 _REMEDIES = {
     "ConversionFailed": "correct the document or the options; it is sent again once it has changed",
@@ -145,17 +143,25 @@ class Pipeline:
     :param batch: the documents; those with operations at the service are resumed, those that wait are started
     :param hooks: the hooks of the batch's connections, by connection id
     :param limits: the limits
+    :param tell: called from time to time with how far the batch is, in a thread
     """
 
-    def __init__(self, batch: Batch, hooks: Mapping[str, DocConvHook], limits: Limits) -> None:
-        #: What the pass has cost in calls to the services, by kind, when it is over.
-        self.calls: Counter[str] = Counter()
+    def __init__(
+        self,
+        batch: Batch,
+        hooks: Mapping[str, DocConvHook],
+        limits: Limits,
+        tell: Callable[[Progress], object] = lambda _: None,
+    ) -> None:
         self._batch = batch
         self._limits = limits
+        self._tell = tell
         self._transfers = Transfers(limits.transfers)
         self._conversions = {id: Conversions(batch, hook, limits, self._transfers) for id, hook in hooks.items()}
         for document in [*batch.to_do(), *(batch.to_clean_up() if limits.cleanup else ())]:
             self._conversions[document.request.conn_id].queue.append(document)
+        # Connections with the same settings share a client.
+        self._counted = {each.client: (conn_id, each.client.calls) for conn_id, each in self._conversions.items()}
         self._stopping = False
 
     def add_succeeded(self, conn_id: str, operation_id: str, ended: float) -> None:
@@ -186,14 +192,11 @@ class Pipeline:
             documents of the others are done then
         """
         conversions = list(self._conversions.values())
-        # Connections with the same settings share a client.
-        before = {each.client: each.client.calls for each in conversions}
         try:
             with self._transfers:
                 end = await self._run_conversions(conversions)
         finally:
-            for client, calls in before.items():
-                self.calls += client.calls - calls
+            self._count_calls()
         if stopped := next((each.stopped for each in conversions if each.stopped), None):
             raise stopped
         return end
@@ -217,15 +220,26 @@ class Pipeline:
         """Return the seconds that a quick operation of a connection is known to take, 0 if unknown."""
         return self._conversions[conn_id].pace.typical
 
+    def _count_calls(self) -> None:
+        """Add the calls since the last time to those of the batch."""
+        for client, (conn_id, before) in self._counted.items():
+            calls = client.calls
+            self._batch.calls[conn_id] += calls - before
+            self._counted[client] = conn_id, calls
+
     async def _run_conversions(self, conversions: list[Conversions]) -> End:
-        progress = ProgressLog(self._batch)
+        schedule = Schedule()
+        telling: asyncio.Task[object] | None = None
         folding: asyncio.Task[None] | None = None
         folded = time.monotonic()
         runs = [asyncio.create_task(each.run()) for each in conversions if not each.stopped]
         try:
             while going := [run for run in runs if not run.done()]:
                 await asyncio.wait(going, timeout=_TICK)
-                progress.log(sum(len(each.active) for each in conversions))
+                if schedule.is_due() and (telling is None or telling.done()):
+                    self._count_calls()
+                    if schedule.is_news(progress := self._batch.progress()):
+                        telling = asyncio.create_task(asyncio.to_thread(self._tell, progress))
                 if folding and folding.done():
                     if error := folding.exception():
                         # Nothing is lost: the segments hold everything, and the next fold tries again.
@@ -244,7 +258,7 @@ class Pipeline:
         finally:
             for run in runs:
                 run.cancel()
-            await asyncio.gather(*runs, *filter(None, [folding]), return_exceptions=True)
+            await asyncio.gather(*runs, *filter(None, [folding, telling]), return_exceptions=True)
 
     def _only_waits(self, conversions: list[Conversions]) -> bool:
         """Tell whether the worker is not needed for a while: nothing changes, and operations are at the services."""
@@ -640,49 +654,3 @@ def _alike(error: DocConvError, count: int) -> DocConvError:
     )
     stopped.handling = Handling.STOP
     return stopped
-
-
-class ProgressLog:
-    """
-    Logs the progress of a batch now and then.
-
-    :param batch: the batch
-    """
-
-    def __init__(self, batch: Batch) -> None:
-        self._batch = batch
-        self._began = self._logged = time.monotonic()
-        self._lines = 0
-        self._done_before = self._done(batch.states())
-
-    def log(self, in_flight: int) -> None:
-        """
-        Log a line if it is time for one.
-
-        :param in_flight: documents that are being converted
-        """
-        now = time.monotonic()
-        if now - self._logged < _LOG_INTERVALS[min(self._lines, len(_LOG_INTERVALS) - 1)]:
-            return
-        self._logged = now
-        self._lines += 1
-        states, total = self._batch.states(), len(self._batch.documents)
-        done = self._done(states)
-        rate = (done - self._done_before) / (now - self._began)
-        text = f"{done:,} of {total:,} documents done ({100 * done // max(total, 1)} %), {in_flight} in flight"
-        if bad := states[DocumentState.REJECTED] + states[DocumentState.FAILED]:
-            text += f", {bad:,} of them not converted"
-        if rate:
-            text += f", {_rate(rate)}"
-            text += f", about {duration((total - done) / rate)} left" if done < total else ""
-        self._batch.log.info("%s", text)
-
-    @staticmethod
-    def _done(states: Counter[DocumentState]) -> int:
-        return sum(count for state, count in states.items() if state.is_final)
-
-
-def _rate(a_second: float) -> str:
-    if a_second < 0.01:
-        return f"{a_second * 3600:.2g} an hour"
-    return f"{a_second:,.0f} a second" if a_second >= 10 else f"{a_second:.2g} a second"

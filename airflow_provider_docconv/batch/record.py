@@ -265,13 +265,13 @@ class Header(msgspec.Struct, frozen=True):
 
     :param run: the run's id
     :param began: when its task began, in seconds since the epoch
-    :param calls: what the run has cost so far in calls to the service, by kind
+    :param calls: what the run has cost so far in calls to the services, by connection and kind
     :param form: the version of the lines' form
     """
 
     run: str
     began: Annotated[float, msgspec.Meta(ge=0, lt=1e11)]
-    calls: dict[str, _Count] = {}
+    calls: dict[str, dict[str, _Count]] = {}
     form: int = _FORM
 
 
@@ -313,7 +313,8 @@ class Record:
 
     def __init__(self, folder: ObjectStoragePath, task: str) -> None:
         self.folder = folder
-        self._task = task
+        #: The name of this task's folder.
+        self.task = task
         # Distinguishes the objects of two workers that have the same task.
         self._token = secrets.token_hex(4)
         self._seq = 0
@@ -344,7 +345,7 @@ class Record:
         newest_fold, now = "", time.time_ns() // 1000
         with store_errors(f"could not read the batch's record in {self.folder}"):
             for path, content in self._contents():
-                own = path.parent.name == self._task
+                own = path.parent.name == self.task
                 for line in _parse(path, content):
                     if own and line.header and path.name >= newest_fold:
                         newest_fold, known.header, known.requests = path.name, line.header, []
@@ -501,7 +502,7 @@ class Record:
 
     def _write_object(self, lines: Iterable[_Line]) -> None:
         with self._lock:
-            path = self.folder / self._task / f"{self._next():020d}-{self._token}.jsonl"
+            path = self.folder / self.task / f"{self._next():020d}-{self._token}.jsonl"
         with store_errors(f"could not write the batch's record at {path}"), writing(path) as file:
             for line in lines:
                 # Not msgspec's own encoder, which takes no lone surrogates: names of files have them.

@@ -15,6 +15,7 @@ import jinja2
 import msgspec
 import pendulum
 
+from airflow_provider_docconv.batch.progress import duration
 from airflow_provider_docconv.batch.record import ConversionRequest, DocumentState, Entry, Run
 from airflow_provider_docconv.transfer.delivery import DeliveredFile
 
@@ -264,13 +265,3 @@ def _size(size: float) -> str:
     if not power:
         return f"{size:.0f} byte{'' if size == 1 else 's'}"
     return f"{size:.{int(size < 9.95)}f} {'kMGTPE'[power - 1]}B"
-
-
-def duration(seconds: float) -> str:
-    """Return a number of seconds as people write it."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    span = pendulum.duration(seconds=round(seconds))
-    if hours := span.in_hours():
-        return f"{hours:,} h {span.minutes:02} min"
-    return f"{span.minutes} min {span.remaining_seconds:02} s" if span.minutes else f"{span.remaining_seconds} s"

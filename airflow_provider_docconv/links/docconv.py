@@ -1,43 +1,101 @@
-"""What the UI shows of a task: a link to its conversion service, and its document if it is mapped."""
+"""What the UI shows of a task: links to its report, results and service, and its document if it is mapped."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, get_base_airflow_version_tuple
 
 from airflow_provider_docconv.services.filetypes import extension
 from airflow_provider_docconv.transfer.addresses import address_of
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
     from airflow.sdk.types import TaskInstanceKey
 
+# The XCom of Airflow 2.
+_URLS = "docconv_links"
 # Never empty nor a Python literal: a Dag that renders templates to native objects would fail its tasks.
 _DOCUMENT_NAME = "{{ task.document_name or '#%s' % ti.map_index }}"
 # Airflow's column for it has 250 characters.
 _LONGEST = 200
 
 
-class ServiceLink(BaseOperatorLink):
+class _Link(BaseOperatorLink):
     """
-    Opens the vendor's dashboard, which shows the account's usage or, for another host, the connection's base URL.
+    A link whose address a worker has published.
 
-    Airflow 3 gets the address from the worker after each pass, so that the link is there while the task is deferred.
-    Airflow 2 looks for it in the web server, which does not know it.
+    Airflow 3 asks for it in the worker after each pass, so that the link is there while the task is deferred and after
+    it has failed. Airflow 2 asks in the web server, which finds the address in an XCom.
     """
-
-    name = "Conversion service"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """
-        Return the address, empty if the task did not get far enough to know it.
+        Return the address, empty if the task did not get far enough to know it, or if no browser can open it.
 
         :param operator: the task's operator
         :param ti_key: the task instance
         """
-        return str(getattr(operator, "service_url", ""))
+        urls = getattr(operator, "link_urls", None)
+        if urls is None and not AIRFLOW_V_3_0_PLUS:
+            from airflow.models.xcom import XCom  # Airflow 3 has it elsewhere, and does not come here.
+
+            urls = XCom.get_value(ti_key=ti_key, key=_URLS)
+        return str((urls or {}).get(self.name, ""))
+
+
+class ReportLink(_Link):
+    """Opens the report of a batch: in Airflow, or before Airflow 3.1.1 in the console of its store."""
+
+    name = "Report"
+
+
+class ResultsLink(_Link):
+    """Opens the results: in the console of their store, or in the report, from which they can be downloaded."""
+
+    name = "Results"
+
+
+class ServiceLink(_Link):
+    """Opens the vendor's dashboard, which shows the account's usage or, for another host, its base URL."""
+
+    name = "Conversion service"
+
+
+def publish_links(operator: Any, context: Context, **urls: str) -> None:
+    """
+    Make the addresses of a task's links known; runs in a worker.
+
+    :param operator: the task's operator
+    :param context: the task's context
+    :param urls: the addresses: ``report``, ``results`` and ``service``; empty if no browser can open one
+    """
+    published = {link.name: urls[key] for key, link in _LINKS.items() if urls.get(key)}
+    operator.link_urls = {**(getattr(operator, "link_urls", None) or {}), **published}
+    if not AIRFLOW_V_3_0_PLUS:
+        context["ti"].xcom_push(key=_URLS, value=operator.link_urls)
+
+
+def report_url(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
+    """
+    Return the address of a batch's report in Airflow, relative to Airflow's base URL; empty before Airflow 3.1.1.
+
+    :param dag_id: the Dag
+    :param run_id: the run
+    :param task_id: the task
+    :param map_index: the instance of a mapped task, -1 for a plain task
+    """
+    if get_base_airflow_version_tuple() < (3, 1, 1):
+        return ""
+    dag, run, task = (quote(each, safe="") for each in (dag_id, run_id, task_id))
+    return f"plugin/conversions/docconv/dags/{dag}/runs/{run}/tasks/{task}/{map_index}/report"
+
+
+_LINKS: dict[str, type[_Link]] = {"report": ReportLink, "results": ResultsLink, "service": ServiceLink}
 
 
 class DocumentOperator(BaseOperator):

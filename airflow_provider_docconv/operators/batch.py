@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_docconv.links.docconv import DocumentOperator
+from airflow_provider_docconv.links.docconv import DocumentOperator, ReportLink, ResultsLink, ServiceLink
 from airflow_provider_docconv.transfer.addresses import address_of, as_folder, names_files
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ class ConvertDocumentsOperator(DocumentOperator):
         "quarantine",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"source": "json", "options": "json"}
+    operator_extra_links = (ReportLink(), ResultsLink(), ServiceLink())
     ui_color = "#d5e8fa"
 
     def __init__(

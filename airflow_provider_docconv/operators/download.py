@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_docconv.links.docconv import DocumentOperator
+from airflow_provider_docconv.links.docconv import DocumentOperator, ResultsLink, ServiceLink
 from airflow_provider_docconv.transfer.addresses import require_no_fields
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class DownloadResultOperator(DocumentOperator):
         "remote_source",
         "source_sha256",
     )
+    operator_extra_links = (ResultsLink(), ServiceLink())
     ui_color = "#d5f0e3"
 
     def __init__(
@@ -89,4 +90,4 @@ class DownloadResultOperator(DocumentOperator):
         """
         from airflow_provider_docconv.worker.download import download
 
-        return download(self)
+        return download(self, context)

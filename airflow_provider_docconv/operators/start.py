@@ -26,8 +26,6 @@ class StartOperator(DocumentOperator):
     template_fields_renderers: ClassVar[dict[str, str]] = {"options": "json"}
     operator_extra_links = (ServiceLink(),)
     ui_color = "#d5e8fa"
-    #: Where the service shows what it did, for the link; known once the task runs.
-    service_url: str
 
     def __init__(
         self,

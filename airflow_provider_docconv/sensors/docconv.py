@@ -57,10 +57,6 @@ class ConversionSensor(DocumentOperator, BaseSensorOperator):
     template_fields: Sequence[str] = ("operation_id", "conn_id", "source")
     operator_extra_links = (ServiceLink(),)
     ui_color = "#e8f1fa"
-    #: Where the service shows what it did, for the link; known once the task runs.
-    service_url: str
-    # What the link opens; known once a worker has read the connection.
-    service_url = ""
 
     def __init__(
         self,

@@ -10,13 +10,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from airflow_provider_docconv.services.errors import DestinationUnwritable, DocConvError, StoreUnavailable, explain
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+# The web pages of their objects, as their consoles show them in the browser's address bar.
+_S3 = {
+    "file": "https://console.aws.amazon.com/s3/object/{bucket}?prefix={key}",
+    "folder": "https://console.aws.amazon.com/s3/buckets/{bucket}?prefix={key}",
+}
+_GCS = {
+    "file": "https://console.cloud.google.com/storage/browser/_details/{bucket}/{key}",
+    "folder": "https://console.cloud.google.com/storage/browser/{bucket}/{key}",
+}
+_CONSOLES = {"s3": _S3, "s3a": _S3, "gs": _GCS, "gcs": _GCS}
 # fsspec's default blocks take 50 MiB and more of memory. Measured: these take 34 MiB and are as fast.
 BLOCK = 8 << 20
 # In these stores an object that is sent in one request appears once all of it has arrived.
@@ -127,6 +137,29 @@ def to_path(uri: str) -> ObjectStoragePath:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     return ObjectStoragePath(uri)
+
+
+def console_url(uri: str) -> str:
+    """
+    Return the page of a file, or of a folder (ending with ``/``), in the console of Amazon S3 or Google Cloud Storage.
+
+    :param uri: the address
+    :return: the page, empty if it has none: another store, or another server that speaks its protocol
+    """
+    scheme, _, rest = uri.partition("://")
+    console = _CONSOLES.get(scheme)
+    if console is None:
+        return ""
+    bucket, _, key = rest.rpartition("@")[2].partition("/")
+    try:
+        fs: Any = to_path(uri).fs
+        options = getattr(fs, "client_kwargs", None) or {}
+        if getattr(fs, "endpoint_url", None) or options.get("endpoint_url") or getattr(fs, "_endpoint", None):
+            return ""
+    except Exception:  # Whatever the driver raises: a link is not worth a task.
+        return ""
+    page = console["folder" if uri.endswith("/") else "file"]
+    return page.format(bucket=quote(bucket, safe=""), key=quote(key, safe="/" if "prefix=" not in page else ""))
 
 
 def forget_store(uri: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_docconv.batch.progress import Progress, Schedule
 from airflow_provider_docconv.client.session import counting_own_calls
 from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError, deserialize, serialize
 from airflow_provider_docconv.hooks.asynchronous import async_client, async_settings
@@ -19,6 +21,7 @@ from airflow_provider_docconv.polling import FAULT_TOLERANCE, Pace, Wait, apoll_
 from airflow_provider_docconv.services.errors import Handling
 from airflow_provider_docconv.services.operations import Operation, OperationState
 from airflow_provider_docconv.testing import delay
+from airflow_provider_docconv.triggers.progress import Progress as ProgressXCom
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.client.asynchronous import AsyncClient
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 48 << 10
 # Airflow 3.3 may take a task that defers for about a second for a failed one.
 _SHORTEST = 5.0
+# How often it looks whether to say how far the batch is, in seconds.
+_TELL_EVERY = 5.0
 # A result must not wait long for the slowest operation in flight.
 _LONGEST_HOLD = 120.0
 
@@ -57,14 +62,14 @@ class BatchEvent(msgspec.Struct, frozen=True):
     repeat a document's password, which the trigger does not know and Airflow's database must not hold.
 
     :param succeeded: the operations of each connection that have succeeded, each with the time when that was noticed
-    :param polls: how many polls the wait took
+    :param polls: how many polls each connection took
     :param errors: the connections at which nothing more will succeed, and why
     :param deadline: when to give up, in seconds since the epoch; it passes through the trigger, because Airflow's
         in-process runs drop everything else
     """
 
     succeeded: dict[str, dict[str, float]]
-    polls: int
+    polls: dict[str, int]
     errors: dict[str, dict[str, str | None]]
     deadline: float
 
@@ -72,7 +77,7 @@ class BatchEvent(msgspec.Struct, frozen=True):
     def of(
         cls,
         ended: Iterable[tuple[str, Operation, float]],
-        polls: int,
+        polls: dict[str, int],
         errors: Mapping[str, DocConvError],
         deadline: float,
     ) -> Self:
@@ -80,7 +85,7 @@ class BatchEvent(msgspec.Struct, frozen=True):
         Make an event.
 
         :param ended: the operations that have ended, each with its connection and the time when that was noticed
-        :param polls: how many polls that took
+        :param polls: how many polls that took, by connection
         :param errors: the connections at which nothing more will succeed, and why
         :param deadline: when to give up
         """
@@ -125,6 +130,7 @@ class BatchTrigger(BaseTrigger):
     :param max_poke_interval: the longest time between two polls, in seconds
     :param typical: seconds that a quick operation of a connection is known to take
     :param fault_tolerance: seconds for which polls may fail
+    :param progress: how far the batch is, as a :class:`~airflow_provider_docconv.batch.progress.Progress`
     """
 
     def __init__(
@@ -137,6 +143,7 @@ class BatchTrigger(BaseTrigger):
         max_poke_interval: float,
         typical: dict[str, float] | None = None,
         fault_tolerance: float = FAULT_TOLERANCE,
+        progress: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base is untyped.
         self.operations = operations
@@ -146,6 +153,8 @@ class BatchTrigger(BaseTrigger):
         self.max_poke_interval = max_poke_interval
         self.typical = typical or {}
         self.fault_tolerance = fault_tolerance
+        self.progress = progress or {}
+        self._calls: dict[str, Counter[str]] = {}
         self._waits: dict[str, list[Wait]] = {}
         self._ended: list[tuple[str, Operation, float]] = []
 
@@ -161,18 +170,17 @@ class BatchTrigger(BaseTrigger):
                 "max_poke_interval": self.max_poke_interval,
                 "typical": self.typical,
                 "fault_tolerance": self.fault_tolerance,
+                "progress": self.progress,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire the event."""
         began = time.monotonic()
-        # Polls that were sent again are paid, too.
-        with counting_own_calls() as calls:
-            async with AsyncExitStack() as stack:
-                errors = await self._wait(stack)
+        async with AsyncExitStack() as stack:
+            errors = await self._wait(stack)
         await asyncio.sleep(delay(max(0.0, began + _SHORTEST - time.monotonic())))
-        yield TriggerEvent(BatchEvent.of(self._ended, calls["status"], errors, self.deadline).payload())
+        yield TriggerEvent(BatchEvent.of(self._ended, self._polls(), errors, self.deadline).payload())
 
     async def _wait(self, stack: AsyncExitStack) -> dict[str, DocConvError]:
         """Wait until enough operations have ended; return the connections at which nothing more will succeed."""
@@ -195,13 +203,18 @@ class BatchTrigger(BaseTrigger):
 
     async def _watch(self, clients: Mapping[str, AsyncClient]) -> dict[str, DocConvError]:
         """Poll until enough operations have ended, or the first poll fails; return the errors by connection."""
-        polls = {asyncio.create_task(poll): conn_id for conn_id, poll in self._polls(clients)}
+        polls: dict[asyncio.Task[Operation], str] = {}
+        for conn_id, client in clients.items():
+            # Polls that were sent again are paid, too.
+            with counting_own_calls() as self._calls[conn_id]:
+                polls |= {asyncio.create_task(poll): conn_id for poll in self._waits_for(conn_id, client)}
         pending = set(polls)
         errors: dict[str, DocConvError] = {}
         until = float("inf")
+        schedule, shown = Schedule(), ProgressXCom(getattr(self, "task_instance", None))
         try:
             while pending and len(self._ended) < self.wake_after and not errors and time.monotonic() < until:
-                hold = None if until == float("inf") else until - time.monotonic()
+                hold = min(_TELL_EVERY, until - time.monotonic())
                 done, pending = await asyncio.wait(pending, timeout=hold, return_when=asyncio.FIRST_COMPLETED)
                 for each in done:
                     try:
@@ -209,28 +222,42 @@ class BatchTrigger(BaseTrigger):
                     except DocConvError as raised:
                         errors[polls[each]] = raised
                 until = min(until, time.monotonic() + _LONGEST_HOLD) if self._ended else until
+                await self._tell(schedule, shown)
         finally:
             for each in pending:
                 each.cancel()
         return errors
 
-    def _polls(self, clients: Mapping[str, AsyncClient]) -> Iterator[tuple[str, Coroutine[Any, Any, Operation]]]:
+    def _polls(self) -> dict[str, int]:
+        return {conn_id: calls["status"] for conn_id, calls in self._calls.items()}
+
+    async def _tell(self, schedule: Schedule, shown: ProgressXCom) -> None:
+        """Say how far the batch is, if it is time for that."""
+        if not self.progress or not schedule.is_due():
+            return
+        succeeded = sum(operation.state is OperationState.SUCCEEDED for _, operation, _ in self._ended)
+        before = msgspec.convert(self.progress, Progress)
+        progress, now = before.with_ended(succeeded, sum(self._polls().values())), time.time()
+        if schedule.is_news(progress):
+            self.log.info("%s", progress.sentence(now))
+            await shown.show(progress.values(now))
+
+    def _waits_for(self, conn_id: str, client: AsyncClient) -> Iterator[Coroutine[Any, Any, Operation]]:
         now = time.time()
-        for conn_id, client in clients.items():
-            pace = Pace(self.poke_interval, self.max_poke_interval, self.typical.get(conn_id, 0.0))
-            self._waits[conn_id] = [
-                Wait(
-                    operation_id,
-                    client.settings.label,
-                    deadline=self.deadline,
-                    pace=pace,
-                    started=started,
-                    fault_tolerance=self.fault_tolerance,
-                )
-                for operation_id, started in self.operations[conn_id].items()
-            ]
-            for wait in self._waits[conn_id]:
-                yield conn_id, apoll_until_ended(client, wait, wait.until_next(now))
+        pace = Pace(self.poke_interval, self.max_poke_interval, self.typical.get(conn_id, 0.0))
+        self._waits[conn_id] = [
+            Wait(
+                operation_id,
+                client.settings.label,
+                deadline=self.deadline,
+                pace=pace,
+                started=started,
+                fault_tolerance=self.fault_tolerance,
+            )
+            for operation_id, started in self.operations[conn_id].items()
+        ]
+        for wait in self._waits[conn_id]:
+            yield apoll_until_ended(client, wait, wait.until_next(now))
 
     def _stops(self, conn_id: str, error: DocConvError) -> bool:
         """Return whether the error of one operation concerns its connection; if not, the worker decides about it."""

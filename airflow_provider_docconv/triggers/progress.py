@@ -1,4 +1,4 @@
-"""Writes the XComs of a deferred task, from its trigger."""
+"""Writes XComs that show how far a task is, from its worker or its trigger."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from asgiref.sync import sync_to_async
 
 log = logging.getLogger(__name__)
 
-#: The XCom that shows the progress of a wait, and its outcome.
+# Not worth a write to the database alone.
+_ALWAYS_CHANGES = ("polls", "calls", "per_minute", "seconds_left", "at")
+
+#: The XCom that shows the progress of a wait or a batch, and its outcome.
 PROGRESS = "progress"
+#: The XCom with the summary of a batch, which is there also if the task fails.
+SUMMARY = "summary"
 
 
 class TaskKey(Protocol):
@@ -39,6 +44,21 @@ async def push(task: TaskKey, key: str, value: Any) -> None:
     )
 
 
+def push_xcom(ti: Any, key: str, value: Any, log: Any) -> None:
+    """
+    Write an XCom in a worker; a failure is only logged, because the work matters more.
+
+    :param ti: the task instance
+    :param key: the XCom's key
+    :param value: plain JSON values
+    :param log: the task's log
+    """
+    try:
+        ti.xcom_push(key=key, value=value)
+    except Exception as error:  # Whatever the XCom backend raises.
+        log.warning("Could not write the XCom %r: %s", key, error)
+
+
 class Progress:
     """
     Shows the progress of a deferred task in an XCom, from time to time.
@@ -61,11 +81,11 @@ class Progress:
 
     async def show(self, value: dict[str, Any]) -> None:
         """
-        Show a value if more than the number of polls has changed, and none was shown just before.
+        Show a value if more than the cost and the time has changed, and none was shown just before.
 
         :param value: plain JSON values
         """
-        now, shown = time.monotonic(), {key: item for key, item in value.items() if key != "polls"}
+        now, shown = time.monotonic(), {key: item for key, item in value.items() if key not in _ALWAYS_CHANGES}
         if self._task is None or shown == self._shown or now < max(self._next, Progress.common_next):
             return
         self._shown = shown

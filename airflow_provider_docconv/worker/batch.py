@@ -10,17 +10,23 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+import msgspec
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 
 from airflow_provider_docconv.batch.batch import Batch, Connections
 from airflow_provider_docconv.batch.pipeline import End, Limits, Pipeline
+from airflow_provider_docconv.batch.progress import Progress
 from airflow_provider_docconv.batch.sources import Naming, Patterns, check_specs, read_specs
 from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
+from airflow_provider_docconv.links.docconv import publish_links, report_url
 from airflow_provider_docconv.services.errors import DocConvError, NoDocumentsFound
 from airflow_provider_docconv.services.service import create_service
+from airflow_provider_docconv.task_state import task_key
 from airflow_provider_docconv.transfer.addresses import address_of
+from airflow_provider_docconv.transfer.object_storage import console_url
 from airflow_provider_docconv.triggers.batch import BatchEvent, BatchTrigger, fit_into_row
+from airflow_provider_docconv.triggers.progress import PROGRESS, SUMMARY, push_xcom
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -95,6 +101,7 @@ class ConvertDocuments:
         with task_errors():
             hooks = {conn_id: DocConvHook.for_connection(conn_id) for conn_id in set(self._patterns.values())}
             batch = self._batch(hooks)
+            self._publish_links(batch, next(iter(hooks.values())))
             batch.load(resumed=event is not None)
             if self._operator.plan:
                 for error in batch.errors.values():
@@ -108,6 +115,16 @@ class ConvertDocuments:
         """Stop, so that the next run knows what is in flight at the service; may be called from a signal handler."""
         if self._pipeline:
             self._pipeline.stop()
+
+    def _publish_links(self, batch: Batch, hook: DocConvHook) -> None:
+        report = report_url(*task_key(self._context["ti"])) or console_url(f"{batch.report}.html")
+        publish_links(
+            self._operator,
+            self._context,
+            report=report,
+            results=console_url(batch.folder) or (f"{report}?state=delivered" if report else ""),
+            service=hook.service_url,
+        )
 
     def _require_documents(self, batch: Batch) -> None:
         what = f"no document was found in {', '.join(batch.sources)[:500]}"
@@ -138,7 +155,7 @@ class ConvertDocuments:
             try:
                 return hooks[conn_id].get_supported_formats()
             finally:
-                batch.calls += client.calls - before
+                batch.calls[conn_id] += client.calls - before
 
         settings = {conn_id: hook.get_conn().settings for conn_id, hook in hooks.items()}
         batch = Batch(
@@ -166,7 +183,13 @@ class ConvertDocuments:
         stopped: DocConvError | None = None
         to_do = len(batch.to_do())
         if to_do or (operator.cleanup and batch.to_clean_up()):
-            operator.log.info("%s of %s documents to convert", f"{to_do:,}", f"{len(batch.documents):,}")
+            started = len(batch.at_service())
+            operator.log.info(
+                "%s of %s documents to convert%s",
+                f"{to_do:,}",
+                f"{len(batch.documents):,}",
+                f", of which {started:,} are at the service already" if started else "",
+            )
             # Before anything is paid, this proves that the destination can be written.
             batch.fold()
             try:
@@ -185,6 +208,8 @@ class ConvertDocuments:
         if operator.quarantine:
             batch.put_aside(str(operator.quarantine))
         summary = batch.summary()
+        # Before anything is raised: a failed task has no other result.
+        self._show(summary, batch.progress())
         for write in (partial(batch.write_report, summary), batch.fold):
             try:
                 write()
@@ -192,6 +217,7 @@ class ConvertDocuments:
                 # The report must be tried even if the record can't be written, and the other way round.
                 operator.log.error("%s", error)
                 stopped = stopped or error
+        batch.log_failures()
         batch.log_cost(summary)
         batch.raise_for_outcome(summary, operator.on_document_error, stopped)
         return summary
@@ -200,22 +226,18 @@ class ConvertDocuments:
         self, batch: Batch, hooks: Mapping[str, DocConvHook], deadline: float, event: Mapping[str, Any] | None
     ) -> None:
         limits = self._limits(deadline)
-        pipeline = self._pipeline = Pipeline(batch, hooks, limits)
+        pipeline = self._pipeline = Pipeline(batch, hooks, limits, self._tell)
         for conn_id, reason in batch.errors.items():
             pipeline.stop_connection(conn_id, reason)
         if event:
             seen = BatchEvent.read(event)
-            batch.calls["status"] += seen.polls
             for conn_id in hooks:
+                batch.calls[conn_id]["status"] += seen.polls.get(conn_id, 0)
                 for operation_id, ended in seen.succeeded.get(conn_id, {}).items():
                     pipeline.add_succeeded(conn_id, operation_id, ended)
                 if error := seen.stopped_by(conn_id):
                     pipeline.stop_connection(conn_id, error)
-        try:
-            end = asyncio.run(pipeline.run())
-        finally:
-            batch.calls += pipeline.calls
-        if end is End.WAITS:
+        if asyncio.run(pipeline.run()) is End.WAITS:
             self._defer(batch, pipeline, limits)
 
     def _limits(self, deadline: float) -> Limits:
@@ -233,8 +255,21 @@ class ConvertDocuments:
             grace=operator.grace if operator.deferrable else None,
         )
 
+    def _tell(self, progress: Progress) -> None:
+        """Say how far the batch is; runs in a thread."""
+        now = time.time()
+        self._operator.log.info("%s", progress.sentence(now))
+        push_xcom(self._context["ti"], PROGRESS, progress.values(now), self._operator.log)
+
+    def _show(self, summary: dict[str, Any], progress: Progress) -> None:
+        ti, log = self._context["ti"], self._operator.log
+        push_xcom(ti, SUMMARY, summary, log)
+        push_xcom(ti, PROGRESS, progress.values(time.time()), log)
+
     def _defer(self, batch: Batch, pipeline: Pipeline, limits: Limits) -> None:
         batch.fold()
+        progress = batch.progress()
+        self._show(batch.summary(), progress)
         in_flight = pipeline.in_flight
         operations = fit_into_row(
             (each.request.conn_id, str(each.entry.operation_id), each.entry.started or 0.0) for each in in_flight
@@ -250,6 +285,7 @@ class ConvertDocuments:
             max_poke_interval=limits.max_poke_interval,
             typical={conn_id: pipeline.typical(conn_id) for conn_id in operations},
             fault_tolerance=limits.fault_tolerance,
+            progress=msgspec.to_builtins(progress),
         )
         self._operator.log.info("Giving the worker back while %d operations are in flight", len(in_flight))
         timeout = timedelta(seconds=max(0.0, limits.deadline - time.time())) + _BACKSTOP

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
+from airflow_provider_docconv.links.docconv import publish_links
 from airflow_provider_docconv.services.documents import RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions
 from airflow_provider_docconv.services.operations import read_operation_id
 from airflow_provider_docconv.task_state import path_name
 from airflow_provider_docconv.transfer.addresses import read_remote
 from airflow_provider_docconv.transfer.delivery import Bounds, DeliveredFile, Destination, clean_up, deliver
+from airflow_provider_docconv.transfer.object_storage import console_url
 from airflow_provider_docconv.transfer.source import stem_of
 from airflow_provider_docconv.transfer.unpacking import UnpackingDestination
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
 
 class DownloadOperator(Protocol):
@@ -38,16 +40,18 @@ class DownloadOperator(Protocol):
         """The task's log."""
 
 
-def download(operator: DownloadOperator) -> list[DeliveredFile]:
+def download(operator: DownloadOperator, context: Context) -> list[DeliveredFile]:
     """
     Fetch the results of an operation, and delete them at the service if the operator says so.
 
     :param operator: the operator
+    :param context: the task's context
     :raises DocConvError: if one could not be fetched or delivered
     """
     log = operator.log
     with task_errors(operator.source):
         hook = DocConvHook.for_connection(operator.conn_id)
+        publish_links(operator, context, service=hook.service_url)
         operation_id = read_operation_id(operator.operation_id)
         stem = stem_of(operator.source, hook.service) if operator.source else None
         if operator.unpack and stem is None:
@@ -63,6 +67,10 @@ def download(operator: DownloadOperator) -> list[DeliveredFile]:
             if operator.source_sha256:
                 result["source_sha256"] = operator.source_sha256
             log.info("Delivered %s (%d bytes, SHA-256 %s)", result["uri"], result["size"], result["sha256"])
+        if len(results) == 1:
+            publish_links(operator, context, results=console_url(results[0]["uri"]))
+        elif results:
+            publish_links(operator, context, results=console_url(f"{results[0]['uri'].rpartition('/')[0]}/"))
         if operator.cleanup:
             clean_up(hook, operation_id, [*files, *uploads], log)
         return results

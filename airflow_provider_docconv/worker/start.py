@@ -11,6 +11,7 @@ import msgspec
 
 from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
+from airflow_provider_docconv.links.docconv import publish_links
 from airflow_provider_docconv.polling import SECOND_LOOK
 from airflow_provider_docconv.services.documents import Document, PresentationToMerge, RemoteDocument
 from airflow_provider_docconv.services.errors import DocConvError, Handling, StartReplyLost
@@ -33,12 +34,11 @@ if TYPE_CHECKING:
 
 
 class Starting(Protocol):
-    """What is read of any operator that starts an operation, and the link that it is given."""
+    """What is read of any operator that starts an operation."""
 
     conn_id: str
     options: Mapping[str, Any] | None
     on_lost_reply: Literal["fail", "start_again"]
-    service_url: str
 
     @property
     def log(self) -> Any:
@@ -83,7 +83,7 @@ class _Start(ABC, Generic[Opened]):
         with task_errors(self.subject()):
             require_mapping(operator.options or {}, "options")
             hook = DocConvHook.for_connection(operator.conn_id)
-            operator.service_url = hook.service_url
+            publish_links(operator, self._context, service=hook.service_url)
             opened = self.open(hook)
             state, wanted = task_state(self._context), self._record(opened)
             earlier = self._earlier(hook, StartRecord.read(state), wanted)

@@ -20,6 +20,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_docconv.exceptions import DeadlineExceeded, DocConvError, deserialize, task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
+from airflow_provider_docconv.links.docconv import publish_links
 from airflow_provider_docconv.polling import (
     SECOND_LOOK,
     Outcome,
@@ -39,7 +40,7 @@ from airflow_provider_docconv.task_state import (
 )
 from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.triggers.docconv import ConversionEvent, ConversionTrigger
-from airflow_provider_docconv.triggers.progress import PROGRESS
+from airflow_provider_docconv.triggers.progress import PROGRESS, push_xcom
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -57,7 +58,7 @@ _SHOW_PAUSE = 15.0
 
 
 class Sensor(Protocol):
-    """What is read of a ``ConversionSensor``, and the id and the link that it is given."""
+    """What is read of a ``ConversionSensor``, and the id that it is given."""
 
     operation_id: str
     conn_id: str
@@ -73,7 +74,6 @@ class Sensor(Protocol):
     execution_timeout: timedelta | None
     soft_fail: bool
     never_fail: bool
-    service_url: str
 
     @property
     def reschedule(self) -> bool:
@@ -279,10 +279,7 @@ class SensorWait:
                 self._show(self._wait.progress(outcome))
 
     def _show(self, value: dict[str, Any]) -> None:
-        try:
-            self._ti.xcom_push(key=PROGRESS, value=value)
-        except Exception as error:  # Whatever the XCom backend raises: the wait matters more.
-            self._sensor.log.warning("Could not write the XCom %r: %s", PROGRESS, error)
+        push_xcom(self._ti, PROGRESS, value, self._sensor.log)
 
     @contextmanager
     def _ends(self) -> Iterator[None]:
@@ -294,10 +291,10 @@ class SensorWait:
             end = self._end_of(error)
             # Airflow's base class does this for different errors in different modes.
             if self._skips:
-                raise AirflowSkipException(str(end)) from error
+                raise AirflowSkipException(str(end)) from None
             if end is error:
                 raise
-            raise end from error
+            raise end from None
 
     def _end_of(self, error: AirflowTaskTimeout | DocConvError) -> BaseException:
         """Return the error that the task ends with."""
@@ -361,5 +358,5 @@ class SensorWait:
     @cached_property
     def _hook(self) -> DocConvHook:
         hook = DocConvHook.for_connection(self._sensor.conn_id)
-        self._sensor.service_url = hook.service_url
+        publish_links(self._sensor, self._context, service=hook.service_url)
         return hook

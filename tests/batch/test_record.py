@@ -34,7 +34,7 @@ from tests.support.places import Bucket, Place
 from tests.support.proxies import S3_DENIES, gate
 
 TASK = "d.t"
-HEADER = Header("run-1", 1_764_000_000.5, {"start": 3, "status": 40})
+HEADER = Header("run-1", 1_764_000_000.5, {"slides": {"start": 3, "status": 40}})
 DAY = 86400 * 1_000_000
 SURROGATES = "caf\udce9 ☃\n"
 
@@ -693,7 +693,8 @@ def test_a_request_of_another_form_is_an_error_that_says_where(odd: dict[str, An
     [
         *({"form": form} for form in (0, 2, "1", None, [1], {}, MISSING, "x" * 10**6)),
         *({"began": began} for began in ("now", [5], {}, None, MISSING, 1e400, 10**400, 1e300, -1e300, -1.0)),
-        *({"run": 5}, {"run": MISSING}, {"calls": []}, {"calls": {"start": "3"}}, {"calls": {"start": -1}}),
+        *({"run": 5}, {"run": MISSING}, {"calls": []}, {"calls": {"docs": 3}}, {"calls": {"docs": {"start": "3"}}}),
+        {"calls": {"docs": {"start": -1}}},
     ],
     ids=lambda odd: str(odd)[:60],
 )
