@@ -27,9 +27,8 @@ _TASK_STATE_PATH = {
 }
 _SHARED_FOLDERS = {
     "description": (
-        "Folders of the API server's machine, separated by commas, from which the Conversions pages may show reports and "
-        "results, because the workers see the same folders under the same names. Empty: none; object stores need no "
-        "such permission."
+        "Folders of the API server's machine, separated by commas, from which its pages may show reports and results, "
+        "because the workers see the same folders under the same names. Empty: none. Object stores need no permission."
     ),
     "version_added": "0.1.0",
     "type": "string",

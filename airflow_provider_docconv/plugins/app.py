@@ -20,8 +20,9 @@ from sqlalchemy.orm import Session
 
 from airflow_provider_docconv.batch.report import visible
 from airflow_provider_docconv.plugins import conversions, reports
-from airflow_provider_docconv.plugins.conversions import PROGRESS, SINGLE, SUMMARY, Filters, Task
+from airflow_provider_docconv.plugins.conversions import Filters, Task
 from airflow_provider_docconv.plugins.reports import Documents, Unreadable
+from airflow_provider_docconv.triggers.progress import PROGRESS, SUMMARY
 
 _FOLDER = Path(__file__).parent
 _STATIC = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
@@ -164,17 +165,17 @@ def result(request: Request, dag_id: str, run_id: str, task_id: str, map_index: 
             uri = next((uri for uri in uris if reports.result_key(uri) == key), None)
         if uri is None:
             raise HTTPException(404, "The report of this task names no such result.")
-        size, content = reports.read_result(uri)
+        file = reports.open_result(uri)
     except Unreadable as error:
         raise HTTPException(502, visible(str(error))) from None
     name = uri.rpartition("/")[2].encode(errors="replace").decode()
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
-    if size is not None:
+    if isinstance(size := getattr(file, "size", None), int):
         headers["Content-Length"] = str(size)
     if request.method == "HEAD":
-        content.close()
+        file.close()
         return Response(headers=headers, media_type="application/octet-stream")
-    return StreamingResponse(content, headers=headers, media_type="application/octet-stream")
+    return StreamingResponse(reports.pieces(file), headers=headers, media_type="application/octet-stream")
 
 
 def _page(name: str, depth: int) -> Response:
@@ -255,6 +256,6 @@ def _delivered(tasks: list[Task], xcoms: dict[tuple[str, str, str, int], dict[st
     """Return the files that a single conversion has delivered."""
     for task in tasks:
         values = xcoms.get(task.key, {}).get("return_value")
-        if task.operator == SINGLE[-1] and isinstance(values, list):
+        if isinstance(values, list):
             return [each for each in values if isinstance(each, dict) and isinstance(each.get("uri"), str)]
     return []

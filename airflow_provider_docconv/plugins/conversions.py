@@ -17,7 +17,7 @@ from airflow.models.xcom import XComModel
 from sqlalchemy import ColumnElement, Select, String, and_, case, cast, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from airflow_provider_docconv.triggers.progress import PROGRESS
+from airflow_provider_docconv.triggers.progress import PROGRESS, SUMMARY
 
 BATCH = "ConvertDocumentsOperator"
 #: The operators of a single conversion, in the order of its steps.
@@ -28,10 +28,8 @@ SINGLE = (
     "ConversionSensor",
     "DownloadResultOperator",
 )
-SUMMARY = "summary"
-#: A subclass has another name, but its tasks have the link that leads to the pages here.
-_LINK = "_link_ReportLink"
-_LINK_PART = "plugin/conversions/docconv/"
+# A subclass has another name, but its tasks have one of these links.
+_LINKS = ("_link_ReportLink", "_link_ServiceLink")
 #: The states in which a task has still something to do.
 ACTIVE = ("running", "deferred", "queued", "scheduled", "restarting", "up_for_retry", "up_for_reschedule")
 #: The states of a conversion, as the page filters them.
@@ -47,7 +45,6 @@ _fields = RenderedTaskInstanceFields.__table__.c
 _run = DagRun.__table__.c
 # All tasks of a single conversion are one row; a batch is a row of its own.
 _part = case((_ti.operator.in_(SINGLE), ""), else_=_ti.task_id)
-
 
 
 # What a browser can count, too.
@@ -87,9 +84,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """
-    How far a task is, in its XCom ``progress``: the first fields are a batch's, the last ones a single conversion's.
-    """
+    """How far a task is, in its XCom ``progress``: a batch has the first fields, a single conversion the last two."""
 
     documents: _Count = 0
     delivered: _Count = 0
@@ -97,6 +92,7 @@ class Progress(msgspec.Struct, frozen=True):
     failed: _Count = 0
     skipped: _Count = 0
     in_flight: _Count = 0
+    ended: _Count = 0
     waiting: _Count = 0
     calls: _Count = 0
     per_minute: _Amount | None = None
@@ -194,7 +190,7 @@ def list_conversions(
     """
     began = func.min(_ti.start_date)
     # What has not begun comes first.
-    newest = (case((began.is_(None), 0), else_=1), began.desc(), _ti.dag_id, _ti.run_id, _ti.map_index)
+    newest: tuple[Any, ...] = (case((began.is_(None), 0), else_=1), began.desc(), _ti.dag_id, _ti.run_id, _ti.map_index)
     groups = session.execute(_groups(dag_ids, filters).order_by(*newest).offset(offset).limit(limit)).all()
     if not groups:
         return []
@@ -303,7 +299,9 @@ def sum_calls(session: Session, dag_ids: Collection[str]) -> dict[str, Any]:
             totals[conn_id][1] += Counter(calls)
             if row.timestamp >= now - timedelta(days=7):
                 totals[conn_id][0] += Counter(calls)
-    rows = [{"connection": conn_id, "week": dict(week), "month": dict(month)} for conn_id, (week, month) in totals.items()]
+    rows = [
+        {"connection": conn_id, "week": dict(week), "month": dict(month)} for conn_id, (week, month) in totals.items()
+    ]
     return {"connections": sorted(rows, key=lambda row: -sum(row["month"].values())), "all": read <= MOST}
 
 
@@ -342,13 +340,14 @@ def describe(
     ends = [task.end_date for task in tasks if task.end_date]
     state = state_of(tasks)
     connections = set().union(*(conn_ids.get(task.key, ()) for task in tasks))
+    is_batch = main.operator == BATCH or summary is not None
     row: dict[str, Any] = {
         "dag_id": main.dag_id,
         "run_id": main.run_id,
         "task_id": main.task_id,
         "map_index": main.map_index,
         "name": next((task.rendered_map_index for task in tasks if task.rendered_map_index), None),
-        "is_batch": main.operator not in SINGLE,
+        "is_batch": is_batch,
         "state": state,
         "task_state": main.state,
         "began": min(starts).isoformat() if starts else None,
@@ -356,7 +355,7 @@ def describe(
         "tasks": [{"task_id": task.task_id, "state": task.state} for task in sorted(tasks, key=_step)],
         "connections": sorted(connections | set(summary.calls_by_connection if summary else ())),
     }
-    if main.operator in SINGLE:
+    if not is_batch:
         word = {"failed": "failed", "success": "delivered", "skipped": "skipped"}.get(state, "in_flight")
         row |= {"counts": {word: 1}, "documents": 1, "calls": {}}
     else:
@@ -377,14 +376,14 @@ def state_of(tasks: Iterable[Task]) -> str:
 def _progress_of(task: Task, summary: Summary | None, progress: Progress | None) -> dict[str, Any]:
     """Return how many documents of a batch are in which state, and what it has cost."""
     if progress and task.is_active:
-        names = ("delivered", "rejected", "failed", "skipped", "in_flight", "waiting")
+        names = ("delivered", "rejected", "failed", "skipped", "in_flight", "ended", "waiting")
         counts = {name: getattr(progress, name) for name in names}
         left = {"per_minute": progress.per_minute, "seconds_left": progress.seconds_left, "at": progress.at}
         calls = {"": progress.calls} if progress.calls else {}
         return {"documents": progress.documents, "counts": counts, "calls": calls, "progress": left}
     if summary:
-        names = ("delivered", "rejected", "failed", "skipped", "unfinished")
-        counts = {name: getattr(summary, name) for name in names}
+        ends = ("delivered", "rejected", "failed", "skipped", "unfinished")
+        counts = {name: getattr(summary, name) for name in ends}
         return {"documents": summary.documents, "counts": counts, "calls": summary.calls}
     return {"documents": None, "counts": {}, "calls": {}}
 
@@ -400,9 +399,7 @@ def _step(task: Task) -> int:
 
 
 def _is_conversion() -> ColumnElement[bool]:
-    linked = select(_xcom.dag_id, _xcom.task_id).where(
-        _xcom.key == _LINK, cast(_xcom.value, String).contains(_LINK_PART, autoescape=True)
-    )
+    linked = select(_xcom.dag_id, _xcom.task_id).where(_xcom.key.in_(_LINKS))
     return or_(_ti.operator.in_((BATCH, *SINGLE)), tuple_(_ti.dag_id, _ti.task_id).in_(linked))
 
 
@@ -426,13 +423,12 @@ def _groups(dag_ids: Collection[str], filters: Filters) -> Select[Any]:
     if filters.conn_id:
         found = found.where(_uses(filters.conn_id))
 
-    def number(*states: str | None) -> ColumnElement[int]:
-        there = or_(_ti.state.in_([state for state in states if state]), _ti.state.is_(None) if None in states else False)
-        return func.sum(case((there, 1), else_=0))
+    def number(*states: str) -> ColumnElement[int]:
+        return func.sum(case((func.coalesce(_ti.state, "none").in_(states), 1), else_=0))
 
     ran = case((and_(_ti.state == "skipped", _ti.hostname != ""), 1), else_=0)
     found = found.having(number("success", "failed", *ACTIVE) + func.sum(ran) > 0)
-    failed, active, success = number("failed", "upstream_failed"), number(*ACTIVE, None), number("success")
+    failed, active, success = number("failed", "upstream_failed"), number(*ACTIVE, "none"), number("success")
     conditions = {
         "failed": failed > 0,
         "running": and_(failed == 0, active > 0),

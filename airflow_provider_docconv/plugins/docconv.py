@@ -1,4 +1,4 @@
-"""Adds *Conversions* to Airflow's UI, on Airflow 3.1.1 and later. Every Airflow process imports this, so it is light."""
+"""Adds *Conversions* to Airflow's UI, from Airflow 3.1.1 on. Every Airflow process imports this, so it is light."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class DocConvPlugin(AirflowPlugin):
     name = "docconv"
 
     @cached_property
-    def fastapi_apps(self) -> list[dict[str, Any]]:
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # Airflow only reads it.
         """The pages. Only an API server asks for them, and so imports what they need."""
         if get_base_airflow_version_tuple() < (3, 1, 1):
             return []  # A page in one of the UI's frames would not know who is logged in.
@@ -30,7 +30,7 @@ class DocConvPlugin(AirflowPlugin):
         return [{"app": app, "url_prefix": "/docconv", "name": "docconv"}]
 
     @cached_property
-    def external_views(self) -> list[dict[str, Any]]:
+    def external_views(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The entry of the menu, if there is something to show."""
         if not self.fastapi_apps:
             return []

@@ -7,6 +7,7 @@ const AIRFLOW = new URL("../", ROOT);
 const WORDS = {
   delivered: "delivered", skipped: "skipped", rejected: "rejected", failed: "failed", unfinished: "unfinished",
   started: "at the service", sent: "being sent", waiting: "waiting", in_flight: "at the service",
+  ended: "to be delivered",
 };
 const MEANINGS = {
   rejected: "need someone's attention", failed: "picked up by the next try or run", started: "being converted",
@@ -194,7 +195,8 @@ function conversionsPage() {
   const filters = { dag_id: "", conn_id: "", state: "", days: "7" };
   for (const name of Object.keys(filters)) filters[name] = query.get(name) ?? filters[name];
   let offset = Number(query.get("offset")) || 0;
-  const failures = new Map();  // What was read of failed documents, by the address of the report.
+  const failures = new Map();  // What was read of failed documents, by report and its end.
+  const readAs = (row) => `${reportOf(row)} ${row.ended}`;
 
   const dags = el("datalist", { id: "dags" });
   const connections = el("datalist", { id: "connections" });
@@ -283,7 +285,7 @@ function conversionsPage() {
       el("td", {}, sum(row.calls) ? [number(sum(row.calls)), el("small", {}, listed(row.calls).replace(/^[\d,]+$/, ""))] : "–"),
       el("td", {}, el("a", { href: new URL(`${reportOf(row)}/report`, ROOT) }, "Report")),
     ];
-    const found = failures.get(reportOf(row));
+    const found = failures.get(readAs(row));
     const rows = [el("tr", { class: row.state }, cells)];
     if (found) rows.push(el("tr", { class: "failures" }, el("td", { colspan: 6 }, found.cloneNode(true))));
     return rows;
@@ -295,11 +297,11 @@ function conversionsPage() {
       && (row.counts.rejected || row.counts.failed)).slice(0, 5);
     let news = false;
     for (const row of failed) {
-      const key = reportOf(row);
+      const key = readAs(row);
       if (failures.has(key)) continue;
       failures.set(key, null);
       try {
-        const report = await get(`${key}/report.json`, { state: TO_DO, limit: 3 });
+        const report = await get(`${reportOf(row)}/report.json`, { state: TO_DO, limit: 3 });
         if (report.note) failures.set(key, el("p", { class: "quiet" }, report.note));
         if (report.lines?.length) {
           const more = report.found - report.lines.length;
@@ -318,7 +320,8 @@ function conversionsPage() {
 
 function reportPage() {
   const here = location.pathname.replace(/report$/, "");
-  const query = new URLSearchParams(location.search);
+  // Airflow keeps the query of a link to itself.
+  const query = new URLSearchParams(location.search || (frame ? frame.location.search : ""));
   let states = query.getAll("state"), name = query.get("name") || "", offset = 0;
   const STEP = 100;
   const top = el("header"), tiles = el("ul", { class: "tiles" }), facts = el("dl", { class: "facts" });

@@ -6,7 +6,7 @@ import hashlib
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from pathlib import Path
@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 from airflow_provider_docconv.batch.record import DocumentState, Entry, Record, Run
 from airflow_provider_docconv.batch.report import ReportLine, sentence, visible
 from airflow_provider_docconv.plugins.conversions import Summary, Task
-from airflow_provider_docconv.services.errors import explain
+from airflow_provider_docconv.services.errors import DocConvError, explain
 from airflow_provider_docconv.transfer.object_storage import (
     LOCAL,
     forget_store,
@@ -130,8 +130,8 @@ def read_documents(task: Task, summary: Summary) -> Documents | None:
     """
     run = Run(task.run_id, task.max_tries)
     if not task.is_active and summary.report and summary.run in ("", task.run_id):
-        key = (summary.report, task.end_date, task.try_number)
-        found: Documents | None = _reads.get(key, _KEPT_ENDED, lambda: _read_report(summary.report))
+        this = (summary.report, task.end_date, task.try_number)
+        found: Documents | None = _reads.get(this, _KEPT_ENDED, lambda: _read_report(summary.report))
         if found or not summary.record:
             return found
     if not summary.record:
@@ -141,25 +141,24 @@ def read_documents(task: Task, summary: Summary) -> Documents | None:
     return recorded
 
 
-def read_result(uri: str) -> tuple[int | None, Iterator[bytes]]:
+def open_result(uri: str) -> Any:
     """
-    Return how long a result is and its content.
+    Open a result for reading.
 
     :param uri: its address, which must come from a report
     :raises Unreadable: if it can't be read
     """
     try:
-        file = _reads.open(uri)
+        return _reads.open(uri)
     except FileNotFoundError:
         raise Unreadable(f"{uri} is no longer there.") from None
-    size = getattr(file, "size", None)
 
-    def content() -> Iterator[bytes]:
-        with file:
-            while piece := file.read(1 << 20):
-                yield piece
 
-    return size if isinstance(size, int) else None, content()
+def pieces(file: Any) -> Generator[bytes]:
+    """Return the content of a file piece by piece, and close it."""
+    with file:
+        while piece := file.read(1 << 20):
+            yield piece
 
 
 def as_json(line: ReportLine) -> dict[str, Any]:
@@ -213,9 +212,7 @@ def choose(lines: Sequence[ReportLine], states: Sequence[str], name: str) -> lis
     """
     part = name.casefold()
     found = [
-        line
-        for line in lines
-        if (not states or line.state in states) and (not part or part in line.source.casefold())
+        line for line in lines if (not states or line.state in states) and (not part or part in line.source.casefold())
     ]
     return sorted(found, key=lambda line: ORDER.index(line.state))
 
@@ -232,7 +229,7 @@ def _read_report(uri: str) -> Documents | None:
     decoder = msgspec.json.Decoder(ReportLine)
     try:
         lines = [decoder.decode(line) for line in content.splitlines()]
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Unreadable(f"The report can't be read ({error}): {uri}") from None
     return Documents([line for line in lines if not line.source_gone], [line for line in lines if line.source_gone])
 
@@ -255,7 +252,8 @@ def _read_record(summary: Summary, run: Run) -> Documents | None:
         raise _unreadable(summary.record, error) from None
     if known.header is None or known.header.run != run.id:
         return None
-    lines, gone = [], []
+    lines: list[ReportLine] = []
+    gone: list[ReportLine] = []
     for request in known.requests:
         entry = known.own.get(request.key) or Entry(request.key, request.fingerprint)
         (gone if request.gone_since else lines).append(ReportLine.of(request, entry, run))
@@ -311,4 +309,6 @@ def _require_shared(uri: str, path: str) -> None:
 
 
 def _unreadable(uri: str, error: Exception) -> Unreadable:
-    return Unreadable(f"This server can't read {uri} ({explain(error)}).")
+    if isinstance(error, DocConvError):
+        return Unreadable(f"This server {error.what}.")
+    return Unreadable(f"This server could not read {uri} ({explain(error)}).")

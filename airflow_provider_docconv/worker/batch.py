@@ -192,6 +192,7 @@ class ConvertDocuments:
             )
             # Before anything is paid, this proves that the destination can be written.
             batch.fold()
+            self._show(batch.summary(), batch.progress())
             try:
                 self._run(batch, hooks, deadline, event)
             except DocConvError as error:
