@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -169,9 +170,11 @@ def result(request: Request, dag_id: str, run_id: str, task_id: str, map_index: 
     except Unreadable as error:
         raise HTTPException(502, visible(str(error))) from None
     name = uri.rpartition("/")[2].encode(errors="replace").decode()
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
-    if isinstance(size := getattr(file, "size", None), int):
-        headers["Content-Length"] = str(size)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+    # Airflow's server would compress it, and so hide its length.
+    headers = {"Content-Disposition": disposition, "Content-Length": str(size), "Content-Encoding": "identity"}
     if request.method == "HEAD":
         file.close()
         return Response(headers=headers, media_type="application/octet-stream")

@@ -339,7 +339,7 @@ def describe(
     starts = [task.start_date for task in tasks if task.start_date]
     ends = [task.end_date for task in tasks if task.end_date]
     state = state_of(tasks)
-    connections = set().union(*(conn_ids.get(task.key, ()) for task in tasks))
+    given = set().union(*(conn_ids.get(task.key, ()) for task in tasks))
     is_batch = main.operator == BATCH or summary is not None
     row: dict[str, Any] = {
         "dag_id": main.dag_id,
@@ -353,7 +353,7 @@ def describe(
         "began": min(starts).isoformat() if starts else None,
         "ended": max(ends).isoformat() if ends and state != "running" else None,
         "tasks": [{"task_id": task.task_id, "state": task.state} for task in sorted(tasks, key=_step)],
-        "connections": sorted(connections | set(summary.calls_by_connection if summary else ())),
+        "connections": sorted(summary.calls_by_connection if summary and summary.calls_by_connection else given),
     }
     if not is_batch:
         word = {"failed": "failed", "success": "delivered", "skipped": "skipped"}.get(state, "in_flight")

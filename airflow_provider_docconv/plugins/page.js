@@ -70,7 +70,7 @@ function el(tag, attributes = {}, ...children) {
     if (value === null || value === undefined || value === false) continue;
     node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
   return node;
 }
 
@@ -144,14 +144,16 @@ function problem(text) {
   box.textContent = text;
 }
 
+const BAR = ["delivered", "skipped", "ended", "started", "in_flight", "sent", "waiting", "unfinished", "failed", "rejected"];
+
 function bar(counts, total) {
-  const parts = Object.entries(counts).filter(([, count]) => count).map(([state, count]) => {
+  const shown = BAR.filter((state) => counts[state]).map((state) => [state, counts[state]]);
+  const parts = shown.map(([state, count]) => {
     const part = el("i", { class: state, title: `${number(count)} ${WORDS[state] || state}` });
     part.style.flexGrow = count;
     return part;
   });
-  const label = Object.entries(counts).filter(([, count]) => count)
-    .map(([state, count]) => `${count} ${WORDS[state] || state}`).join(", ");
+  const label = shown.map(([state, count]) => `${number(count)} ${WORDS[state] || state}`).join(", ");
   return el("div", { class: "bar", role: "img", "aria-label": label || `${total || 0} documents` }, parts);
 }
 
@@ -159,7 +161,8 @@ const badge = (state, text) => el("span", { class: `badge ${state}` }, text || W
 
 function pathOf(row) {
   const parts = ["dags", row.dag_id, "runs", row.run_id, "tasks", row.task_id];
-  return parts.map(encodeURIComponent).join("/");
+  // With the colons and pluses of run ids as they are, as Airflow's own pages write them.
+  return parts.map((part) => encodeURIComponent(part).replaceAll("%3A", ":").replaceAll("%2B", "+")).join("/");
 }
 const reportOf = (row) => `${pathOf(row)}/${row.map_index}`;
 const taskOf = (row, task_id = row.task_id) =>
@@ -320,8 +323,7 @@ function conversionsPage() {
 
 function reportPage() {
   const here = location.pathname.replace(/report$/, "");
-  // Airflow keeps the query of a link to itself.
-  const query = new URLSearchParams(location.search || (frame ? frame.location.search : ""));
+  const query = new URLSearchParams(location.search);
   let states = query.getAll("state"), name = query.get("name") || "", offset = 0;
   const STEP = 100;
   const top = el("header"), tiles = el("ul", { class: "tiles" }), facts = el("dl", { class: "facts" });
@@ -389,6 +391,7 @@ function reportPage() {
     if (row.state === "running") {
       const done = ["delivered", "skipped", "rejected", "failed"].reduce((total, state) => total + (counts[state] || 0), 0);
       const parts = [`${number(done)} of ${plural(sum(counts), "document")} done`, left(row.progress)];
+      if (row.counts.ended) parts.push(`${number(row.counts.ended)} to be delivered`);
       if (attention) parts.push(`${number(attention)} need attention`);
       return sum(counts) ? parts.filter(Boolean).join(", ") : "";
     }
@@ -483,5 +486,21 @@ function reportPage() {
   }
 }
 
+// A task's link opens this page in Airflow with a task in its query, which Airflow keeps from the frame.
+function linkedReport() {
+  const query = new URLSearchParams(frame ? frame.location.search : "");
+  const row = Object.fromEntries(["dag_id", "run_id", "task_id", "map_index"].map((name) => [name, query.get(name)]));
+  if (Object.values(row).includes(null)) return null;
+  frame.history.replaceState(frame.history.state, "", frame.location.pathname);
+  const address = new URL(`${reportOf(row)}/report`, ROOT);
+  for (const state of query.getAll("state")) address.searchParams.append("state", state);
+  return address;
+}
+
 followTheme();
-if (document.body.dataset.page === "report") reportPage(); else conversionsPage();
+if (document.body.dataset.page === "report") {
+  reportPage();
+} else {
+  const address = linkedReport();
+  if (address) location.replace(address); else conversionsPage();
+}

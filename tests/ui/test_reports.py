@@ -111,7 +111,7 @@ def test_while_it_runs_the_report_comes_from_the_record(
 ) -> None:
     service("--seconds", "60")
     runs.put("a.pptx", "b.pptx", "c.pptx")
-    (runs.folder / "in" / "broken.pptx").write_bytes(b"no deck")
+    (runs.folder / "in" / "0.pptx").write_bytes(b"no deck")
     Night(database, runs.uri).run(deferrable=True, max_in_flight=2)
     told = report(api)
     assert told["task"]["state"] == "running"
