@@ -30,7 +30,7 @@ from airflow_provider_docconv.exceptions import deserialize, serialize
 from airflow_provider_docconv.services.errors import DocConvError, RecordDamaged, StoreUnavailable
 from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.transfer.delivery import DeliveredFile
-from airflow_provider_docconv.transfer.object_storage import read_whole, store_errors, writing
+from airflow_provider_docconv.transfer.object_storage import read_whole, store_errors, write_lines, writing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _FOLDER = "/record"
 # The version of the lines' form.
 _FORM = 1
+_encoder = msgspec.json.Encoder()
 # A document that is no longer listed is forgotten after 90 days, so that a record does not grow without end.
 KEPT_UNLISTED = 90 * 86400 * 1_000_000
 # Seconds for which entries are gathered before they are written: many documents change at once, and objects cost.
@@ -315,6 +316,7 @@ class Record:
         self.folder = folder
         #: The name of this task's folder.
         self.task = task
+        self._own_folder = folder / task
         # Distinguishes the objects of two workers that have the same task.
         self._token = secrets.token_hex(4)
         self._seq = 0
@@ -502,13 +504,18 @@ class Record:
 
     def _write_object(self, lines: Iterable[_Line]) -> None:
         with self._lock:
-            path = self.folder / self.task / f"{self._next():020d}-{self._token}.jsonl"
+            path = self._own_folder / f"{self._next():020d}-{self._token}.jsonl"
         with store_errors(f"could not write the batch's record at {path}"), writing(path) as file:
-            for line in lines:
-                # Not msgspec's own encoder, which takes no lone surrogates: names of files have them.
-                file.write(json.dumps(msgspec.to_builtins(line)).encode() + b"\n")
+            write_lines(file, map(_encoded, lines))
         with self._lock:
             self._objects.append(path)
+
+
+def _encoded(line: _Line) -> bytes:
+    try:
+        return _encoder.encode(line)
+    except UnicodeEncodeError:  # Names of files may have lone surrogates, for which UTF-8 has no bytes.
+        return json.dumps(msgspec.to_builtins(line)).encode()
 
 
 def _keep_newest(entries: dict[str, Entry], entry: Entry) -> None:

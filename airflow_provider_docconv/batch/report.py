@@ -18,6 +18,7 @@ import pendulum
 from airflow_provider_docconv.batch.progress import duration
 from airflow_provider_docconv.batch.record import ConversionRequest, DocumentState, Entry, Run
 from airflow_provider_docconv.transfer.delivery import DeliveredFile
+from airflow_provider_docconv.transfer.object_storage import write_lines
 
 # The groups of the page: what is not final is shown as one.
 STATES = ("delivered", "skipped", "rejected", "failed", "unfinished")
@@ -125,12 +126,15 @@ def write_jsonl(file: BinaryIO, lines: Iterable[ReportLine]) -> None:
     :param lines: the documents
     """
     encode = msgspec.json.Encoder().encode
-    for line in lines:
+
+    def encoded(line: ReportLine) -> bytes:
         try:
             text = encode(line).decode()
         except UnicodeEncodeError:  # A lone surrogate, which UTF-8 has no bytes for.
             text = encode(_without_surrogates(msgspec.to_builtins(line))).decode()
-        file.write(INVISIBLE.sub(_escaped_in_json, text).encode() + b"\n")
+        return INVISIBLE.sub(_escaped_in_json, text).encode()
+
+    write_lines(file, map(encoded, lines))
 
 
 def _without_surrogates(value: Any) -> Any:
