@@ -379,7 +379,8 @@ function reportPage() {
         row.began ? ["started ", when(row.began)] : "not begun", seconds === null ? "" : `, took ${span(seconds)}`),
       el("p", { class: "verdict", id: "verdict" }, badge(row.state, row.state === "running" ? row.task_state : row.state), " ",
         verdict(row, counts, report)),
-      bar(counts, row.documents),
+      // What Airflow was told last is newer than the record while no worker is there to write it.
+      bar(row.state === "running" && sum(row.counts) ? row.counts : counts, row.documents),
     ];
   }
 
@@ -392,7 +393,7 @@ function reportPage() {
       const done = ["delivered", "skipped", "rejected", "failed"].reduce((total, state) => total + (counts[state] || 0), 0);
       const parts = [`${number(done)} of ${plural(sum(counts), "document")} done`, left(row.progress)];
       if (row.counts.ended) parts.push(`${number(row.counts.ended)} to be delivered`);
-      if (attention) parts.push(`${number(attention)} need attention`);
+      if (attention) parts.push(`${number(attention)} ${attention === 1 ? "needs" : "need"} attention`);
       return sum(counts) ? parts.filter(Boolean).join(", ") : "";
     }
     if (attention) {
