@@ -19,7 +19,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Asset, Param
 
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 
@@ -52,4 +52,6 @@ with DAG(
         destination="{{ params.outbox }}/{folder}{stem}-{extension}.{format}",
         on_document_error=0.02,
         deferrable=True,
+        # Other Dags can be scheduled on it; see on_results.py.
+        outlets=[Asset("converted_documents")],
     )

@@ -27,6 +27,7 @@ from airflow_provider_docconv.transfer.addresses import address_of
 from airflow_provider_docconv.transfer.object_storage import console_url
 from airflow_provider_docconv.triggers.batch import BatchEvent, BatchTrigger, fit_into_row
 from airflow_provider_docconv.triggers.progress import PROGRESS, SUMMARY, push_xcom
+from airflow_provider_docconv.worker.assets import announce, announce_batch
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -67,6 +68,7 @@ class BatchOperator(Protocol):
     grace: float
     deferrable: bool
     fixed_folder: str | None
+    outlets: list[Any]
 
     @property
     def log(self) -> Any:
@@ -106,6 +108,7 @@ class ConvertDocuments:
             if self._operator.plan:
                 for error in batch.errors.values():
                     raise error  # What would be sent is not known.
+                announce(self._operator, self._context, (), {}, {})
                 return batch.log_plan()
             if not batch.documents:
                 self._require_documents(batch)
@@ -221,6 +224,7 @@ class ConvertDocuments:
         batch.log_failures()
         batch.log_cost(summary)
         batch.raise_for_outcome(summary, operator.on_document_error, stopped)
+        announce_batch(operator, self._context, batch, summary)
         return summary
 
     def _run(

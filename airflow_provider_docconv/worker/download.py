@@ -16,6 +16,7 @@ from airflow_provider_docconv.transfer.delivery import Bounds, DeliveredFile, De
 from airflow_provider_docconv.transfer.object_storage import console_url
 from airflow_provider_docconv.transfer.source import stem_of
 from airflow_provider_docconv.transfer.unpacking import UnpackingDestination
+from airflow_provider_docconv.worker.assets import announce_results
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -34,6 +35,7 @@ class DownloadOperator(Protocol):
     remote_result: str | None
     remote_source: str | None
     source_sha256: str | None
+    outlets: list[Any]
 
     @property
     def log(self) -> Any:
@@ -73,6 +75,7 @@ def download(operator: DownloadOperator, context: Context) -> list[DeliveredFile
             publish_links(operator, context, results=console_url(f"{results[0]['uri'].rpartition('/')[0]}/"))
         if operator.cleanup:
             clean_up(hook, operation_id, [*files, *uploads], log)
+        announce_results(operator, context, results, {"operation_id": operation_id})
         return results
 
 
