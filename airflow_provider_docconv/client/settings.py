@@ -9,6 +9,7 @@ import ssl
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import Literal
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -83,6 +84,14 @@ class Settings:
             return set()  # The first call says so.
         return {str(each.hostname) for each in parts if each.scheme == "http" and not _is_loopback(str(each.hostname))}
 
+    @property
+    def authorities(self) -> str | Literal[False]:
+        """The file of trusted authorities, if need be the one that the environment names; False for no checks."""
+        if self.verify is True:
+            # As requests does, and from the same variables.
+            return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
+        return self.verify or False
+
     def tls_context(self) -> ssl.SSLContext | bool:
         """
         Return the TLS context of the asynchronous client, or False for no checks.
@@ -91,9 +100,9 @@ class Settings:
 
         :raises TLSFailed: if the file of trusted authorities can't be read
         """
-        if not self.verify:
+        authorities = self.authorities
+        if not authorities:
             return False
-        authorities = self.verify if isinstance(self.verify, str) else _trusted_authorities()
         try:
             return _tls_context(authorities, os.stat(authorities).st_mtime_ns)
         except OSError as error:
@@ -104,11 +113,6 @@ class Settings:
 @lru_cache(maxsize=16)
 def _tls_context(authorities: str, changed: int) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=authorities)
-
-
-def _trusted_authorities() -> str:
-    # As requests does, so that both clients trust the same authorities.
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
 
 
 def _is_loopback(host: str) -> bool:

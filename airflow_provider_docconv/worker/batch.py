@@ -128,7 +128,7 @@ class ConvertDocuments:
             self._operator,
             self._context,
             report=report,
-            results=console_url(batch.folder) or (f"{report}?state=delivered" if report else ""),
+            results=console_url(batch.folder) or (f"{report}&state=delivered" if report else ""),
             service=hook.service_url,
         )
 
@@ -198,6 +198,7 @@ class ConvertDocuments:
             )
             # Before anything is paid, this proves that the destination can be written.
             batch.fold()
+            self._show(batch.summary(), batch.progress())
             try:
                 self._run(batch, hooks, deadline, event)
             except DocConvError as error:
