@@ -195,6 +195,8 @@ class Batch:
         self.start_again = start_again
         self.run = Run(task_key(context["ti"])[1], max_tries(context))
         self.began = time.time()
+        #: What an earlier pass of this run has left, None if this is the first one.
+        self.earlier: Header | None = None
         #: Calls to the services in this run, by connection and kind.
         self.calls: defaultdict[str, Counter[str]] = defaultdict(Counter)
         #: The files that are no documents of this batch, by extension; the rarer ones together.
@@ -246,7 +248,7 @@ class Batch:
         known = self.record.read()
         same_run = known.header is not None and known.header.run == self.run.id
         if known.header and same_run:
-            self.began = known.header.began
+            self.earlier, self.began = known.header, known.header.began
             self.calls.update((conn_id, Counter(calls)) for conn_id, calls in known.header.calls.items())
         # The list of sources may have changed while the task was deferred.
         if resumed and same_run and all(self._is_current(request) for request in known.requests):
@@ -458,8 +460,7 @@ class Batch:
         return (ReportLine.of(each.request, each.entry, self.run) for each in self.documents.values())
 
     def _lines_of_gone(self) -> Iterator[ReportLine]:
-        gone = chain(self.gone.values(), (each for each in self.past.values() if each.entry.leftover))
-        return (ReportLine.of(each.request, each.entry, self.run) for each in gone)
+        return (ReportLine.of(each.request, each.entry, self.run) for each in self.gone.values())
 
     def write_report(self, summary: dict[str, Any]) -> None:
         """
@@ -746,7 +747,7 @@ _PLAN = {
 
 
 def _copy_name(request: ConversionRequest) -> str:
-    """Return the name of a document's copy: different for documents of one name, and short enough for .json after it."""
+    """Name a document's copy: differently for documents of one name, and short enough for .json after it."""
     path = PurePosixPath(request.source.rpartition("/")[2])
     end = f"-{request.key[:8]}{path.suffix}"
     room = MAX_NAME - len(".json") - len(end.encode(errors="replace"))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_docconv.client.settings import Settings
 
 
+_PORTS = {"http": 80, "https": 443}
 # From which likeness on a field is a misspelt one. Others are left alone: secrets backends may add fields of their own.
 _SIMILAR = 0.8
 
@@ -27,12 +28,14 @@ def standard_fields(service: ServiceInfo) -> dict[str, Any]:
     """Return the labels and placeholders of the standard fields of a connection, as ``ui-field-behaviour``."""
     from_dashboard = "from the vendor's dashboard, under Applications"
     return {
-        "hidden-fields": ["schema", "port"],
+        # Not the port: the test button of Airflow 3.3.1 and 3.3.2 sends port 0 where there is none, and is refused.
+        "hidden-fields": ["schema"],
         "relabeling": {"host": "Base URL", "login": "Client ID", "password": "Client Secret"},
         "placeholders": {
             "host": f"{service.host} (the vendor's, if empty)",
             "login": from_dashboard,
             "password": from_dashboard,
+            "port": "443",
         },
     }
 
@@ -136,7 +139,7 @@ def read_settings(connection: Connection) -> Settings:
         service.name,
         client_id,
         client_secret,
-        _host(connection),
+        _host(connection, service),
         str(extra.get("auth_url") or "").strip(),
         str(extra.get("storage_name") or "").strip() or None,
         _positive(extra, conn_id, "connect_timeout", 10.0, "a number of seconds"),
@@ -166,15 +169,22 @@ def _extra(connection: Connection, conn_id: str, service: ServiceInfo) -> dict[s
     return extra
 
 
-def _host(connection: Connection) -> str:
-    host = (connection.host or "").strip()
-    if not host:
+def _host(connection: Connection, service: ServiceInfo) -> str:
+    host, port = (connection.host or "").strip(), connection.port
+    if not host and port in (None, 0, _PORTS["https"]):
         return ""
-    scheme, _, rest = host.rpartition("://")
+    scheme, _, rest = (host or service.host).rpartition("://")
     scheme = scheme or (connection.schema if connection.schema in ("http", "https") else "https")
     name, slash, path = rest.partition("/")
-    port = f":{connection.port}" if connection.port and not re.search(r":\d+$", name) else ""
-    return f"{scheme}://{name}{port}{slash}{path}"
+    own = re.search(r":(\d+)$", name)
+    if own and port and own[1].lstrip("0") != str(port):
+        raise InvalidOptions(
+            f"the connection {connection.conn_id!r} has port {port}, but its host names port {own[1]}",
+            remedy="remove one of them",
+        )
+    if port and not own and port != _PORTS.get(scheme.lower()):
+        name += f":{port}"
+    return f"{scheme}://{name}{slash}{path}"
 
 
 def _positive(

@@ -48,7 +48,15 @@ HOSTS: list[tuple[dict[str, Any], str]] = [
     ({"host": "127.0.0.1", "port": 8080, "schema": "http"}, "http://127.0.0.1:8080"),
     ({"host": "https://h", "schema": "http"}, "https://h"),
     ({"host": "h", "schema": "something"}, "https://h"),
-    ({"host": "[::1]", "port": 80, "schema": "http"}, "http://[::1]:80"),
+    ({"host": "[::1]", "port": 80, "schema": "http"}, "http://[::1]"),
+    ({"host": "[::1]", "port": 81, "schema": "http"}, "http://[::1]:81"),
+    # What a form may leave.
+    ({"port": 443}, "https://api.aspose.cloud"),
+    ({"port": 0}, "https://api.aspose.cloud"),
+    ({"port": 8443}, "https://api.aspose.cloud:8443"),
+    ({"host": "https://api.aspose.cloud", "port": 443}, "https://api.aspose.cloud"),
+    ({"host": "gateway.example", "port": 80}, "https://gateway.example:80"),
+    ({"host": "gateway.example:0443", "port": 443}, "https://gateway.example:0443"),
 ]
 
 
@@ -56,6 +64,15 @@ HOSTS: list[tuple[dict[str, Any], str]] = [
 def test_the_base_url(fields: dict[str, Any], base_url: str) -> None:
     connection = Connection(conn_id="c", conn_type="aspose_slides", login="id", password="secret", **fields)
     assert read_settings(connection).base_url == base_url
+
+
+def test_two_ports_are_refused() -> None:
+    connection = Connection(
+        conn_id="c", conn_type="aspose_slides", login="id", password="secret", host="http://127.0.0.1:8080", port=443
+    )
+    with pytest.raises(InvalidOptions) as raised:
+        read_settings(connection)
+    assert str(raised.value) == "the connection 'c' has port 443, but its host names port 8080; remove one of them."
 
 
 URIS = [

@@ -27,7 +27,9 @@ def test_the_form_asks_for_what_the_service_needs(forms: dict[str, dict[str, Any
     assert standard["login"]["title"] == "Client ID"
     assert standard["password"]["title"] == "Client Secret"
     assert standard["host"]["placeholder"].startswith("https://api.")
-    assert standard["port"]["hidden"] is True
+    # Hidden, it would make the button of 3.3.1 and 3.3.2 send port 0, which Airflow refuses.
+    assert standard["port"]["hidden"] is False
+    assert standard["port"]["placeholder"] == "443"
     assert {"auth_url", "read_timeout", "connect_timeout", "verify"} <= set(extra)
     assert ("storage_name" in extra) == (conn_type != "aspose_ocr")
 
@@ -42,6 +44,32 @@ def test_the_button_logs_in(airflow: Airflow, sandbox: Sandbox, conn_type: str) 
     answer = press(airflow, conn_type, host=sandbox.url, password=CLIENT_SECRET)
 
     assert answer["status"] is True
+    assert answer["message"].endswith(f" at {sandbox.url}.")
+
+
+@pytest.mark.parametrize("conn_type", CONNECTIONS.values())
+def test_the_button_in_the_list_logs_in_with_what_is_saved(airflow: Airflow, sandbox: Sandbox, conn_type: str) -> None:
+    """What Airflow's page sends: all fields as the API gives them, the password masked, the port a number."""
+    host, _, port = sandbox.url.rpartition(":")
+    conn_id = f"saved_{conn_type}"
+    # As the form saves it.
+    saved = {"connection_id": conn_id, "conn_type": conn_type, "login": "sandbox", "password": CLIENT_SECRET}
+    airflow.rest.post("connections", {**saved, "host": host, "port": int(port), "extra": '{"read_timeout": 30}'})
+    shown = airflow.rest.get(f"connections/{conn_id}")
+    body = {
+        "connection_id": conn_id,
+        "conn_type": conn_type,
+        "description": shown["description"] or "",
+        "extra": shown["extra"] or "{}",
+        "host": shown["host"] or "",
+        "login": shown["login"] or "",
+        "password": shown["password"] or "",
+        "port": int(shown["port"] or 0),
+        "schema": shown["schema"] or "",
+    }
+    assert CLIENT_SECRET not in str(body)
+    answer = airflow.rest.post("connections/test", body)
+    assert answer == {"status": True, "message": answer["message"]}
     assert answer["message"].endswith(f" at {sandbox.url}.")
 
 
