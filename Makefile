@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python -m dev
 PINNED := pyproject.toml sandbox/pyproject.toml dev/install.py $(wildcard constraints/*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui libreoffice check test lint compat bench constraints clean
+.PHONY: help demo ui libreoffice check test lint compat bench pictures constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -33,6 +33,9 @@ compat: $(VENV)/test.ready ## Run the tests of the package on older Airflows, ba
 
 bench: $(VENV)/test.ready ## Measure time, memory and calls of large nights, against other ways
 	@$(VENV)/bin/python -m benchmarks
+
+pictures: $(VENV)/test.ready ## Take the pictures of the pages in docs/images anew
+	@DOCCONV_PICTURES=docs/images $(VENV)/bin/python -m pytest -q -p no:cacheprovider tests/ui/test_browser.py
 
 constraints: $(VENV)/demo.ready ## Pin the newest versions of everything that is installed
 	@$(RUN).constraints

@@ -25,6 +25,16 @@ _TASK_STATE_PATH = {
     "example": "s3://aws_default@bucket/docconv-task-state",
     "default": "",
 }
+_SHARED_FOLDERS = {
+    "description": (
+        "Folders of the API server's machine, separated by commas, from which its pages may show reports and results, "
+        "because the workers see the same folders under the same names. Empty: none. Object stores need no permission."
+    ),
+    "version_added": "0.1.0",
+    "type": "string",
+    "example": "/mnt/documents",
+    "default": "",
+}
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -42,7 +52,10 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": [_connection_type(service) for service in SERVICES.values()],
         "extra-links": [f"airflow_provider_docconv.links.docconv.{name}" for name in _LINKS],
         "config": {
-            "docconv": {"description": "Document conversion.", "options": {"task_state_path": _TASK_STATE_PATH}}
+            "docconv": {
+                "description": "Document conversion.",
+                "options": {"task_state_path": _TASK_STATE_PATH, "shared_folders": _SHARED_FOLDERS},
+            }
         },
     }
 

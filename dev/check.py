@@ -26,7 +26,7 @@ PURE = (
     "tests/test_readme.py",
     "tests/test_workflows.py",
 )
-AIRFLOWS = ("tests/dags", "tests/cluster")
+AIRFLOWS = ("tests/dags", "tests/cluster", "tests/ui/test_browser.py")
 LINTERS = (
     ("ruff", "check", "--quiet", "--cache-dir", str(CACHE / "ruff"), "."),
     ("ruff", "format", "--check", "--quiet", "--cache-dir", str(CACHE / "ruff"), "."),
@@ -77,7 +77,7 @@ def tests() -> list[Result]:
     except libreoffice.NotInstalled as error:
         print(f"Tests of those engines will be skipped: {error}", flush=True)
     prepare()
-    ignored = [f"--ignore={folder}" for folder in AIRFLOWS]
+    ignored = [f"--ignore={each}" for each in AIRFLOWS]
     return [pytest("tests", *ignored, "tests"), pytest("tests of the sandbox", "sandbox/tests")]
 
 

@@ -17,7 +17,7 @@ AIRFLOWS = {"2.11.2": "2026-03-14", "3.0.6": "2025-08-29", "3.1.8": "2026-03-11"
 YOUNGER = ("apache-airflow-providers-common-compat", "djvu-rs", "office2pdf-python")
 NEEDED = ("apache-airflow-providers-amazon>=9.10", "s3fs>=2024.6", "cryptography", "hypothesis", "pytest")
 DOCUMENTS = ("openpyxl", "python-docx", "python-pptx")
-TESTS = ("tests/services", "tests/client", "tests/polling", "tests/batch", "tests/airflow")
+TESTS = ("tests/services", "tests/client", "tests/polling", "tests/batch", "tests/airflow", "tests/ui")
 
 
 def main() -> int:

@@ -216,7 +216,7 @@ def _template() -> jinja2.Template:
         "instant": _instant,
         "name": lambda uri: uri[uri.rfind("/") + 1 :],
         "one_line": _one_line,
-        "sentence": _sentence,
+        "sentence": sentence,
         "size": _size,
         "span": duration,
         "thousands": lambda count: f"{int(count):,}",
@@ -230,10 +230,12 @@ def _template() -> jinja2.Template:
 
 
 def _visible(value: object) -> object:
-    """Return a value as the page shows it: of limited length, with invisible characters spelled out."""
-    if hasattr(value, "__html__"):  # Made by a macro of the template.
-        return value
-    text, half = str(value), _MAX_SHOWN // 2
+    return value if hasattr(value, "__html__") else visible(str(value))  # A macro of the template made it.
+
+
+def visible(text: str) -> str:
+    """Return a text as people are shown it: of limited length, with invisible characters spelled out."""
+    half = _MAX_SHOWN // 2
     if len(text) > _MAX_SHOWN:
         # The end says more than the middle: in a URI, it is the name.
         text = f"{text[:half]} […] {text[-half:]}"
@@ -246,9 +248,9 @@ def _one_line(text: object) -> str:
     return " ".join(str(text).split())
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """Return a text on one line, with a capital letter unless it begins with the name of a file or a URI."""
     words = _one_line(text)
-    # The name of a file and a URI keep their small letter.
     return words[:1].upper() + words[1:] if words.partition(" ")[0].isalpha() else words
 
 

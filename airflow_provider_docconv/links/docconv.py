@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, get_base_airflow_version_tuple
@@ -91,8 +91,9 @@ def report_url(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
     """
     if get_base_airflow_version_tuple() < (3, 1, 1):
         return ""
-    dag, run, task = (quote(each, safe="") for each in (dag_id, run_id, task_id))
-    return f"plugin/conversions/docconv/dags/{dag}/runs/{run}/tasks/{task}/{map_index}/report"
+    # Not the path that the UI shows then: below a base path it has that twice, and a worker may not know it.
+    query = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
+    return f"plugin/conversions?{urlencode(query)}"
 
 
 _LINKS: dict[str, type[_Link]] = {"report": ReportLink, "results": ResultsLink, "service": ServiceLink}

@@ -28,6 +28,7 @@ from airflow_provider_docconv.transfer.object_storage import console_url
 from airflow_provider_docconv.triggers.batch import BatchEvent, BatchTrigger, fit_into_row
 from airflow_provider_docconv.triggers.progress import PROGRESS, SUMMARY, push_xcom
 from airflow_provider_docconv.worker.assets import announce, announce_batch
+from airflow_provider_docconv.worker.metrics import BatchMetrics
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -90,6 +91,7 @@ class ConvertDocuments:
         self._operator = operator
         self._context = context
         self._pipeline: Pipeline | None = None
+        self._metrics: BatchMetrics | None = None
 
     def run(self, event: Mapping[str, Any] | None) -> dict[str, Any]:
         """
@@ -110,9 +112,10 @@ class ConvertDocuments:
                     raise error  # What would be sent is not known.
                 announce(self._operator, self._context, (), {}, {})
                 return batch.log_plan()
-            if not batch.documents:
-                self._require_documents(batch)
-            return self._convert(batch, hooks, event)
+            with BatchMetrics(batch, hooks, self._context["ti"]) as self._metrics:
+                if not batch.documents:
+                    self._require_documents(batch)
+                return self._convert(batch, hooks, event)
 
     def stop(self) -> None:
         """Stop, so that the next run knows what is in flight at the service; may be called from a signal handler."""
@@ -125,7 +128,7 @@ class ConvertDocuments:
             self._operator,
             self._context,
             report=report,
-            results=console_url(batch.folder) or (f"{report}?state=delivered" if report else ""),
+            results=console_url(batch.folder) or (f"{report}&state=delivered" if report else ""),
             service=hook.service_url,
         )
 
@@ -195,6 +198,7 @@ class ConvertDocuments:
             )
             # Before anything is paid, this proves that the destination can be written.
             batch.fold()
+            self._show(batch.summary(), batch.progress())
             try:
                 self._run(batch, hooks, deadline, event)
             except DocConvError as error:
@@ -260,6 +264,8 @@ class ConvertDocuments:
 
     def _tell(self, progress: Progress) -> None:
         """Say how far the batch is; runs in a thread."""
+        if self._metrics:
+            self._metrics.send()
         now = time.time()
         self._operator.log.info("%s", progress.sentence(now))
         push_xcom(self._context["ti"], PROGRESS, progress.values(now), self._operator.log)

@@ -187,7 +187,7 @@ def test_a_link_is_empty_until_it_is_known() -> None:
 
 def test_a_report_has_an_address_in_airflow() -> None:
     assert report_url("a/b", "manual__2026-01-01T00:00:00+00:00", "g.t", 3) in (
-        "plugin/conversions/docconv/dags/a%2Fb/runs/manual__2026-01-01T00%3A00%3A00%2B00%3A00/tasks/g.t/3/report",
+        "plugin/conversions?dag_id=a%2Fb&run_id=manual__2026-01-01T00%3A00%3A00%2B00%3A00&task_id=g.t&map_index=3",
         "",
     )
 
