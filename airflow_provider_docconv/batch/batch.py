@@ -190,6 +190,8 @@ class Batch:
         self.start_again = start_again
         self.run = Run(task_key(context["ti"])[1], max_tries(context))
         self.began = time.time()
+        #: What an earlier pass of this run has left, None if this is the first one.
+        self.earlier: Header | None = None
         #: Calls to the services in this run, by connection and kind.
         self.calls: defaultdict[str, Counter[str]] = defaultdict(Counter)
         #: The files that are no documents of this batch, by extension.
@@ -237,7 +239,7 @@ class Batch:
         known = self.record.read()
         same_run = known.header is not None and known.header.run == self.run.id
         if known.header and same_run:
-            self.began = known.header.began
+            self.earlier, self.began = known.header, known.header.began
             self.calls.update((conn_id, Counter(calls)) for conn_id, calls in known.header.calls.items())
         # The list of sources may have changed while the task was deferred.
         if resumed and same_run and all(self._is_current(request) for request in known.requests):

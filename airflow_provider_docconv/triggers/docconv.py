@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 from asgiref.sync import sync_to_async
 
+from airflow_provider_docconv.client.session import counting_own_calls
 from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError, serialize
 from airflow_provider_docconv.hooks.asynchronous import async_client, async_settings
 from airflow_provider_docconv.polling import FAULT_TOLERANCE, Outcome, Pace, Wait, WaitReport, apoll_until_ended
@@ -38,11 +40,13 @@ class ConversionEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     :param operation: the operation, if it has ended
     :param report: how the wait ended
     :param error: why the trigger stopped waiting, if it did
+    :param polls: how many polls the trigger has sent, for the task that it resumes
     """
 
     operation: Operation | None = None
     report: WaitReport | None = None
     error: dict[str, str | None] | None = None
+    polls: int = 0
 
     def payload(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
@@ -164,13 +168,18 @@ class ConversionTrigger(BaseEventTrigger):
             self.log.warning("Could not cancel operation %s, which may still be running: %s", self.operation_id, error)
 
     async def _event(self) -> TriggerEvent:
-        try:
-            operation, report = await self._wait()
-        except DocConvError as error:
-            return TriggerEvent(ConversionEvent(error=serialize(error)).payload())
+        with counting_own_calls() as calls:
+            try:
+                operation, report = await self._wait()
+            except DocConvError as error:
+                return TriggerEvent(ConversionEvent(error=serialize(error), polls=self._own(calls)).payload())
         if self.end_from_trigger and operation.state is OperationState.SUCCEEDED and await self._push(report):
             return TaskSuccessEvent()
-        return TriggerEvent(ConversionEvent(operation, report).payload())
+        return TriggerEvent(ConversionEvent(operation, report, polls=self._own(calls)).payload())
+
+    def _own(self, calls: Counter[str]) -> int:
+        # Those of a watcher's trigger are counted by no task.
+        return calls["status"] if self._task else 0
 
     async def _wait(self) -> tuple[Operation, WaitReport]:
         self.operation_id = read_operation_id(self.operation_id)

@@ -28,6 +28,7 @@ from airflow_provider_docconv.transfer.object_storage import console_url
 from airflow_provider_docconv.triggers.batch import BatchEvent, BatchTrigger, fit_into_row
 from airflow_provider_docconv.triggers.progress import PROGRESS, SUMMARY, push_xcom
 from airflow_provider_docconv.worker.assets import announce, announce_batch
+from airflow_provider_docconv.worker.metrics import BatchMetrics
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -90,6 +91,7 @@ class ConvertDocuments:
         self._operator = operator
         self._context = context
         self._pipeline: Pipeline | None = None
+        self._metrics: BatchMetrics | None = None
 
     def run(self, event: Mapping[str, Any] | None) -> dict[str, Any]:
         """
@@ -110,9 +112,10 @@ class ConvertDocuments:
                     raise error  # What would be sent is not known.
                 announce(self._operator, self._context, (), {}, {})
                 return batch.log_plan()
-            if not batch.documents:
-                self._require_documents(batch)
-            return self._convert(batch, hooks, event)
+            with BatchMetrics(batch, hooks, self._context["ti"]) as self._metrics:
+                if not batch.documents:
+                    self._require_documents(batch)
+                return self._convert(batch, hooks, event)
 
     def stop(self) -> None:
         """Stop, so that the next run knows what is in flight at the service; may be called from a signal handler."""
@@ -238,8 +241,7 @@ class ConvertDocuments:
             seen = BatchEvent.read(event)
             for conn_id in hooks:
                 batch.calls[conn_id]["status"] += seen.polls.get(conn_id, 0)
-                for operation_id, ended in seen.succeeded.get(conn_id, {}).items():
-                    pipeline.add_succeeded(conn_id, operation_id, ended)
+                pipeline.add_seen(conn_id, seen.succeeded.get(conn_id, {}), seen.others.get(conn_id, ()))
                 if error := seen.stopped_by(conn_id):
                     pipeline.stop_connection(conn_id, error)
         if asyncio.run(pipeline.run()) is End.WAITS:
@@ -262,6 +264,8 @@ class ConvertDocuments:
 
     def _tell(self, progress: Progress) -> None:
         """Say how far the batch is; runs in a thread."""
+        if self._metrics:
+            self._metrics.send()
         now = time.time()
         self._operator.log.info("%s", progress.sentence(now))
         push_xcom(self._context["ti"], PROGRESS, progress.values(now), self._operator.log)

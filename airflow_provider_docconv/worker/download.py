@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_provider_docconv.batch.record import DocumentState
 from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.links.docconv import publish_links
@@ -17,6 +18,7 @@ from airflow_provider_docconv.transfer.object_storage import console_url
 from airflow_provider_docconv.transfer.source import stem_of
 from airflow_provider_docconv.transfer.unpacking import UnpackingDestination
 from airflow_provider_docconv.worker.assets import announce_results
+from airflow_provider_docconv.worker.metrics import Metrics, measuring
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -50,33 +52,40 @@ def download(operator: DownloadOperator, context: Context) -> list[DeliveredFile
     :param context: the task's context
     :raises DocConvError: if one could not be fetched or delivered
     """
-    log = operator.log
     with task_errors(operator.source):
         hook = DocConvHook.for_connection(operator.conn_id)
         publish_links(operator, context, service=hook.service_url)
-        operation_id = read_operation_id(operator.operation_id)
-        stem = stem_of(operator.source, hook.service) if operator.source else None
-        if operator.unpack and stem is None:
-            # The pages of two decks have the same names.
-            stem = path_name(operation_id)
-        kind = UnpackingDestination if operator.unpack else Destination
-        destination = kind(operator.destination, hook.service.label, stem)
-        files = hook.get_results(operation_id, _remote(operator.remote_result, hook))
-        source = _remote(operator.remote_source, hook)
-        uploads = [hook.get_remote_file(source.path, source.storage)] if source else []
-        results = deliver(hook, files, destination, log, Bounds(operator.max_result_size))
-        for result in results:
-            if operator.source_sha256:
-                result["source_sha256"] = operator.source_sha256
-            log.info("Delivered %s (%d bytes, SHA-256 %s)", result["uri"], result["size"], result["sha256"])
-        if len(results) == 1:
-            publish_links(operator, context, results=console_url(results[0]["uri"]))
-        elif results:
-            publish_links(operator, context, results=console_url(f"{results[0]['uri'].rpartition('/')[0]}/"))
-        if operator.cleanup:
-            clean_up(hook, operation_id, [*files, *uploads], log)
-        announce_results(operator, context, results, {"operation_id": operation_id})
-        return results
+        with measuring(hook, context["ti"]) as metrics:
+            return _download(operator, context, hook, metrics)
+
+
+def _download(operator: DownloadOperator, context: Context, hook: DocConvHook, metrics: Metrics) -> list[DeliveredFile]:
+    log = operator.log
+    operation_id = read_operation_id(operator.operation_id)
+    stem = stem_of(operator.source, hook.service) if operator.source else None
+    if operator.unpack and stem is None:
+        # The pages of two decks have the same names.
+        stem = path_name(operation_id)
+    kind = UnpackingDestination if operator.unpack else Destination
+    destination = kind(operator.destination, hook.service.label, stem)
+    files = hook.get_results(operation_id, _remote(operator.remote_result, hook))
+    source = _remote(operator.remote_source, hook)
+    uploads = [hook.get_remote_file(source.path, source.storage)] if source else []
+    results = deliver(hook, files, destination, log, Bounds(operator.max_result_size))
+    for result in results:
+        if operator.source_sha256:
+            result["source_sha256"] = operator.source_sha256
+        log.info("Delivered %s (%d bytes, SHA-256 %s)", result["uri"], result["size"], result["sha256"])
+    metrics.documents(DocumentState.DELIVERED)
+    metrics.received(sum(result["size"] for result in results))
+    if len(results) == 1:
+        publish_links(operator, context, results=console_url(results[0]["uri"]))
+    elif results:
+        publish_links(operator, context, results=console_url(f"{results[0]['uri'].rpartition('/')[0]}/"))
+    if operator.cleanup:
+        clean_up(hook, operation_id, [*files, *uploads], log)
+    announce_results(operator, context, results, {"operation_id": operation_id})
+    return results
 
 
 def _remote(uri: str | None, hook: DocConvHook) -> RemoteDocument | None:

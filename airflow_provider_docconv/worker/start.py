@@ -28,6 +28,7 @@ from airflow_provider_docconv.task_state import StartRecord, TaskState, max_trie
 from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.transfer.addresses import read_address, write_remote
 from airflow_provider_docconv.transfer.source import open_source
+from airflow_provider_docconv.worker.metrics import Metrics, measuring
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -84,19 +85,8 @@ class _Start(ABC, Generic[Opened]):
             require_mapping(operator.options or {}, "options")
             hook = DocConvHook.for_connection(operator.conn_id)
             publish_links(operator, self._context, service=hook.service_url)
-            opened = self.open(hook)
-            state, wanted = task_state(self._context), self._record(opened)
-            earlier = self._earlier(hook, StartRecord.read(state), wanted)
-            if earlier is None:
-                wanted.write(state)
-                record = self._start(hook, opened, state, wanted)
-            else:
-                record = msgspec.structs.replace(earlier, max_tries=wanted.max_tries)
-            record.write(state)
-            for key in ("source_sha256", "remote_source"):
-                if value := getattr(record, key):
-                    self._context["ti"].xcom_push(key=key, value=value)
-            return str(record.operation_id)
+            with measuring(hook, self._context["ti"]) as metrics:
+                return self._run(hook, metrics)
 
     @abstractmethod
     def subject(self) -> str:
@@ -121,6 +111,26 @@ class _Start(ABC, Generic[Opened]):
 
         :raises DocConvError: if the operation could not be started
         """
+
+    @abstractmethod
+    def sources(self, opened: Opened) -> list[tuple[str, Document | RemoteDocument]]:
+        """Return the documents with their addresses."""
+
+    def _run(self, hook: DocConvHook, metrics: Metrics) -> str:
+        opened = self.open(hook)
+        state, wanted = task_state(self._context), self._record(opened)
+        earlier = self._earlier(hook, StartRecord.read(state), wanted)
+        if earlier is None:
+            wanted.write(state)
+            record = self._start(hook, opened, state, wanted)
+            metrics.sent(sum(getattr(document, "size", None) or 0 for _, document in self.sources(opened)))
+        else:
+            record = msgspec.structs.replace(earlier, max_tries=wanted.max_tries)
+        record.write(state)
+        for key in ("source_sha256", "remote_source"):
+            if value := getattr(record, key):
+                self._context["ti"].xcom_push(key=key, value=value)
+        return str(record.operation_id)
 
     def _record(self, opened: Opened) -> StartRecord:
         operator = self.operator
@@ -191,6 +201,10 @@ class StartConversion(_Start[Document | RemoteDocument]):
         """Return the source and the target format."""
         return {**_identify(self.operator.source, opened), "target_format": self.operator.target_format}
 
+    def sources(self, opened: Document | RemoteDocument) -> list[tuple[str, Document | RemoteDocument]]:
+        """Return the source."""
+        return [(str(self.operator.source), opened)]
+
     def send(self, hook: DocConvHook, opened: Document | RemoteDocument) -> Started:
         """
         Start the conversion.
@@ -242,6 +256,11 @@ class StartMerge(_Start[list[PresentationToMerge]]):
         """Return the sources and their slides."""
         pairs = zip(self._sources(), opened, strict=True)
         return {"merge": [{**_identify(each["source"], one.document), "slides": one.slides} for each, one in pairs]}
+
+    def sources(self, opened: list[PresentationToMerge]) -> list[tuple[str, Document | RemoteDocument]]:
+        """Return the sources."""
+        pairs = zip(self._sources(), opened, strict=True)
+        return [(str(each["source"]), one.document) for each, one in pairs]
 
     def send(self, hook: DocConvHook, opened: list[PresentationToMerge]) -> Started:
         """

@@ -41,6 +41,7 @@ from airflow_provider_docconv.task_state import (
 from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.triggers.docconv import ConversionEvent, ConversionTrigger
 from airflow_provider_docconv.triggers.progress import PROGRESS, push_xcom
+from airflow_provider_docconv.worker.metrics import Metrics, measuring
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -101,6 +102,7 @@ class SensorWait:
         self._ti = context["ti"]
         self._began = time.time()
         self._next_show = 0.0
+        self._metrics: Metrics | None = None
 
     def execute(self, rescheduled: Callable[[Context], str]) -> str:
         """
@@ -137,11 +139,12 @@ class SensorWait:
         :param event: the event
         :raises DocConvError: if the conversion did not succeed, or the wait can't continue
         """
-        with self._ends():
+        with self._ends() as metrics:
             try:
                 found = msgspec.convert(event, ConversionEvent)
             except msgspec.ValidationError as error:
                 raise AirflowException(f"Unexpected trigger event: {event!r}") from error
+            metrics.calls({"status": found.polls})
             if found.error:
                 raised = deserialize(found.error)
                 self._sensor.operation_id = raised.operation_id or self._sensor.operation_id
@@ -151,6 +154,7 @@ class SensorWait:
             if found.report:
                 self._show(msgspec.to_builtins(found.report))
             require_succeeded(found.operation, self._hook.service.label)
+            metrics.seconds_at_service(found.report.seconds if found.report else 0.0)
             return found.operation.id
 
     def too_late(self) -> NoReturn:
@@ -269,6 +273,8 @@ class SensorWait:
             self._sensor.log.info("%s", self._wait.final_message(report))
             self._show(msgspec.to_builtins(report))
         require_succeeded(operation, self._hook.service.label)
+        if self._metrics and not self._sensor.reschedule:
+            self._metrics.seconds_at_service(report.seconds)
 
     def _tell(self, outcome: Outcome) -> None:
         if message := self._wait.changed_message(outcome):
@@ -282,11 +288,14 @@ class SensorWait:
         push_xcom(self._ti, PROGRESS, value, self._sensor.log)
 
     @contextmanager
-    def _ends(self) -> Iterator[None]:
+    def _ends(self) -> Iterator[Metrics]:
         """Translate errors into the task's end, and cancel the operation if no try will wait for it."""
         try:
-            with task_errors(self._sensor.source):
-                yield
+            with (
+                task_errors(self._sensor.source),
+                measuring(self._hook, self._ti, ends_at_any_error=self._skips) as self._metrics,
+            ):
+                yield self._metrics
         except (AirflowTaskTimeout, DocConvError) as error:
             end = self._end_of(error)
             # Airflow's base class does this for different errors in different modes.
