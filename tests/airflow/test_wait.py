@@ -94,7 +94,7 @@ def test_every_other_end_is_the_same_error_without_retries(
     assert {kind, "DocConvError", AirflowFailException.__name__} <= set(types)
     assert text.startswith("s3://b/deck.pptx: ")
     assert words in text
-    assert "(operation op-1)" in text
+    assert "(operation op-1, connection 'docs')" in text
     assert text.endswith(".")
 
 
@@ -149,6 +149,7 @@ def test_but_not_for_ever(fault: Answer, monkeypatch: pytest.MonkeyPatch) -> Non
     assert types[0] in ("ServiceUnavailable", "UnexpectedReply")
     assert AirflowFailException.__name__ not in types
     assert "(operation op-1)" in text
+    assert "connection 'docs'" in text
 
 
 def test_tolerance_is_a_span_of_time() -> None:
