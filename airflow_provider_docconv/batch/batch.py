@@ -201,6 +201,8 @@ class Batch:
         self.documents: dict[str, Document] = {}
         #: What was delivered of documents that are no longer in their folders.
         self.gone: dict[str, Document] = {}
+        #: Whether the report was written.
+        self.is_reported = False
         #: The documents whose results were deleted for that.
         self.deleted = 0
         self._specs = {_digest(spec): spec for spec in specs}
@@ -443,6 +445,7 @@ class Batch:
                 write_jsonl(file, chain(self.report_lines(), self._lines_of_gone()))
             with writing(to_path(summary["page"])) as file:
                 write_html(file, self.title, summary, self.report_lines, self._lines_of_gone())
+        self.is_reported = True
         for each in self.documents.values():
             if each.entry.lost_replies and not each.entry.reported:
                 each.entry = self.record.stamp(replace(each.entry, reported=True))
