@@ -46,9 +46,10 @@ class Pace:
     """
     When to poll: often enough to notice an end soon, and no more, because the vendors bill polls.
 
-    The interval grows with the age of the operation. Where the service reports progress, the next poll is due shortly
-    before the operation is expected to end. Once a few operations have ended, the others are first polled after most of
-    the time that the quick ones took.
+    The interval grows with the time for which the operation has run. Where the service reports progress, the next poll
+    is due shortly before the operation is expected to end. Once a few operations have ended, the others are first
+    polled after most of the time that the quick ones took. As long as the service says that an operation is queued, all
+    of its work is still to come, and the interval is as long as it has been queued.
 
     :param shortest: the shortest interval, in seconds
     :param longest: the longest interval, in seconds
@@ -56,8 +57,9 @@ class Pace:
     """
 
     _GROWTH = 0.2
+    _GROWTH_QUEUED = 1.5
     _JITTER = 0.05
-    _FEWEST = 8
+    _FEWEST = 2
     # Of what is left by the progress so far: the last steps may be quicker than the first ones.
     _TRUST = 0.8
 
@@ -67,16 +69,17 @@ class Pace:
         self.typical = typical
         self._durations: deque[float] = deque(maxlen=64)
 
-    def after(self, age: float, done: float = 0.0) -> float:
+    def after(self, age: float, done: float = 0.0, *, queued: bool = False) -> float:
         """
         Return the seconds until the next poll.
 
-        :param age: seconds for which the operation has run
+        :param age: seconds for which the operation has run, as far as is known; if it is queued, for which it has been
         :param done: the share of its work that is done, 0 if the service does not say
+        :param queued: whether the service said at the last poll that it has not begun
         """
-        if age < self.typical:
+        if age < self.typical and not queued:
             return min(max(self.typical - age, self._shortest), self._longest)
-        interval = self._GROWTH * age
+        interval = max(self._GROWTH_QUEUED * age, self.typical) if queued else self._GROWTH * age
         if 0 < done < 1:
             # Never more than twice the age: a first step may be much quicker than the others.
             interval = min(self._TRUST * age * (1 - done) / done, 2 * age)
@@ -151,6 +154,9 @@ class Wait:
         self._failing_since: float | None = None
         self._unknown_since: float | None = None
         self._done = 0.0
+        #: When the operation began to run, as far as is known: when it was started, or was seen in the queue last.
+        self.ran_since = started
+        self._is_queued = False
         self._shown = ""
         self._last_seen = started
 
@@ -178,6 +184,9 @@ class Wait:
         if isinstance(outcome, Operation):
             self._failing_since = None
             self._done = outcome.done
+            self._is_queued = outcome.state is OperationState.QUEUED
+            if self._is_queued:
+                self.ran_since = now
             if outcome.state is not OperationState.NOT_FOUND:
                 self._unknown_since = None
             elif self._unknown_since is None:
@@ -200,7 +209,8 @@ class Wait:
 
     def until_next(self, now: float) -> float:
         """Return the seconds until the next poll, which is not after the deadline."""
-        due = now + self._pace.after(max(0.0, now - self._started), self._done)
+        since = self._started if self._is_queued else self.ran_since
+        due = now + self._pace.after(max(0.0, now - since), self._done, queued=self._is_queued)
         due += (_PHASE - due) % GRID if GRID else 0.0
         return max(0.0, min(due, self._deadline) - now)
 

@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -164,16 +164,18 @@ class Pipeline:
         self._counted = {each.client: (conn_id, each.client.calls) for conn_id, each in self._conversions.items()}
         self._stopping = False
 
-    def add_succeeded(self, conn_id: str, operation_id: str, ended: float) -> None:
+    def add_seen(self, conn_id: str, succeeded: Mapping[str, float], others: Collection[str]) -> None:
         """
-        Take an operation that has succeeded in the meantime, so that it is not polled again.
+        Take what has been seen of a connection's operations in the meantime, so that it is not asked for again.
 
-        :param conn_id: its connection
-        :param operation_id: the operation
-        :param ended: when its end was noticed, in seconds since the epoch
+        :param conn_id: the connection
+        :param succeeded: the operations that have succeeded, each with the time when that was noticed
+        :param others: those about which nothing is known; all that are in neither were running a moment ago
         """
-        operation = Operation(operation_id, OperationState.SUCCEEDED, "")
-        self._conversions[conn_id].ended[operation_id] = operation, ended
+        conversions = self._conversions[conn_id]
+        for operation_id, ended in succeeded.items():
+            conversions.ended[operation_id] = Operation(operation_id, OperationState.SUCCEEDED, ""), ended
+        conversions.unknown = set(others)
 
     def stop_connection(self, conn_id: str, reason: DocConvError) -> None:
         """
@@ -326,6 +328,8 @@ class Conversions:
         self.active: dict[str, Document] = {}
         #: Operations that have ended before this pass, and when that was noticed.
         self.ended: dict[str, tuple[Operation, float]] = {}
+        #: The operations of which it is unknown whether they have ended; None for all that were not started here.
+        self.unknown: set[str] | None = None
         #: Why nothing more will succeed here.
         self.stopped: DocConvError | None = None
         self.last_change = 0.0
@@ -531,26 +535,28 @@ class Conversions:
         """
         operation_id, started = str(entry.operation_id), entry.started or time.time()
         known = self.ended.pop(operation_id, None)
-        end_was_seen = fresh or known is not None
-        if known is None:
-            known = await self._poll(operation_id, started, fresh), time.time()
-            self._last_success = self.last_change = known[1]
-        if end_was_seen:  # Others may have ended long before that was noticed.
+        if known:
             self.pace.learn(known[1] - started)
-        return known
-
-    async def _poll(self, operation_id: str, started: float, fresh: bool) -> Operation:
-        client, tolerance = self._polling, self._limits.fault_tolerance
-        assert client  # noqa: S101 - run() has opened it
+            return known
         wait = Wait(
             operation_id,
             self._label,
             deadline=float("inf"),
             pace=self.pace,
             started=started,
-            fault_tolerance=tolerance,
+            fault_tolerance=self._limits.fault_tolerance,
         )
-        first = wait.until_next(time.time()) if fresh else 0.0
+        known = await self._poll(wait, fresh), time.time()
+        self._last_success = self.last_change = known[1]
+        if fresh:  # Others may have ended long before that was noticed.
+            self.pace.learn(known[1] - wait.ran_since)
+        return known
+
+    async def _poll(self, wait: Wait, fresh: bool) -> Operation:
+        client, tolerance = self._polling, self._limits.fault_tolerance
+        assert client  # noqa: S101 - run() has opened it
+        is_running = fresh or (self.unknown is not None and wait.operation_id not in self.unknown)
+        first = wait.until_next(time.time()) if is_running else 0.0
         try:
             return await apoll_until_ended(client, wait, first)
         except DocConvError as error:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 
@@ -58,10 +58,11 @@ class BatchEvent(msgspec.Struct, frozen=True):
     """
     What a trigger has seen of a batch.
 
-    An operation that ended otherwise is not in it: the worker asks for it again, because the service's message may
-    repeat a document's password, which the trigger does not know and Airflow's database must not hold.
+    How an operation ended that did not succeed is not in it: the worker asks for that again, because the service's
+    message may repeat a document's password, which the trigger does not know and Airflow's database must not hold.
 
     :param succeeded: the operations of each connection that have succeeded, each with the time when that was noticed
+    :param others: those of each connection about which the worker has to ask at once; all others are still running
     :param polls: how many polls each connection took
     :param errors: the connections at which nothing more will succeed, and why
     :param deadline: when to give up, in seconds since the epoch; it passes through the trigger, because Airflow's
@@ -69,6 +70,7 @@ class BatchEvent(msgspec.Struct, frozen=True):
     """
 
     succeeded: dict[str, dict[str, float]]
+    others: dict[str, list[str]]
     polls: dict[str, int]
     errors: dict[str, dict[str, str | None]]
     deadline: float
@@ -77,6 +79,7 @@ class BatchEvent(msgspec.Struct, frozen=True):
     def of(
         cls,
         ended: Iterable[tuple[str, Operation, float]],
+        failed: Mapping[str, Collection[str]],
         polls: dict[str, int],
         errors: Mapping[str, DocConvError],
         deadline: float,
@@ -85,15 +88,21 @@ class BatchEvent(msgspec.Struct, frozen=True):
         Make an event.
 
         :param ended: the operations that have ended, each with its connection and the time when that was noticed
+        :param failed: the operations of connections at which a poll has failed
         :param polls: how many polls that took, by connection
         :param errors: the connections at which nothing more will succeed, and why
         :param deadline: when to give up
         """
         succeeded: dict[str, dict[str, float]] = {}
+        others: dict[str, list[str]] = {}
         for conn_id, operation, at in ended:
             if operation.state is OperationState.SUCCEEDED:
                 succeeded.setdefault(conn_id, {})[operation.id] = round(at, 1)
-        return cls(succeeded, polls, {conn_id: serialize(error) for conn_id, error in errors.items()}, deadline)
+            elif conn_id not in failed:
+                others.setdefault(conn_id, []).append(operation.id)
+        for conn_id, operations in failed.items():
+            others[conn_id] = [each for each in operations if each not in succeeded.get(conn_id, ())]
+        return cls(succeeded, others, polls, {conn_id: serialize(error) for conn_id, error in errors.items()}, deadline)
 
     @classmethod
     def read(cls, payload: Mapping[str, Any]) -> Self:
@@ -156,6 +165,7 @@ class BatchTrigger(BaseTrigger):
         self.progress = progress or {}
         self._calls: dict[str, Counter[str]] = {}
         self._waits: dict[str, list[Wait]] = {}
+        self._failed: dict[str, Collection[str]] = {}
         self._ended: list[tuple[str, Operation, float]] = []
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -180,7 +190,7 @@ class BatchTrigger(BaseTrigger):
         async with AsyncExitStack() as stack:
             errors = await self._wait(stack)
         await asyncio.sleep(delay(max(0.0, began + _SHORTEST - time.monotonic())))
-        yield TriggerEvent(BatchEvent.of(self._ended, self._polls(), errors, self.deadline).payload())
+        yield TriggerEvent(BatchEvent.of(self._ended, self._failed, self._polls(), errors, self.deadline).payload())
 
     async def _wait(self, stack: AsyncExitStack) -> dict[str, DocConvError]:
         """Wait until enough operations have ended; return the connections at which nothing more will succeed."""
@@ -192,6 +202,7 @@ class BatchTrigger(BaseTrigger):
             except DocConvError as raised:
                 errors[conn_id] = raised
         found = {} if errors else await self._watch(clients)
+        self._failed = {conn_id: self.operations[conn_id] for conn_id in {*found, *errors}}
         for conn_id, error in found.items():
             # If the secret was renewed meanwhile, the worker reads the connection again.
             renewed = isinstance(error, AuthenticationFailed) and (
@@ -257,7 +268,8 @@ class BatchTrigger(BaseTrigger):
             for operation_id, started in self.operations[conn_id].items()
         ]
         for wait in self._waits[conn_id]:
-            yield apoll_until_ended(client, wait, wait.until_next(now))
+            # The worker has just polled, and what is seen before the event may be fired helps nobody.
+            yield apoll_until_ended(client, wait, max(wait.until_next(now), delay(_SHORTEST)))
 
     def _stops(self, conn_id: str, error: DocConvError) -> bool:
         """Return whether the error of one operation concerns its connection; if not, the worker decides about it."""

@@ -246,8 +246,7 @@ class ConvertDocuments:
             seen = BatchEvent.read(event)
             for conn_id in hooks:
                 batch.calls[conn_id]["status"] += seen.polls.get(conn_id, 0)
-                for operation_id, ended in seen.succeeded.get(conn_id, {}).items():
-                    pipeline.add_succeeded(conn_id, operation_id, ended)
+                pipeline.add_seen(conn_id, seen.succeeded.get(conn_id, {}), seen.others.get(conn_id, ()))
                 if error := seen.stopped_by(conn_id):
                     pipeline.stop_connection(conn_id, error)
         if asyncio.run(pipeline.run()) is End.WAITS:

@@ -248,7 +248,7 @@ class FailingWrites:
             with writing(path) as file:
                 lines = BytesIO()
                 yield lines
-                if not self.failed and f'"state": "{state}"'.encode() in lines.getvalue():
+                if not self.failed and f'"state":"{state}"'.encode() in lines.getvalue():
                     self.failed += 1
                     raise PermissionError("the store does not take it")
                 file.write(lines.getvalue())

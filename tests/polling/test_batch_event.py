@@ -32,7 +32,7 @@ def passed_on(
 ) -> BatchEvent:
     """Return an event as it comes out of Airflow's database."""
     errors = {"docs": error} if error else {}
-    text = json.dumps(BatchEvent.of(ended, polls, errors, 9e9).payload())
+    text = json.dumps(BatchEvent.of(ended, {}, {"docs": polls}, errors, 9e9).payload())
     assert len(text) < ENOUGH
     return BatchEvent.read(json.loads(text))
 
@@ -88,7 +88,7 @@ def test_an_event_is_small_and_loses_no_success(
     again = passed_on(ended, polls, error)
     good = {each.id: round(at, 1) for _, each, at in ended if each.state is OperationState.SUCCEEDED}
     assert again.succeeded == ({"docs": good} if good else {})
-    assert again.polls == polls
+    assert again.polls == {"docs": polls}
     assert str(again.stopped_by("docs")) == str(error)
     assert type(again.stopped_by("docs")) is type(error)
 
@@ -102,7 +102,7 @@ def test_an_event_holds_successes_and_what_stopped_the_wait_but_no_words_about_d
     ]
     error = ServiceUnavailable("X does not answer", service_message="Busy.", operation_id="op-5", remedy="wait")
     again = passed_on(ended, 17, error)
-    assert (again.succeeded, again.polls, again.deadline) == ({"docs": {"op-1": 1.5}}, 17, 9e9)
+    assert (again.succeeded, again.polls, again.deadline) == ({"docs": {"op-1": 1.5}}, {"docs": 17}, 9e9)
     assert (type(again.stopped_by("docs")), str(again.stopped_by("docs"))) == (ServiceUnavailable, str(error))
     assert "hunter2" not in json.dumps(again.payload())
 
@@ -111,9 +111,21 @@ def test_an_event_of_nothing_is_one() -> None:
     assert (passed_on([]).succeeded, passed_on([]).stopped_by("docs")) == ({}, None)
 
 
-@pytest.mark.parametrize("change", [{"polls": None}, {"polls": "17"}, {"succeeded": []}])
+def test_an_event_names_the_operations_about_which_the_worker_has_to_ask() -> None:
+    ended = [
+        ("docs", Operation("op-1", OperationState.SUCCEEDED, ""), 1.0),
+        ("docs", Operation("op-2", OperationState.FAILED, ""), 1.0),
+        ("texts", Operation("op-3", OperationState.SUCCEEDED, ""), 1.0),
+        ("texts", Operation("op-4", OperationState.NOT_FOUND, ""), 1.0),
+    ]
+    # Of a connection at which a poll has failed, it is not known which one.
+    event = BatchEvent.of(ended, {"texts": {"op-3": 0.0, "op-4": 0.0, "op-5": 0.0}}, {}, {}, 9e9)
+    assert event.others == {"docs": ["op-2"], "texts": ["op-4", "op-5"]}
+
+
+@pytest.mark.parametrize("change", [{"polls": None}, {"polls": 17}, {"polls": {"docs": "17"}}, {"succeeded": []}])
 def test_an_event_of_another_trigger_is_refused(change: dict[str, Any]) -> None:
-    payload = BatchEvent.of([], 1, {}, 9e9).payload()
+    payload = BatchEvent.of([], {}, {"docs": 1}, {}, 9e9).payload()
     assert BatchEvent.read(payload)
     with pytest.raises(msgspec.ValidationError):
         BatchEvent.read(payload | change)

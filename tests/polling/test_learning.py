@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_docconv.batch.pipeline import Conversions, Limits, Transfers
 from airflow_provider_docconv.batch.record import DocumentState, Entry
+from airflow_provider_docconv.polling import Wait
 from airflow_provider_docconv.services.operations import Operation, OperationState
 from tests.support.batches import empty_batch
 
@@ -31,8 +32,8 @@ LIMITS = Limits(
 class EndedAtOnce(Conversions):
     """All its operations have ended when they are asked for."""
 
-    async def _poll(self, operation_id: str, *_: Any) -> Operation:
-        return Operation(operation_id, OperationState.SUCCEEDED, "Finished")
+    async def _poll(self, wait: Wait, *_: Any) -> Operation:
+        return Operation(wait.operation_id, OperationState.SUCCEEDED, "Finished")
 
 
 @pytest.fixture
@@ -70,3 +71,21 @@ def test_from_those_that_the_trigger_watched(conversions: EndedAtOnce) -> None:
 def test_but_not_from_those_that_an_earlier_try_left_behind(conversions: EndedAtOnce) -> None:
     poll(conversions, *(started(number, 5000) for number in range(20)), fresh=False)
     assert conversions.pace.typical == 0
+
+
+def test_what_the_trigger_saw_running_is_not_asked_for_at_once(conversions: EndedAtOnce) -> None:
+    waits: list[float] = []
+
+    async def record_first(_: object, wait: Wait, first: float) -> Operation:
+        waits.append(first)
+        return Operation(wait.operation_id, OperationState.SUCCEEDED, "")
+
+    conversions._polling = SimpleNamespace()  # type: ignore[assignment]
+    wait = Wait("op-1", "X", deadline=1e11, pace=conversions.pace, started=time.time() - 50)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("airflow_provider_docconv.batch.pipeline.apoll_until_ended", record_first)
+        for unknown in (None, {"op-1"}, set[str]()):
+            conversions.unknown = unknown
+            asyncio.run(Conversions._poll(conversions, wait, fresh=False))
+    assert waits[:2] == [0.0, 0.0]
+    assert waits[2] == pytest.approx(10, rel=0.1)
