@@ -12,7 +12,7 @@ from airflow_provider_docconv.services.documents import RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions
 from airflow_provider_docconv.services.operations import read_operation_id
 from airflow_provider_docconv.task_state import path_name
-from airflow_provider_docconv.transfer.addresses import read_remote
+from airflow_provider_docconv.transfer.addresses import read_destination, read_remote
 from airflow_provider_docconv.transfer.delivery import Bounds, DeliveredFile, Destination, clean_up, deliver
 from airflow_provider_docconv.transfer.object_storage import console_url
 from airflow_provider_docconv.transfer.source import stem_of
@@ -54,7 +54,7 @@ def download(operator: DownloadOperator, context: Context) -> list[DeliveredFile
     :param context: the task's context
     :raises DocConvError: if one could not be fetched or delivered
     """
-    with task_errors(operator.source):
+    with task_errors(operator.source, operator.conn_id):
         hook = DocConvHook.for_connection(operator.conn_id)
         publish_links(operator, context, service=hook.service_url)
         with measuring(hook, context["ti"]) as metrics:
@@ -71,7 +71,7 @@ def _download(operator: DownloadOperator, context: Context, hook: DocConvHook, m
         # The pages of two decks have the same names.
         stem = path_name(operation_id)
     kind = UnpackingDestination if operator.unpack else Destination
-    destination = kind(operator.destination, hook.service.label, stem)
+    destination = kind(read_destination(operator.destination), hook.service.label, stem)
     files = hook.get_results(operation_id, _remote(operator.remote_result, hook))
     source = _remote(operator.remote_source, hook)
     uploads = [hook.get_remote_file(source.path, source.storage)] if source else []

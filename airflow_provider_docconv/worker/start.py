@@ -83,7 +83,7 @@ class _Start(ABC, Generic[Opened]):
         :raises DocConvError: if it could not be started
         """
         operator = self.operator
-        with task_errors(self.subject()):
+        with task_errors(self.subject(), self.operator.conn_id):
             require_mapping(operator.options or {}, "options")
             hook = DocConvHook.for_connection(operator.conn_id)
             publish_links(operator, self._context, service=hook.service_url)

@@ -131,7 +131,7 @@ class SensorWait:
 
         :raises DocConvError: if the conversion did not succeed, or the wait can't continue
         """
-        with task_errors(self._sensor.source):
+        with task_errors(self._sensor.source, self._sensor.conn_id):
             return self._poll()
 
     def complete(self, event: dict[str, Any] | None) -> str:
@@ -294,7 +294,7 @@ class SensorWait:
         """Translate errors into the task's end, and cancel the operation if no try will wait for it."""
         try:
             with (
-                task_errors(self._sensor.source),
+                task_errors(self._sensor.source, self._sensor.conn_id),
                 measuring(self._hook, self._ti, ends_at_any_error=self._skips) as self._metrics,
             ):
                 try:

@@ -106,8 +106,7 @@ def test_a_folder_gives_what_the_services_convert(
 def test_what_is_left_out_is_said_by_extension(place: Place) -> None:
     place.put("in/a.pptx", "in/b.txt", "in/c.TXT", "in/README", *(f"in/x.x{number}" for number in range(10)))
     words = load(place, {"*": "decks"}).left_out_in_words()
-    assert words.startswith("13 (txt 2, ")
-    assert words.endswith(", …)")
+    assert words.startswith("13 (txt 2, other extensions 2, no extension 1, x0 1, ")
 
 
 @pytest.mark.parametrize(
