@@ -34,6 +34,31 @@ def test_each_documents_pages_have_a_folder(
     assert {len(line["results"]) for line in lines.values()} == {2}
 
 
+def test_a_worker_that_dies_while_it_unpacks_loses_no_page(
+    runs: BatchRuns, deck_bytes: bytes, sandbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(monkeypatch, sandbox.url, login=sandbox.client_id, password=sandbox.client_secret)
+    runs.put("a.pptx")
+    (runs.folder / "in" / "a.pptx").write_bytes(deck_bytes)
+    given = {"target_format": "png", "unpack": True}
+
+    def die(_: Any, members: Any, paths: list[Any]) -> None:
+        paths[0].parent.mkdir(parents=True)
+        paths[0].write_bytes(b"half a pa")
+        raise SystemExit
+
+    with monkeypatch.context() as dying:
+        dying.setattr("airflow_provider_docconv.transfer.unpacking._write", die)
+        with pytest.raises(SystemExit):
+            runs.run(**given)
+    assert len(runs.results()) == 1
+    summary = runs.run("run 2", **given)
+    assert (summary["delivered"], summary["calls"].get("start", 0)) == (1, 0)
+    pages = [(runs.folder / "out" / name).read_bytes() for name in runs.results()]
+    assert len(pages) == 2
+    assert all(page.startswith(b"\x89PNG") for page in pages)
+
+
 @pytest.mark.parametrize("cleanup", [True, False])
 def test_nothing_stays_behind_at_the_vendor(
     cleanup: bool, runs: BatchRuns, service: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch
