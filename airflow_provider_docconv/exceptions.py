@@ -79,16 +79,18 @@ _COMBINED: dict[tuple[type[DocConvError], type[AirflowException]], type[AirflowE
 
 
 @contextmanager
-def task_errors(document: object = None) -> Iterator[None]:
+def task_errors(document: object = None, conn_id: object = None) -> Iterator[None]:
     """
     Raise errors so that Airflow retries the task only if a retry can help.
 
     :param document: the document, for the message
+    :param conn_id: the task's connection, for the message; several are none
     """
     try:
         yield
     except DocConvError as error:
         error.document = str(document) if document else error.document
+        error.conn_id = error.conn_id or (conn_id if isinstance(conn_id, str) else None)
         if isinstance(error, AirflowException):
             raise
         # One traceback is enough, except for an error that nobody expected.
@@ -103,6 +105,7 @@ def serialize(error: DocConvError) -> dict[str, str | None]:
         "service_message": error.service_message,
         "operation_id": error.operation_id,
         "remedy": error.remedy,
+        "conn_id": error.conn_id,
     }
 
 
@@ -114,6 +117,7 @@ def deserialize(values: dict[str, str | None]) -> DocConvError:
         service_message=values["service_message"],
         operation_id=values["operation_id"],
         remedy=values["remedy"],
+        conn_id=values.get("conn_id"),
     )
     return error
 

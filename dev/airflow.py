@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
@@ -43,9 +42,13 @@ class Airflow:
     :param home: its folder: configuration, database, logs; made when missing, taken over when not.
     :param dags_folder: the Dags it runs.
     :param environment: variables for all its components, ``AIRFLOW__…`` included.
+    :param venv: the virtual environment that it is installed in.
     """
 
-    def __init__(self, home: Path, dags_folder: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Path, dags_folder: Path, environment: Mapping[str, str] | None = None, venv: Path = VENV
+    ) -> None:
+        self.venv = venv
         self.home = home
         self.dags_folder = dags_folder
         (self.port,) = free_ports(1)
@@ -133,7 +136,7 @@ class Airflow:
 
     def _make_database(self) -> None:
         if not (self.home / "airflow.db").exists():
-            shutil.copyfile(empty_database(), self.home / "airflow.db")
+            shutil.copyfile(empty_database(self.venv), self.home / "airflow.db")
 
     def _healthy(self) -> bool:
         # The first call builds the API that tasks talk to, which takes seconds: better now than in the first task.
@@ -145,7 +148,7 @@ class Airflow:
 
     def _component(self, name: str) -> Process:
         log = self.home / "logs" / f"{name}.log"
-        command = [str(VENV / "bin" / "airflow"), name, *COMPONENTS[name]]
+        command = [str(self.venv / "bin" / "airflow"), name, *COMPONENTS[name]]
         return Process(f"Airflow's {name}", command, log, self.environment)
 
     def _settings(self) -> dict[str, dict[str, Any]]:
@@ -180,25 +183,31 @@ class Airflow:
         }
 
 
-def empty_database() -> Path:
-    """Return a migrated database to copy; making one takes as long as starting Airflow."""
-    database = CACHE / f"airflow-{version('apache-airflow-core')}.db"
+def empty_database(venv: Path = VENV) -> Path:
+    """
+    Return a migrated database to copy; making one takes as long as starting Airflow.
+
+    :param venv: the virtual environment that Airflow is installed in.
+    """
+    (installed,) = venv.glob("lib/python*/site-packages/apache_airflow_core-*.dist-info")
+    database = CACHE / f"{installed.stem}.db"
     if not database.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as home:
-            migrate(home)
+            migrate(home, venv)
             (Path(home) / "airflow.db").replace(database)
     return database
 
 
-def migrate(home: str, **environment: str) -> None:
+def migrate(home: str, venv: Path = VENV, **environment: str) -> None:
     """
     Let Airflow make its tables.
 
     :param home: its folder.
+    :param venv: the virtual environment that it is installed in.
     :param environment: variables for it, ``AIRFLOW__…`` included.
     """
-    command = [str(VENV / "bin" / "airflow"), "db", "migrate"]
+    command = [str(venv / "bin" / "airflow"), "db", "migrate"]
     environment = program_environment(AIRFLOW_HOME=home, **environment)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

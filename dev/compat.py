@@ -15,9 +15,18 @@ from dev.environment import HOME, ROOT, VENV, caches, program_environment
 AIRFLOWS = {"2.11.2": "2026-03-14", "3.0.6": "2025-08-29", "3.1.8": "2026-03-11", "3.2.2": "2026-05-29"}
 # Except what the package needs younger than that; of these, the oldest that it allows.
 YOUNGER = ("apache-airflow-providers-common-compat", "djvu-rs", "office2pdf-python")
-NEEDED = ("apache-airflow-providers-amazon>=9.10", "s3fs>=2024.6", "cryptography", "hypothesis", "pytest")
+NEEDED = (
+    "apache-airflow-providers-amazon>=9.10",
+    "apache-airflow-providers-openlineage",
+    "s3fs>=2024.6",
+    "cryptography",
+    "hypothesis",
+    "pytest",
+)
 DOCUMENTS = ("openpyxl", "python-docx", "python-pptx")
 TESTS = ("tests/services", "tests/client", "tests/polling", "tests/batch", "tests/airflow", "tests/ui")
+BROWSER = "tests/ui/test_browser.py"
+OLDEST_WITH_PAGES = "3.1.1"
 
 
 def main() -> int:
@@ -39,7 +48,11 @@ def well(version: str, day: str) -> bool:
     wanted = [f"apache-airflow=={version}", *map(oldest, YOUNGER), *NEEDED, *DOCUMENTS, "--editable", "./sandbox"]
     wanted += ["--editable", ".[sandbox]"]
     options = ("-q", "-p", "no:cacheprovider", f"--basetemp={HOME / 'tmp' / f'compat-{version}'}")
-    return run([*install, *wanted]) and run([str(python), "-m", "pytest", *options, *TESTS], folder)
+    if not run([*install, *wanted]) or not run([str(python), "-m", "pytest", *options, *TESTS], folder):
+        return False
+    # The browser's driver is in our own environment.
+    watch = [str(VENV / "bin" / "python"), "-m", "pytest", *options, BROWSER]
+    return version < OLDEST_WITH_PAGES or run(watch, DOCCONV_AIRFLOW=str(folder))
 
 
 def oldest(name: str) -> str:
@@ -51,9 +64,9 @@ def oldest(name: str) -> str:
     return f"{name}=={bound[1]}"
 
 
-def run(command: list[str], folder: Path = VENV) -> bool:
+def run(command: list[str], folder: Path = VENV, **variables: str) -> bool:
     """Run a command with an environment's programs first on its path, and tell whether it ended with 0."""
-    environment = program_environment(**caches(), AIRFLOW_HOME=str(folder / "home"))
+    environment = program_environment(**caches(), AIRFLOW_HOME=str(folder / "home"), **variables)
     environment["PATH"] = f"{folder / 'bin'}:{environment['PATH']}"
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0
 

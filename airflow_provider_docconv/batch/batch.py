@@ -10,8 +10,9 @@ import re
 import shutil
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import chain, islice
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -48,8 +49,9 @@ from airflow_provider_docconv.services.errors import (
 from airflow_provider_docconv.services.options import fingerprint, secrets_in, without_passwords
 from airflow_provider_docconv.services.service import require_format
 from airflow_provider_docconv.task_state import max_tries, path_name, task_key
-from airflow_provider_docconv.transfer.addresses import folded
+from airflow_provider_docconv.transfer.addresses import MAX_NAME, folded
 from airflow_provider_docconv.transfer.object_storage import (
+    distinguishes_names,
     open_for_reading,
     read_whole,
     store_errors,
@@ -68,6 +70,9 @@ _LONGEST_NAME = 200
 _FAILURES = 10
 # How many extensions of what was left out are named.
 _KINDS = 10
+# What the others are counted as; no extension has a space in it that people would miss.
+_OTHERS = "other extensions"
+_LONGEST_KIND = 20
 # What the summary counts, in the order of the log: the states that end a document in a run, and all others as one.
 _COUNTED = (DocumentState.DELIVERED, DocumentState.SKIPPED, DocumentState.REJECTED, DocumentState.FAILED)
 UNFINISHED = "unfinished"
@@ -194,15 +199,20 @@ class Batch:
         self.earlier: Header | None = None
         #: Calls to the services in this run, by connection and kind.
         self.calls: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        #: The files that are no documents of this batch, by extension.
+        #: The files that are no documents of this batch, by extension; the rarer ones together.
         self.left_out: Counter[str] = Counter()
         self._checked: set[tuple[str, str]] = set()
         #: The documents by key, in the order of their listing.
         self.documents: dict[str, Document] = {}
         #: What was delivered of documents that are no longer in their folders.
         self.gone: dict[str, Document] = {}
+        #: Whether the report was written.
+        self.is_reported = False
+        #: What is not among the documents, but has left something at the service.
+        self.past: dict[str, Document] = {}
         #: The documents whose results were deleted for that.
         self.deleted = 0
+        self._last_delivered: dict[str, Entry] = {}
         self._specs = {_digest(spec): spec for spec in specs}
         self._conditions = {
             (digest, conn_id): _conditions(settings, spec)
@@ -211,6 +221,7 @@ class Batch:
         }
         self._secrets = [secret for spec in specs for secret in secrets_in(spec.options)]
         self._naming = naming
+        self._quarantine = quarantine
         self._include, self._exclude = include, exclude
         self._destination_as_written = destination_as_written
         self._connections = connections
@@ -246,25 +257,34 @@ class Batch:
             self._resume(known)
             return
         listed: dict[str, set[str]] = {}
+        self._last_delivered = _last_delivered(known)
         for digest, spec in self._specs.items():
             before = len(self.documents) + self.left_out.total()
             for found in find(spec, self._left_out, self._connections.schemes):
+                if found.uri in self._last_delivered and not found.named:
+                    continue  # A result of this task, in the folder of its sources.
                 if spec.documents is None and not found.named:
                     listed.setdefault(digest, set()).add(found.uri)
                 conn_id = self._connections.choose(found)
-                if self._naming.is_single and not (found.named and len(self._specs) == 1):
+                several = not found.named or (self._naming.is_fixed and len(self._specs) > 1)
+                if self._naming.is_single and several:
                     raise InvalidOptions(
-                        f"destination names a single file for all documents of {spec.source}, so nothing was sent",
+                        f"destination gives all documents of {spec.source} the same name, so nothing was sent",
                         remedy="give a folder (with / at its end), or a name with a field such as {stem}.{format}",
                     )
                 if conn_id and (found.named or self._is_wanted(found, conn_id)):
                     self._add(digest, spec, found, conn_id, known)
                 else:
-                    self.left_out[found.extension] += 1
+                    # Whatever the files are called, the summary is small.
+                    self.left_out[found.extension[:_LONGEST_KIND]] += 1
             if before == len(self.documents) + self.left_out.total():
                 self.log.warning("No document was found in %s", spec.source)
         self._reject_collisions()
         self._note_gone(known, listed)
+        self._note_past(known)
+        if rarer := self.left_out.most_common()[_KINDS:]:
+            self.left_out -= Counter(dict(rarer))
+            self.left_out[_OTHERS] += sum(count for _, count in rarer)
         if self.left_out:
             self.log.info("Left out: %s", self.left_out_in_words())
 
@@ -284,16 +304,28 @@ class Batch:
                 request = replace(request, gone_since=request.gone_since or self.run.id)
                 self.gone[request.key] = Document(request, entry)
 
+    def _note_past(self, known: Known) -> None:
+        """Keep what is left to delete at the service of documents that are not among these."""
+        for request in known.requests:
+            if request.key in self.documents or request.key in self.gone or request.conn_id not in self._connections:
+                continue
+            if (entry := known.entries.get(request.key)) and entry.leftover:
+                self.past[request.key] = Document(replace(request, is_past=True), entry)
+
     def delete_results_of_gone(self) -> None:
         """
         Delete the results of documents that an earlier run has missed already; a failure is only logged.
 
-        Only those that the record names, below the folder of this batch's results.
+        Only those that the record names, below the folder of this batch's results, and not those that another document
+        has replaced.
         """
+        current = {each.request.destination for each in self.documents.values()}
+        current |= {result["uri"] for each in self.documents.values() for result in each.entry.results}
+        current = set(map(folded, current))
         for key, each in list(self.gone.items()):
             if each.request.gone_since == self.run.id or each.entry.more_results:
                 continue  # Not at one glance: a folder may be away for a while.
-            uris = [result["uri"] for result in each.entry.results]
+            uris = [uri for result in each.entry.results if folded(uri := result["uri"]) not in current]
             if not all(uri.startswith(self._left_out) for uri in uris):
                 continue
             try:
@@ -303,9 +335,10 @@ class Batch:
             except DocConvError as error:
                 self.log.warning("%s", error)
             else:
-                self.log.info("Deleted %s: the source %s is gone", ", ".join(uris), each.request.source)
+                if uris:
+                    self.log.info("Deleted %s: the source %s is gone", ", ".join(uris), each.request.source)
                 del self.gone[key]
-                self.deleted += 1
+                self.deleted += bool(uris)
 
     def fold(self) -> None:
         """
@@ -313,8 +346,8 @@ class Batch:
 
         :raises DestinationUnwritable: if that can't be done
         """
-        header = Header(self.run.id, self.began, self._calls_by_connection())
-        documents = [*self.documents.values(), *self.gone.values()]
+        header = Header(self.run.id, self.began, self._calls_by_connection(), dict(self.left_out))
+        documents = [*self.documents.values(), *self.gone.values(), *self.past.values()]
         self.record.fold(header, ((each.request, each.entry) for each in documents))
 
     @property
@@ -362,14 +395,14 @@ class Batch:
 
     def to_clean_up(self) -> list[Document]:
         """Return the documents of which an earlier try or run has left something at the service."""
-        return [each for each in self.documents.values() if each.entry.leftover and each.entry.operation_id]
+        every = chain(self.documents.values(), self.gone.values(), self.past.values())
+        return [each for each in every if each.entry.leftover]
 
     def summary(self) -> dict[str, Any]:
         """Return what the task returns, which is small, however many documents there are."""
-        lost = bytes_in = bytes_out = left_at_service = refused_before = 0
+        lost = bytes_in = bytes_out = refused_before = 0
         for line in self.report_lines():
             lost += line.lost_replies > 0
-            left_at_service += line.left_at_service
             refused_before += line.refused_before
             if line.state == DocumentState.DELIVERED:
                 bytes_in += line.size or 0
@@ -382,7 +415,7 @@ class Batch:
             UNFINISHED: states.total(),
             "refused_before": refused_before,
             "left_out": dict(self.left_out),
-            "left_at_service": left_at_service,
+            "left_at_service": len(self.to_clean_up()),
             "sources_gone": len(self.gone),
             "results_deleted": self.deleted,
             "lost_replies": lost,
@@ -443,23 +476,19 @@ class Batch:
                 write_jsonl(file, chain(self.report_lines(), self._lines_of_gone()))
             with writing(to_path(summary["page"])) as file:
                 write_html(file, self.title, summary, self.report_lines, self._lines_of_gone())
+        self.is_reported = True
         for each in self.documents.values():
             if each.entry.lost_replies and not each.entry.reported:
                 each.entry = self.record.stamp(replace(each.entry, reported=True))
 
-    def put_aside(self, folder: str) -> None:
-        """
-        Copy the rejected documents to a folder, each with a file that says why; those that are there stay.
-
-        :param folder: the folder
-        """
+    def put_aside(self) -> None:
+        """Copy the rejected documents to the quarantine, each with a file that says why; those that are there stay."""
         for each in self.documents.values():
             unread = each.entry.error is None or each.entry.error.type == SourceNotFound.__name__
             remote = each.request.source.partition("://")[0] in self._connections.schemes
             if each.entry.state is not DocumentState.REJECTED or unread or remote:
                 continue
-            stem, dot, kind = each.request.source.rpartition("/")[2].rpartition(".")
-            copy = f"{folder.rstrip('/')}/{stem}-{each.request.key[:8]}{dot}{kind}"
+            copy = f"{self._quarantine}{_copy_name(each.request)}"
             try:
                 with store_errors(f"could not copy the rejected document to {copy}"):
                     self._put_aside(each, copy)
@@ -500,7 +529,7 @@ class Batch:
         for line in failures[:_FAILURES]:
             name = line.source.rstrip("/").rpartition("/")[2]
             remedy = f". To do: {line.remedy}" if line.remedy else ""
-            self.log.error("%s: %s%s [%s]", name, line.error, remedy, line.source)
+            self.log.error("%s: %s%s [%s, connection %r]", name, line.error, remedy, line.source, line.conn_id)
         if len(failures) > _FAILURES:
             self.log.error("More documents were not converted; the report lists all of them")
 
@@ -567,9 +596,11 @@ class Batch:
         raise error
 
     def _resume(self, known: Known) -> None:
+        self.left_out.update(known.header.left_out if known.header else {})
         for request in known.requests:
-            if request.gone_since:
-                self.gone[request.key] = Document(request, known.entries[request.key])
+            if request.gone_since or request.is_past:
+                kept = self.past if request.is_past else self.gone
+                kept[request.key] = Document(request, known.entries[request.key])
                 continue
             entry = known.own.get(request.key) or Entry(request.key, request.fingerprint)
             self.documents[request.key] = Document(request, entry)
@@ -584,12 +615,11 @@ class Batch:
 
     def left_out_in_words(self) -> str:
         """Return how many files were left out, in all and by extension."""
-        kinds = (f"{kind or 'no extension'} {count:,}" for kind, count in self.left_out.most_common(_KINDS))
-        more = ", …" if len(self.left_out) > _KINDS else ""
-        return f"{self.left_out.total():,} ({', '.join(kinds)}{more})"
+        kinds = (f"{kind or 'no extension'} {count:,}" for kind, count in self.left_out.most_common())
+        return f"{self.left_out.total():,} ({', '.join(kinds)})"
 
     def _is_current(self, request: ConversionRequest) -> bool:
-        return request.spec in self._specs and request.conn_id in self._connections
+        return request.is_past or (request.spec in self._specs and request.conn_id in self._connections)
 
     def _add(self, digest: str, spec: SourceSpec, found: SourceFile, conn_id: str, known: Known) -> None:
         service = self._connections.services[conn_id]
@@ -643,17 +673,24 @@ class Batch:
 
     def _reject_collisions(self) -> None:
         """Refuse documents whose results would replace each other, and no others."""
-        by_name: dict[str, list[Document]] = {}
-        for each in self.documents.values():
-            if each.request.destination:
-                # Some file systems don't distinguish names by letter case or by the form of an accent.
-                by_name.setdefault(folded(each.request.destination), []).append(each)
-        for documents in by_name.values():
+        for documents in self._by_name():
             for each in documents if len(documents) > 1 else ():
                 if each.entry.state_in(self.run) is not DocumentState.SKIPPED:
                     others = ", ".join(other.request.source for other in documents[:4] if other is not each)
                     what = f"its result would have the same name as that of {others}: {each.request.destination}"
                     self._reject(each, NamesCollide(what))
+
+    def _by_name(self) -> Iterable[list[Document]]:
+        """Return the documents by the names of their results."""
+        named = [each for each in self.documents.values() if each.request.destination]
+        names = {each.request.destination for each in named}
+        # Some file systems don't tell names apart by letter case or the form of an accent.
+        fold = len(set(map(folded, names))) < len(names) and not distinguishes_names(self.folder)
+        by_name: dict[str, list[Document]] = {}
+        for each in named:
+            name = each.request.destination
+            by_name.setdefault(folded(name) if fold else name, []).append(each)
+        return by_name.values()
 
     def _reject(self, document: Document, error: DocConvError) -> None:
         error.document = document.request.source
@@ -663,10 +700,21 @@ class Batch:
         """Return the entry to continue with."""
         conditions = self._conditions[request.spec, request.conn_id]
         decision = decide(request, known, self.run, conditions=conditions, full_refresh=self._full_refresh)
+        if known and decision is Decision.SKIP and self._was_replaced(known):
+            decision = Decision.START
         if known and decision in (Decision.SKIP, Decision.REJECT):
             # As new as this listing: another task may list the document in the next run, and needs it until then.
             return self.record.stamp(known)
+        if known and known.leftover:
+            # The new conversion has an entry of the same key.
+            key = fingerprint(known.key, known.operation_id)[:20]
+            past = self.record.stamp(replace(known, key=key))
+            self.past[key] = Document(replace(request, key=key, is_past=True), past)
         return self.record.stamp(self._continued(request, known, decision))
+
+    def _was_replaced(self, known: Entry) -> bool:
+        """Tell whether another document of this task has been delivered under the same name since."""
+        return any(self._last_delivered.get(result["uri"], known).key != known.key for result in known.results)
 
     def _continued(self, request: ConversionRequest, known: Entry | None, decision: Decision) -> Entry:
         fresh = Entry(request.key, request.fingerprint, run=self.run.id, max_tries=self.run.max_tries)
@@ -701,6 +749,14 @@ _PLAN = {
 }
 
 
+def _copy_name(request: ConversionRequest) -> str:
+    """Name a document's copy: differently for documents of one name, and short enough for .json after it."""
+    path = PurePosixPath(request.source.rpartition("/")[2])
+    end = f"-{request.key[:8]}{path.suffix}"
+    room = MAX_NAME - len(".json") - len(end.encode(errors="replace"))
+    return path.stem.encode(errors="surrogateescape")[:room].decode(errors="ignore") + end
+
+
 def _done(summary: Mapping[str, Any]) -> str:
     parts = [f"{summary[state]:,} {state}" for state in (*_COUNTED, UNFINISHED) if summary[state]]
     return f"Of {summary['documents']:,} documents {', '.join(parts) or 'none'}"
@@ -710,6 +766,12 @@ def _digest(spec: SourceSpec) -> str:
     """Tell an item of the operator's source from others, without its passwords."""
     options = without_passwords(spec.options)
     return fingerprint(spec.source, spec.documents, spec.target_format, options)[:20]
+
+
+def _last_delivered(known: Known) -> dict[str, Entry]:
+    """Return which of this task's documents was delivered last under each name."""
+    delivered = (each for each in known.own.values() if each.state is DocumentState.DELIVERED)
+    return {result["uri"]: each for each in sorted(delivered, key=lambda each: each.seq) for result in each.results}
 
 
 def _conditions(settings: Settings, spec: SourceSpec) -> str:

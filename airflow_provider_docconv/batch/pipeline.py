@@ -20,6 +20,7 @@ from airflow_provider_docconv.batch.progress import Progress, Schedule
 from airflow_provider_docconv.batch.record import DocumentState, Entry
 from airflow_provider_docconv.client.asynchronous import AsyncClient, shared_async_client
 from airflow_provider_docconv.polling import SECOND_LOOK, Pace, Wait, apoll_until_ended, require_succeeded
+from airflow_provider_docconv.services.documents import RemoteDocument
 from airflow_provider_docconv.services.errors import (
     ConversionFailed,
     DestinationUnwritable,
@@ -47,7 +48,6 @@ from airflow_provider_docconv.transfer.unpacking import UnpackingDestination
 if TYPE_CHECKING:
     from airflow_provider_docconv.hooks.docconv import DocConvHook
     from airflow_provider_docconv.services.documents import Document as SourceDocument
-    from airflow_provider_docconv.services.documents import RemoteDocument
     from airflow_provider_docconv.services.operations import ResultFile
 
 T = TypeVar("T")
@@ -159,7 +159,8 @@ class Pipeline:
         self._transfers = Transfers(limits.transfers)
         self._conversions = {id: Conversions(batch, hook, limits, self._transfers) for id, hook in hooks.items()}
         for document in [*batch.to_do(), *(batch.to_clean_up() if limits.cleanup else ())]:
-            self._conversions[document.request.conn_id].queue.append(document)
+            if conversions := self._conversions.get(document.request.conn_id):
+                conversions.queue.append(document)
         # Connections with the same settings share a client.
         self._counted = {each.client: (conn_id, each.client.calls) for conn_id, each in self._conversions.items()}
         self._stopping = False
@@ -362,6 +363,7 @@ class Conversions:
             if not isinstance(stopped.reason, DestinationUnwritable):
                 stopped.reason.document = None  # It is not the fault of the document that met it first.
         if self.stopped:
+            self.stopped.conn_id = self._hook.conn_id
             self._batch.log.error("No more documents are sent to %s: %s", self._label, self.stopped)
 
     async def _run_workers(self) -> None:
@@ -392,8 +394,11 @@ class Conversions:
             except Exception as raised:  # Whatever one document raises is its own failure.
                 error = raised if isinstance(raised, DocConvError) else UnexpectedError.of(raised)
                 error.document = document.request.source
+                error.conn_id = self._hook.conn_id
                 if not self._tries_again(document, failures, error):
                     await self._record_failure(document, error)
+                    if document.entry.leftover:
+                        await self._clean_up(document)
                     return
                 # No higher powers: a long outage takes so many attempts that they would overflow.
                 pause = min(_FIRST_PAUSE * 2.0 ** min(failures.count - 1, 10), _LONGEST_PAUSE)
@@ -437,9 +442,13 @@ class Conversions:
         """Delete the results and the upload; runs in a thread."""
         hook, operation_id = self._hook, str(document.entry.operation_id)
         files = []
-        with suppress(OperationNotFound, ResultNotFound):  # They have expired; the upload has not.
-            files = hook.get_results(operation_id, None, self._limits.deadline)
-        if upload := document.entry.upload and read_remote(document.entry.upload, hook.service):
+        upload = read_remote(document.entry.upload, hook.service) if document.entry.upload else None
+        if document.entry.state is DocumentState.DELIVERED:
+            with suppress(OperationNotFound, ResultNotFound):  # They have expired; the upload has not.
+                # Results are in the storage that the upload is in.
+                storage = RemoteDocument("", upload.storage) if upload else None
+                files = hook.get_results(operation_id, storage, self._limits.deadline)
+        if upload:
             files.append(hook.get_remote_file(upload.path, upload.storage))
         hook.clean_up(operation_id, files)
 
@@ -612,11 +621,13 @@ class Conversions:
             error.remedy = _REMEDIES.get(type(error).__name__, error.remedy)
         batch = self._batch
         # These leave the record as it is: the operation may still be there, or the start may have arrived.
-        keeps = isinstance(error, ResultRejected | StartReplyLost | OperationNotFound)
+        keeps = isinstance(error, ResultRejected | DestinationUnwritable | StartReplyLost | OperationNotFound)
         if error.handling is not Handling.REJECT or keeps:
             document.entry = batch.record.stamp(batch.failed(document.entry, error, **self._run))
             return
-        entry = batch.failed(document.entry, error, **self._run, state=DocumentState.REJECTED)
+        # The operation has ended; what was uploaded for it is still there.
+        leftover = self._limits.cleanup and document.entry.upload is not None
+        entry = batch.failed(document.entry, error, **self._run, state=DocumentState.REJECTED, leftover=leftover)
         document.entry = batch.record.stamp(entry)
         if isinstance(error, RefusedByService) and not self._accepted:
             await self._doubt(document, entry, error)
@@ -639,8 +650,8 @@ class Conversions:
     async def _trust_refusals(self) -> None:
         self._accepted = True
         doubtful, self._doubtful = self._doubtful, []
-        for document, entry in doubtful:
-            await self._make_lasting(document, entry)
+        for document, _ in doubtful:
+            await self._make_lasting(document, document.entry)
 
     def _out_of_reach(self, failing_since: float, now: float) -> bool:
         """Tell whether nothing has succeeded for so long that continuing is pointless."""

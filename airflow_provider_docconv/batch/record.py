@@ -102,6 +102,7 @@ class ConversionRequest(msgspec.Struct, frozen=True, gc=False):
     :param size: its length in bytes, or None if unknown
     :param conn_id: the connection that converts it
     :param gone_since: the run that first missed the document in its folder, although its result was delivered
+    :param is_past: whether it is of an earlier run, and kept only because something of it is still at the service
     """
 
     key: str
@@ -114,6 +115,7 @@ class ConversionRequest(msgspec.Struct, frozen=True, gc=False):
     size: _Count | None = None
     conn_id: str = ""
     gone_since: str = ""
+    is_past: bool = False
 
 
 class RecordedError(msgspec.Struct, frozen=True, gc=False):
@@ -128,7 +130,9 @@ class RecordedError(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, error: DocConvError) -> Self:
         """Return an error as it is recorded."""
-        return cls(**serialize(error))  # type: ignore[arg-type]  # The type and the words are always there.
+        values = serialize(error)
+        del values["conn_id"]  # The request has it.
+        return cls(**values)  # type: ignore[arg-type]  # The type and the words are always there.
 
     def error(self) -> DocConvError:
         """Return the error."""
@@ -267,12 +271,14 @@ class Header(msgspec.Struct, frozen=True):
     :param run: the run's id
     :param began: when its task began, in seconds since the epoch
     :param calls: what the run has cost so far in calls to the services, by connection and kind
+    :param left_out: the files that are no documents of the batch, by extension
     :param form: the version of the lines' form
     """
 
     run: str
     began: Annotated[float, msgspec.Meta(ge=0, lt=1e11)]
     calls: dict[str, dict[str, _Count]] = {}
+    left_out: dict[str, _Count] = {}
     form: int = _FORM
 
 

@@ -47,6 +47,7 @@ class ReportLine(msgspec.Struct, frozen=True, kw_only=True):
     :param state: what has become of it; a report of a run that has ended has ``waiting``, ``sent`` and ``started`` for
         documents that were not finished when the task stopped
     :param target_format: the format to convert to
+    :param conn_id: the connection that converts it
     :param results: the delivered files: ``uri``, ``size`` and ``sha256`` of each, at most the first hundred
     :param more_results: how many there are beyond these
     :param refused_before: whether it was already rejected, as it is, in an earlier run
@@ -68,6 +69,7 @@ class ReportLine(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     state: DocumentState
     target_format: str
+    conn_id: str = ""
     results: tuple[DeliveredFile, ...]
     more_results: int = 0
     refused_before: bool = False
@@ -100,6 +102,7 @@ class ReportLine(msgspec.Struct, frozen=True, kw_only=True):
             source=request.source,
             state=entry.state_in(run),
             target_format=request.target_format,
+            conn_id=request.conn_id,
             results=entry.results if entry.state is DocumentState.DELIVERED else (),
             more_results=entry.more_results if entry.state is DocumentState.DELIVERED else 0,
             refused_before=entry.state is DocumentState.REJECTED and entry.refused_in not in ("", run.id),

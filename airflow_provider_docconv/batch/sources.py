@@ -60,25 +60,39 @@ def read_specs(source: object, target_format: str, options: Mapping[str, Any] | 
     :param options: the options of items without their own
     :raises InvalidOptions: if it is something else
     """
-    source = _unrendered(source)
+    source = _read_source(source)
     values: Any = source if _is_list(source) else [source]
-    return [_item(_unrendered(value), _format(target_format), options or {}) for value in values]
+    return [_item(_read_source(value), _format(target_format), options or {}) for value in values]
 
 
-def _unrendered(source: object) -> object:
-    """Return the list or mapping that a template has rendered to text; anything else as it is."""
-    if not isinstance(source, str):
-        return source
-    text = source.strip()
-    if not (text.startswith("[") and text.endswith("]")) and not (text.startswith("{") and text.endswith("}")):
-        return text
-    for read in (json.loads, ast.literal_eval):
-        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
-            return read(text)
-    raise InvalidOptions(
-        "source is a list or mapping that a template has rendered to text, and can't be read",
-        remedy="pass the task's output (task.output), or set render_template_as_native_obj=True for the Dag",
-    )
+def read_rendered(given: object) -> object:
+    """
+    Return the list or mapping that a template has rendered to text; another text without the spaces around it.
+
+    :param given: what a parameter was given
+    """
+    if not isinstance(given, str):
+        return given
+    text = given.strip()
+    if _is_collection(text):
+        for read in (json.loads, ast.literal_eval):
+            with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+                return read(text)
+    return text
+
+
+def _is_collection(text: str) -> bool:
+    return (text[:1], text[-1:]) in (("[", "]"), ("{", "}"))
+
+
+def _read_source(given: object) -> object:
+    source = read_rendered(given)
+    if isinstance(source, str) and _is_collection(source):
+        raise InvalidOptions(
+            "source is a list or mapping that a template has rendered to text, and can't be read",
+            remedy="pass the task's output (task.output), or set render_template_as_native_obj=True for the Dag",
+        )
+    return source
 
 
 def _format(given: Any) -> Any:
@@ -134,11 +148,29 @@ def check_specs(specs: Sequence[SourceSpec], services: Collection[ConversionServ
             raise errors[0]
 
 
+def check_quarantine(quarantine: str | None, specs: Sequence[SourceSpec]) -> None:
+    """
+    Check that copies of rejected documents will not be the next run's documents.
+
+    :param quarantine: their folder, ending with a slash
+    :param specs: the items of the operator's source
+    :raises InvalidOptions: if they would be
+    """
+    for spec in specs if quarantine else ():
+        folder = f"{_split_glob(spec.source)[0] if is_glob(spec.source) else spec.source}".rstrip("/")
+        if f"{folder}/" == quarantine and spec.documents is None:
+            raise InvalidOptions(
+                f"quarantine is the folder that {spec.source} is searched in, so every run would find the copies",
+                remedy="give another folder, which may be below it",
+            )
+
+
 #: The folder beside the results for the batch's own files.
 OWN_FOLDER = ".docconv"
 _MAGIC = frozenset("*?[{")
 # Fewer documents than this are looked up one by one instead of listing their folder.
 _FEW = 20
+_SLASHES = re.compile("/+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +201,14 @@ class SourceFile:
 #: tools leave behind, and the folder markers of object stores. Letter case does not matter.
 NOT_DOCUMENTS = (
     *(".*", "~$*", "~WRL*.tmp", "*.tmp", "*.temp", "*.bak", "*~", "Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r"),
-    *("*.part", "*.partial", "*.crdownload", "*.download", "*.filepart", "*.opdownload", "*.!ut", "*.aria2"),
+    *("*.part", "*.partial", "*.crdownload", "*.download", "*.filepart", "*.opdownload", "*.!ut", "*.!qb", "*.aria2"),
     *("*.lnk", "*.url", "*.webloc", "_SUCCESS", "_committed_*", "_started_*", "*_$folder$"),
 )
 #: Folders of which nothing is a document.
-NOT_FOLDERS = (".*", "__MACOSX", "$RECYCLE.BIN", "System Volume Information", "@eaDir", "lost+found")
+NOT_FOLDERS = (
+    *(".*", "__MACOSX", "$RECYCLE.BIN", "System Volume Information", "@eaDir", "#recycle", "#snapshot", "~snapshot"),
+    *("lost+found", "_temporary"),
+)
 _NO_NAME, _NO_FOLDER = (
     re.compile("|".join(map(translate, names)), re.IGNORECASE) for names in (NOT_DOCUMENTS, NOT_FOLDERS)
 )
@@ -188,26 +223,37 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
     """
     Return a function that tells whether a path below a folder fits a pattern, whatever the letter case.
 
-    :param pattern: a pattern such as ``reports/**/*.{doc,docx}`` or ``[a-m]*``
+    :param pattern: a pattern such as ``reports/**/*.{doc,docx}`` or ``[a-m]*``; with a slash at its end, it is about
+        everything in the folders that it fits
+    :raises InvalidOptions: if it stands for too many others
     """
     from wcmatch import glob
 
     flags = glob.GLOBSTAR | glob.BRACE | glob.IGNORECASE | glob.FORCEUNIX | glob.DOTGLOB
-    matches: Callable[[str], bool] = glob.compile(pattern, flags=flags).match
-    return matches
+    try:
+        matches: Callable[[str], bool] = glob.compile(
+            f"{pattern}**" if pattern.endswith("/") else pattern, flags=flags
+        ).match
+    except Exception as error:  # Of a type of the library's own.
+        raise InvalidOptions(f"the pattern {pattern!r} can't be read ({error})", remedy="simplify it") from error
+    # Keys of object stores may have empty parts.
+    return lambda relative: matches(_SLASHES.sub("/", relative).lstrip("/"))
 
 
 class Patterns:
     """
-    Patterns of documents, as users give them: one, or a list.
+    Patterns of documents, as users give them: one, or a list, which a template may have rendered to text.
 
     :param given: patterns such as ``*.pptx`` or ``reports/**/*.{doc,docx}``. Without a slash they are about the name
-        alone, in any folder
+        alone, in any folder; with one, about the path below the source's folder
+    :param what: the parameter that they were given as, for messages
+    :raises InvalidOptions: if one can never fit
     """
 
-    def __init__(self, given: str | Sequence[str]) -> None:
-        patterns = [given] if isinstance(given, str) else given
-        self._all = [compile_pattern(each if "/" in each else f"**/{each}") for each in map(str.strip, patterns)]
+    def __init__(self, given: str | Sequence[str], what: str = "the pattern") -> None:
+        patterns: Any = read_rendered(given)
+        listed = patterns if isinstance(patterns, Collection) and not isinstance(patterns, str) else [patterns]
+        self._all = [_read_pattern(each, what) for each in listed]
 
     def __bool__(self) -> bool:
         return bool(self._all)
@@ -215,6 +261,16 @@ class Patterns:
     def fit(self, relative: str) -> bool:
         """Tell whether a path below a folder fits one of them."""
         return any(matches(relative) for matches in self._all)
+
+
+def _read_pattern(given: object, what: str) -> Callable[[str], bool]:
+    pattern = given.strip().removeprefix("./") if isinstance(given, str) else ""
+    if not pattern.strip("/") or "://" in pattern:
+        raise InvalidOptions(
+            f"{what} {given!r} fits no document",
+            remedy="give a pattern of names such as '*.pptx', or of paths below the source's folder such as '2026/**'",
+        )
+    return compile_pattern(pattern.lstrip("/") if "/" in pattern.rstrip("/") else f"**/{pattern}")
 
 
 def find(spec: SourceSpec, left_out: Sequence[str], vendor_schemes: Container[str]) -> Iterator[SourceFile]:
@@ -257,14 +313,20 @@ def _search(source: str, left_out: Sequence[str]) -> Iterator[SourceFile]:
     path = to_path(source)
     path.fs.invalidate_cache()
     if is_glob(source) and not path.exists():
-        at = min(source.index(sign) for sign in _MAGIC if sign in source)
-        folder = source[:at].rpartition("/")[0] + "/"
-        fits = compile_pattern(source.removeprefix(folder))
+        folder, pattern = _split_glob(source)
+        fits = compile_pattern(pattern)
         yield from (found for found in _existing_folder(folder, left_out) if fits(found.relative))
     elif source.endswith("/") or path.is_dir():
         yield from _existing_folder(source, left_out)
     else:
         yield _one(path, source, path.name, named=True)
+
+
+def _split_glob(source: str) -> tuple[str, str]:
+    """Return the folder that a pattern is below of, with a slash at its end, and the rest."""
+    at = min(source.index(sign) for sign in _MAGIC if sign in source)
+    folder = source[:at].rpartition("/")[0] + "/"
+    return folder, source.removeprefix(folder)
 
 
 def is_glob(source: str) -> bool:
@@ -398,21 +460,24 @@ class Naming:
     Names the result of each document.
 
     :param destination: a folder, which then keeps the layout of the sources; or, if its last part has an extension or
-        a field, a template of the result's address with the fields ``{folder}`` (below the source's folder, empty or
-        ending with ``/``), ``{name}``, ``{stem}``, ``{extension}`` and ``{format}``
+        a field, a template of the result's address. The fields are ``{folder}`` (below the source's folder, empty or
+        ending with ``/``), ``{name}``, ``{stem}``, ``{extension}`` and ``{format}``; folders may have them, too
     :raises InvalidOptions: if it has other fields, or is not a URI or an absolute path
     """
 
     def __init__(self, destination: str) -> None:
         destination = read_destination(destination)
-        literal = destination.replace("{", "{{").replace("}", "}}")
-        self._template = f"{literal}{{folder}}{{stem}}.{{format}}" if destination.endswith("/") else destination
+        # The field has a slash at its end, and {folder}/ means the same.
+        template = destination.replace("{folder}/", "{folder}")
+        if destination.endswith("/"):
+            template += "{stem}.{format}" if "{folder}" in template else "{folder}{stem}.{format}"
+        self._template = template
         try:
             parts = [part[1:] for part in Formatter().parse(self._template) if part[1] is not None]
             fits = all(field in _FIELDS and not form and not conversion for field, form, conversion in parts)
         except ValueError:
             fits = False
-        fixed = destination if destination.endswith("/") else destination.partition("{")[0]
+        fixed = template.partition("{")[0]
         # No document may decide about the store or the bucket.
         if not fits or not _FIXED.match(fixed):
             raise InvalidOptions(
@@ -424,9 +489,11 @@ class Naming:
         self.folder = fixed.rpartition("/")[0] + "/"
         scheme, found, _ = self.folder.partition("://")
         # Object stores limit the whole address, to 1,024 bytes.
-        self._longest = MAX_NAME if not found or scheme.lower() in LOCAL else _LONGEST_KEY
-        #: Whether it is one name, whatever the document is called.
-        self.is_single = not parts
+        self._is_local = not found or scheme.lower() in LOCAL
+        #: Whether all results would get one name, whatever the documents are called.
+        self.is_fixed = not parts
+        #: Whether those of a folder would.
+        self.is_single = not any(part[0] in ("name", "stem") for part in parts)
         # The extension of all results, if no field decides about it.
         self._extension = extension("x" + self._template.rpartition("/")[2].rpartition("}")[2])
 
@@ -452,15 +519,18 @@ class Naming:
         :param target_format: the format
         :raises DocumentRejected: if the path could lead out of the destination, or can't be a file's name
         """
-        path, parts = PurePosixPath(relative), relative.split("/")
-        folder = "".join(f"{part}/" for part in parts[:-1])
+        # Keys of object stores may have empty parts; no store has trouble with a result without them.
+        *above, name = relative.split("/")
+        above = list(filter(None, above))
         kind = _EXTENSIONS.get(target_format.lower(), target_format.lower())
-        name = path.name
-        values = {"folder": folder, "name": name, "stem": path.stem, "extension": extension(name), "format": kind}
+        stem = PurePosixPath(name).stem
+        folder = "".join(f"{part}/" for part in above)
+        values = {"folder": folder, "name": name, "stem": stem, "extension": extension(name), "format": kind}
         uri = self._template.format_map(values)
         new = uri.removeprefix(self.folder).split("/")
-        problems = (problem_of(part, self._longest) for part in (*parts, path.stem, *new))
-        problem = next(filter(None, problems), None)
+        longest = MAX_NAME if self._is_local else _LONGEST_KEY
+        problems = (problem_of(part, longest) for part in (*above, name, stem, *new))
+        problem = next(filter(None, problems), None) or self._length_problem(uri, kind)
         if not problem and not all(map(is_addressable, (relative, uri))):
             problem = "it contains :: or ?versionId=, or ends with # or ?, which the stores' drivers misread"
         if problem:
@@ -477,3 +547,16 @@ class Naming:
                 remedy="let destination end with .{format}",
             )
         return uri
+
+    def _length_problem(self, uri: str, kind: str) -> str | None:
+        """Say that a result's name is too long: a store's refusal would come when it is paid for."""
+        # Where a format has one file per page, the result is a ZIP, and called so.
+        room = len(".zip") if fits_format("zip", kind) and not uri.endswith(".zip") else 0
+        if self._is_local:
+            what, text, most = "name", uri.rpartition("/")[2], MAX_NAME
+        else:
+            what, text, most = "key", uri.partition("://")[2].partition("/")[2], _LONGEST_KEY
+        length = len(text.encode(errors="replace")) + room
+        return (
+            f"its result's {what} has {length} bytes, and at most {most} are possible there" if length > most else None
+        )

@@ -119,8 +119,9 @@ class Session:
                 listener(self._token.value)
 
     def complete(self, error: DocConvError) -> None:
-        """Name the connection in an error's remedy, and remove the connection's secrets from it."""
+        """Name the connection in an error, and remove the connection's secrets from it."""
         if self.settings.conn_id:
+            error.conn_id = self.settings.conn_id
             error.remedy = error.remedy.replace("of the connection", f"of connection {self.settings.conn_id!r}")
         scrub(error, self.settings.client_secret, self._token.value if self._token else None)
 

@@ -142,11 +142,11 @@ def read_settings(connection: Connection) -> Settings:
         _host(connection, service),
         str(extra.get("auth_url") or "").strip(),
         str(extra.get("storage_name") or "").strip() or None,
-        _positive(extra, "connect_timeout", 10.0, "a number of seconds"),
-        _positive(extra, "read_timeout", 120.0, "a number of seconds"),
+        _positive(extra, conn_id, "connect_timeout", 10.0, "a number of seconds"),
+        _positive(extra, conn_id, "read_timeout", 120.0, "a number of seconds"),
         _verify(extra.get("verify")),
-        _max_concurrent_calls(extra),
-        _calls_per_second(extra),
+        _max_concurrent_calls(extra, conn_id),
+        _calls_per_second(extra, conn_id),
         conn_id,
     )
 
@@ -187,7 +187,9 @@ def _host(connection: Connection, service: ServiceInfo) -> str:
     return f"{scheme}://{name}{slash}{path}"
 
 
-def _positive(extra: Mapping[str, Any], key: str, default: float, what: str, most: float = sys.float_info.max) -> float:
+def _positive(
+    extra: Mapping[str, Any], conn_id: str, key: str, default: float, what: str, most: float = sys.float_info.max
+) -> float:
     value = extra.get(key)
     if value in (None, ""):
         return default
@@ -196,23 +198,24 @@ def _positive(extra: Mapping[str, Any], key: str, default: float, what: str, mos
     except ValueError:
         number = 0.0
     if not 0 < number <= most:
-        raise InvalidOptions(f"the connection's {key} must be {what}, not {value!r}", remedy="correct it")
+        raise InvalidOptions(f"{key} of the connection {conn_id!r} must be {what}, not {value!r}", remedy="correct it")
     return number
 
 
-def _max_concurrent_calls(extra: Mapping[str, Any]) -> int:
-    number = _positive(extra, "max_concurrent_calls", 20.0, "a number of calls", most=1000.0)
+def _max_concurrent_calls(extra: Mapping[str, Any], conn_id: str) -> int:
+    number = _positive(extra, conn_id, "max_concurrent_calls", 20.0, "a number of calls", most=1000.0)
     if number != int(number):
         raise InvalidOptions(
-            f"the connection's max_concurrent_calls must be a whole number, not {number}", remedy="correct it"
+            f"max_concurrent_calls of the connection {conn_id!r} must be a whole number, not {number}",
+            remedy="correct it",
         )
     return int(number)
 
 
-def _calls_per_second(extra: Mapping[str, Any]) -> float | None:
+def _calls_per_second(extra: Mapping[str, Any], conn_id: str) -> float | None:
     if extra.get("max_calls_per_second") in (None, ""):
         return None
-    return _positive(extra, "max_calls_per_second", 0.0, "a number of calls", most=10_000.0)
+    return _positive(extra, conn_id, "max_calls_per_second", 0.0, "a number of calls", most=10_000.0)
 
 
 def _verify(value: object) -> bool | str:

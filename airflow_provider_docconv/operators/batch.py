@@ -146,7 +146,7 @@ class ConvertDocumentsOperator(DocumentOperator):
         self.conn_id = conn_id
         self.destination = destination
         # Before Airflow renders its templates: the documents' identity must not change with the run's date.
-        self.destination_as_written = str(destination)
+        self.destination_as_written = as_folder(str(destination))
         self.fixed_folder = _fixed_folder(destination)
         self.record = record
         self.options = options
@@ -238,13 +238,14 @@ def _require_lasting_record(destination: object, record: object) -> None:
 def _require_names(source: object, destination: object) -> None:
     """Refuse one name for many results, as far as that can be seen before templates are rendered."""
     written = _TEMPLATE.sub("x", address_of(destination))
-    if "{" in written or not names_files(written):
+    if not names_files(written) or "{name}" in written or "{stem}" in written:
         return
     one = source[0] if isinstance(source, list | tuple) and len(source) == 1 else source
     if isinstance(one, Mapping):
         one = one.get("source", "folder/")
     address = _TEMPLATE.sub("x", address_of(one)).strip()
-    if isinstance(one, list | tuple) or address.endswith("/") or "*" in address:
+    several = isinstance(one, list | tuple) and "{" not in written
+    if several or address.endswith("/") or "*" in address:
         raise ValueError(
             f"destination {str(destination)!r} names a single file, but there may be several documents; give a folder "
             "(with / at its end), or a name with a field such as {stem}.{format}"

@@ -34,6 +34,7 @@ class DocConvError(Exception):
     :param document: the document's name or URI, if known
     :param operation_id: the operation, if there is one
     :param remedy: what to do next; each type has a default
+    :param conn_id: the connection, if one is concerned
     """
 
     handling: Handling = Handling.REJECT
@@ -47,6 +48,7 @@ class DocConvError(Exception):
         document: str | None = None,
         operation_id: str | None = None,
         remedy: str | None = None,
+        conn_id: str | None = None,
     ) -> None:
         super().__init__(what)
         self.what = what
@@ -54,6 +56,7 @@ class DocConvError(Exception):
         self.document = document
         self.operation_id = operation_id
         self.remedy = remedy or self.default_remedy
+        self.conn_id = conn_id
 
     @property
     def retryable(self) -> bool:
@@ -67,8 +70,12 @@ class DocConvError(Exception):
 
     def __str__(self) -> str:
         text = f"{one_line(self.document)}: {self.summary}" if self.document else self.summary
-        if self.operation_id:
-            text += f" (operation {one_line(self.operation_id)})"
+        details = [f"operation {one_line(self.operation_id)}"] if self.operation_id else []
+        connection = f"connection {self.conn_id!r}"
+        if self.conn_id and connection not in f"{text} {self.remedy}":
+            details.append(connection)
+        if details:
+            text += f" ({', '.join(details)})"
         if self.remedy:
             text += f"; {self.remedy}"
         return text.rstrip(".") + "."

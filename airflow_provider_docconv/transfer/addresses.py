@@ -59,14 +59,29 @@ def read_destination(given: object) -> str:
     :param given: the destination; see :func:`names_files`
     :raises InvalidOptions: if it is not an address, or a relative one
     """
-    destination = read_address(given, "destination").strip()
-    if not _ABSOLUTE.match(destination):
+    return as_folder(_read_absolute(given, "destination"))
+
+
+def read_folder(given: object, what: str) -> str:
+    """
+    Return the address of a folder that a task was given, with a slash at its end.
+
+    :param given: the address
+    :param what: the parameter that it was given as, for the message
+    :raises InvalidOptions: if it is not an address, or a relative one
+    """
+    return f"{_read_absolute(given, what).rstrip('/')}/"
+
+
+def _read_absolute(given: object, what: str) -> str:
+    address = read_address(given, what).strip()
+    if not _ABSOLUTE.match(address):
         raise InvalidOptions(
-            f"the destination {destination!r} is a relative path: expected an absolute path or a URI such as "
-            "s3://conn_id@bucket/pdf/",
-            remedy="correct the task's destination",
+            f"the {what} {address!r} is a relative path: expected an absolute path or a URI such as "
+            "s3://conn_id@bucket/folder/",
+            remedy=f"correct the task's {what}",
         )
-    return as_folder(destination)
+    return address
 
 
 def require_no_fields(destination: object) -> None:
@@ -84,13 +99,13 @@ def require_no_fields(destination: object) -> None:
 
 def names_files(destination: str) -> bool:
     """
-    Tell whether a destination names files: if its last part has an extension, or it has a field. Otherwise, and with a
-    slash at its end, it is a folder.
+    Tell whether a destination names files: if its last part has an extension or a field. Otherwise, and with a slash at
+    its end, it is a folder.
 
     :param destination: a path, a URI or a template of one
     """
     last = destination.rpartition("/")[2]
-    return bool(last) and (not {"{", "}"}.isdisjoint(destination) or bool(extension(last)))
+    return not {"{", "}"}.isdisjoint(last) or bool(extension(last))
 
 
 def as_folder(destination: str) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, Protocol, TypedDict
+from typing import Any, NamedTuple, NotRequired, Protocol, TypedDict
 
 from airflow_provider_docconv.services.catalog import ServiceInfo
 from airflow_provider_docconv.services.errors import DocConvError, ResultRejected, ResultTooLarge, TruncatedResult
@@ -24,14 +24,10 @@ from airflow_provider_docconv.services.operations import ResultFile
 from airflow_provider_docconv.transfer.addresses import (
     folded,
     numbered,
-    read_destination,
     require_addressable,
     safe_name,
 )
 from airflow_provider_docconv.transfer.object_storage import store_errors, to_path, writing
-
-if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 # How many first bytes show what a file is.
 _HEAD = 1024
@@ -183,14 +179,13 @@ class Destination:
     """
     Where the results of one operation go.
 
-    :param uri: a file if its last part has an extension, otherwise a folder
+    :param uri: the address of a file, or of a folder, which ends with a slash
     :param service: the service's name, for messages
     :param stem: names a single file in a folder, without its extension; if None, the service's own name does
-    :raises InvalidOptions: if it is not an address
     """
 
-    def __init__(self, uri: str | ObjectStoragePath, service: str, stem: str | None) -> None:
-        self._uri = read_destination(uri)
+    def __init__(self, uri: str, service: str, stem: str | None) -> None:
+        self._uri = uri
         self._service = service
         self._stem = stem
         self._taken: set[str] = set()

@@ -6,13 +6,20 @@ import errno
 import os
 import re
 import secrets
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import quote, urlsplit
 
-from airflow_provider_docconv.services.errors import DestinationUnwritable, DocConvError, StoreUnavailable, explain
+from airflow_provider_docconv.services.errors import (
+    DestinationUnwritable,
+    DocConvError,
+    Handling,
+    StoreUnavailable,
+    explain,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -48,6 +55,8 @@ _LASTING = (
     TypeError,
     ValueError,
 )
+# Those of them that are about one name.
+_NAME_ERRORS = (FileExistsError, IsADirectoryError, NotADirectoryError)
 _LASTING_NAMES = frozenset(
     {
         "AirflowNotFoundException",
@@ -174,6 +183,29 @@ def forget_store(uri: str) -> None:
         del attach(address.scheme or "file", address.netloc.rpartition("@")[0] or None).fs
 
 
+def distinguishes_names(folder: str) -> bool:
+    """
+    Tell whether a folder's store takes names for different ones that differ in letter case or the form of an accent.
+
+    :param folder: the folder, which is made and written to if only that can show it
+    """
+    path = to_path(folder)
+    if path.protocol not in LOCAL:
+        return path.protocol in _ATOMIC_REQUESTS
+    name = f".docconv-{secrets.token_hex(8)}-\u00e4.part"
+    probe = os.path.join(path.path, name)
+    try:
+        _make_folders(path.path)
+        with open(probe, "xb"):
+            others = (name.upper(), unicodedata.normalize("NFD", name))
+            return not any(os.path.exists(os.path.join(path.path, other)) for other in others)
+    except OSError:
+        return False
+    finally:
+        with suppress(OSError):
+            os.unlink(probe)
+
+
 def open_for_reading(path: ObjectStoragePath) -> BinaryIO:
     """Open a file for reading; raises what its store's driver raises."""
     # gcsfs's own cache reads up to 256 MiB ahead.
@@ -229,9 +261,16 @@ def store_error(error: Exception, what: str, lasting: type[DocConvError]) -> Doc
     kind = StoreUnavailable if _is_temporary(error) else lasting
     scheme = _NO_DRIVER.search(str(error))
     remedy = None
+    raised_by_name = any(
+        isinstance(each, _NAME_ERRORS) or getattr(each, "errno", None) == errno.ENAMETOOLONG for each in _chain(error)
+    )
     if scheme and (extra := _EXTRAS.get(scheme[1])):
         remedy = f"install the store's driver: pip install 'airflow-provider-docconv[{extra}]'"
-    return kind(f"{what} ({explain(error)})", remedy=remedy)
+    raised = kind(f"{what} ({explain(error)})", remedy=remedy)
+    if raised_by_name and raised.handling is Handling.STOP:
+        # Something else has that name, or it is too long: others can be written.
+        raised.handling = Handling.REJECT
+    return raised
 
 
 def _is_temporary(error: BaseException) -> bool:

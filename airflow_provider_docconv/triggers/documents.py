@@ -64,7 +64,7 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
         poke_interval: float = 30.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base is untyped.
-        address = str(folder or "").rstrip("/")
+        address = str(folder or "").strip().rstrip("/")
         # An unset variable must not turn the whole machine into the inbox.
         if not address or address.endswith(":"):
             raise ValueError(f"folder is {folder!r}: expected a path or URI")
@@ -79,7 +79,7 @@ class IncomingDocumentsTrigger(BaseEventTrigger):
             raise ValueError("include or exclude has an empty pattern, which fits no document; omit it")
         if poke_interval <= 0:
             raise ValueError(f"poke_interval must be a positive number of seconds, not {poke_interval!r}")
-        self._wanted, self._unwanted = Patterns(self.include), Patterns(self.exclude)
+        self._wanted, self._unwanted = Patterns(self.include, "include"), Patterns(self.exclude, "exclude")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the trigger's class and arguments for the database; they hold no secrets."""

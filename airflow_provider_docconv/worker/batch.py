@@ -16,18 +16,26 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferr
 from airflow_provider_docconv.batch.batch import Batch, Connections
 from airflow_provider_docconv.batch.pipeline import End, Limits, Pipeline
 from airflow_provider_docconv.batch.progress import Progress
-from airflow_provider_docconv.batch.sources import Naming, Patterns, check_specs, read_specs
+from airflow_provider_docconv.batch.sources import (
+    Naming,
+    Patterns,
+    check_quarantine,
+    check_specs,
+    read_rendered,
+    read_specs,
+)
 from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.links.docconv import publish_links, report_url
-from airflow_provider_docconv.services.errors import DocConvError, NoDocumentsFound
+from airflow_provider_docconv.services.errors import DocConvError, InvalidOptions, NoDocumentsFound
 from airflow_provider_docconv.services.service import create_service
 from airflow_provider_docconv.task_state import task_key
-from airflow_provider_docconv.transfer.addresses import address_of
+from airflow_provider_docconv.transfer.addresses import address_of, read_folder
 from airflow_provider_docconv.transfer.object_storage import console_url
 from airflow_provider_docconv.triggers.batch import BatchEvent, BatchTrigger, fit_into_row
 from airflow_provider_docconv.triggers.progress import PROGRESS, SUMMARY, push_xcom
 from airflow_provider_docconv.worker.assets import announce, announce_batch
+from airflow_provider_docconv.worker.lineage import Lineage
 from airflow_provider_docconv.worker.metrics import BatchMetrics
 
 if TYPE_CHECKING:
@@ -70,6 +78,7 @@ class BatchOperator(Protocol):
     deferrable: bool
     fixed_folder: str | None
     outlets: list[Any]
+    lineage: Lineage | None
 
     @property
     def log(self) -> Any:
@@ -102,7 +111,7 @@ class ConvertDocuments:
         :raises DocumentsFailed: if more documents could not be converted than are tolerated
         :raises DocConvError: if the batch had to stop
         """
-        with task_errors():
+        with task_errors(conn_id=self._operator.conn_id):
             hooks = {conn_id: DocConvHook.for_connection(conn_id) for conn_id in set(self._patterns.values())}
             batch = self._batch(hooks)
             self._publish_links(batch, next(iter(hooks.values())))
@@ -115,7 +124,10 @@ class ConvertDocuments:
             with BatchMetrics(batch, hooks, self._context["ti"]) as self._metrics:
                 if not batch.documents:
                     self._require_documents(batch)
-                return self._convert(batch, hooks, event)
+                try:
+                    return self._convert(batch, hooks, event)
+                finally:
+                    self._operator.lineage = Lineage.of_batch(batch, hooks)
 
     def stop(self) -> None:
         """Stop, so that the next run knows what is in flight at the service; may be called from a signal handler."""
@@ -143,8 +155,13 @@ class ConvertDocuments:
 
     @property
     def _patterns(self) -> Mapping[str, str]:
-        given = self._operator.conn_id
+        given: Any = read_rendered(self._operator.conn_id)
         patterns = given if isinstance(given, Mapping) else {"*": given}
+        if not patterns or not all(isinstance(each, str) and each.strip() for each in patterns.values()):
+            raise InvalidOptions(
+                f"conn_id is {given!r}: expected the id of a connection, or a mapping from patterns to ids",
+                remedy="correct the task's conn_id",
+            )
         return {pattern: conn_id.strip() for pattern, conn_id in patterns.items()}
 
     def _batch(self, hooks: Mapping[str, DocConvHook]) -> Batch:
@@ -153,7 +170,11 @@ class ConvertDocuments:
         check_specs(specs, [create_service(hook.service) for hook in hooks.values()])
         naming = Naming(address_of(operator.destination))
         # As written in the Dag: a destination with the run's date is another folder in every run.
-        folder = str(operator.record or operator.fixed_folder or naming.folder)
+        folder = operator.fixed_folder or naming.folder
+        if operator.record is not None:
+            folder = read_folder(operator.record, "record")
+        quarantine = read_folder(operator.quarantine, "quarantine") if operator.quarantine is not None else None
+        check_quarantine(quarantine, specs)
 
         def list_formats(conn_id: str) -> Mapping[str, Collection[str]]:
             client = hooks[conn_id].get_conn()
@@ -174,9 +195,9 @@ class ConvertDocuments:
             log=operator.log,
             full_refresh=operator.full_refresh,
             start_again=operator.on_lost_reply == "start_again",
-            quarantine=str(operator.quarantine) if operator.quarantine else None,
-            include=Patterns(operator.include) if operator.include else None,
-            exclude=Patterns(operator.exclude) if operator.exclude else None,
+            quarantine=quarantine,
+            include=_read_patterns(operator.include, "include"),
+            exclude=_read_patterns(operator.exclude, "exclude"),
         )
         return batch
 
@@ -213,7 +234,7 @@ class ConvertDocuments:
         if operator.on_source_deleted == "delete":
             batch.delete_results_of_gone()
         if operator.quarantine:
-            batch.put_aside(str(operator.quarantine))
+            batch.put_aside()
         summary = batch.summary()
         # Before anything is raised: a failed task has no other result.
         self._show(summary, batch.progress())
@@ -299,3 +320,8 @@ class ConvertDocuments:
         self._operator.log.info("Giving the worker back while %d operations are in flight", len(in_flight))
         timeout = timedelta(seconds=max(0.0, limits.deadline - time.time())) + _BACKSTOP
         self._operator.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
+
+
+def _read_patterns(given: object, what: str) -> Patterns | None:
+    # What templates make of a missing value.
+    return None if given in (None, "", "None") else Patterns(given, what)  # type: ignore[arg-type]  # It is checked there.

@@ -240,6 +240,7 @@ def test_bad_input(
     assert isinstance(error, AirflowFailException) is not bad.retried
     assert text.startswith(f"file://{source}: ")
     assert SERVICES[bad.service] in text
+    assert "connection 'docs'" in text
     assert all(words in text for words in bad.says)
     assert bad.says[-1] in error.remedy
     assert error.remedy in text

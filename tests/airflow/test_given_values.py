@@ -34,6 +34,7 @@ def refuse(operator: type, words: str, **values: Any) -> None:
             task.execute(context(Store()))
         assert server.seen == []
     assert isinstance(raised.value, AirflowFailException)
+    assert "connection 'docs'" in str(raised.value)
 
 
 @pytest.mark.parametrize("given", NOTHING)

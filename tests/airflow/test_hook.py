@@ -131,14 +131,14 @@ def test_a_timeout_that_is_none(key: str, value: object, monkeypatch: pytest.Mon
     connect(monkeypatch, "http://h", extra={key: value})
     ok, said = DocConvHook.for_connection("docs").test_connection()
     assert not ok
-    assert f"the connection's {key} must be a number of seconds" in said
+    assert f"{key} of the connection 'docs' must be a number of seconds" in said
 
 
 @pytest.mark.parametrize("value", ["many", 0, -1, "inf", "nan", [], "1e999", 10_001])
 @pytest.mark.parametrize("key", ["max_concurrent_calls", "max_calls_per_second"])
 def test_a_limit_that_is_none(key: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
     said = said_by_test(monkeypatch, "http://h", extra={key: value})
-    assert f"the connection's {key} must be a number of calls" in said
+    assert f"{key} of the connection 'docs' must be a number of calls" in said
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_misspelt_field_is_named(misspelt: str, field: str, monkeypatch: pytes
 
 def test_no_fractions_of_calls_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     said = said_by_test(monkeypatch, "http://h", extra={"max_concurrent_calls": 1.5})
-    assert "max_concurrent_calls must be a whole number, not 1.5" in said
+    assert "max_concurrent_calls of the connection 'docs' must be a whole number, not 1.5" in said
 
 
 def test_a_connection_of_another_type(monkeypatch: pytest.MonkeyPatch) -> None:

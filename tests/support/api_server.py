@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 import pendulum
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
@@ -87,7 +86,7 @@ class Database:
                 found = session.execute(insert(run).values(**row)).inserted_primary_key[0]
             key = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
             dates = {"start_date": began, "end_date": began.add(seconds=90) if state in ("success", "failed") else None}
-            row = {"id": uuid4(), "state": state, "operator": operator, "pool": "default_pool", "hostname": "here"}
+            row = {"state": state, "operator": operator, "pool": "default_pool", "hostname": "here"}
             session.execute(insert(task).values({**key, **row, **dates, "try_number": 1, "max_tries": 2, **columns}))
             for name, value in (xcoms or {}).items():
                 value = json.loads(json.dumps(value))

@@ -2,6 +2,7 @@
 The pages in a real browser, as part of a real Airflow's UI.
 
 With the variable ``DOCCONV_PICTURES`` set to a folder, they leave their pictures there; ``make pictures`` does that.
+With ``DOCCONV_AIRFLOW``, the Airflow is that of another virtual environment; ``make compat`` does that.
 """
 
 from __future__ import annotations
@@ -9,24 +10,28 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msoffcrypto.format.ooxml
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FrameLocator, LocatorAssertions, Page, expect
 
 from airflow_provider_docconv.links.docconv import report_url
 from dev import authoring
 from dev.airflow import Airflow
 from dev.browser import chromium
+from dev.cluster import LocalAirflow, migrated
 from dev.debian import NotInstalled
 from dev.environment import DAGS
+from dev.postgres import Postgres
 from dev.processes import Process, Processes, free_ports, wait_until
-from dev.run import Run
+from dev.run import FINISHED, Run
 from dev.sandbox import Sandbox
 
 DAG = "nightly_batch"
+OTHER = os.environ.get("DOCCONV_AIRFLOW")
 GOOD = 8
 # A page shows news after seconds, on a busy machine after more.
 PATIENCE = 60_000
@@ -40,8 +45,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def sandbox(folder: Path) -> Iterator[Sandbox]:
-    # Slow enough to be watched.
-    with Sandbox(folder / "sandbox.log", "--seconds-per-page", "2") as sandbox:
+    # Nothing ends before a test says so.
+    with Sandbox(folder / "sandbox.log", "--seconds-per-page", "1000") as sandbox:
         sandbox.wait_until_healthy()
         yield sandbox
 
@@ -61,29 +66,46 @@ def inbox(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def airflow(folder: Path, sandbox: Sandbox) -> Iterator[Airflow]:
-    # A test below wants pages from here.
+    (folder / "dags").mkdir()
+    for file in (*DAGS.glob("*.py"), *(Path(__file__).parent / "dag_files").glob("*.py")):
+        (folder / "dags" / file.name).write_text(file.read_text())
     environment = {"AIRFLOW__DOCCONV__SHARED_FOLDERS": str(folder)}
-    with Airflow(folder / "airflow", DAGS, environment) as airflow:
+    with ExitStack() as stack:
+        # On PostgreSQL here, on SQLite with an older Airflow: the pages' queries must run on both.
+        if OTHER:
+            airflow = Airflow(folder / "airflow", folder / "dags", environment, Path(OTHER))
+        else:
+            try:
+                postgres = stack.enter_context(Postgres(folder / "postgres", migrated()))
+            except NotInstalled as error:
+                pytest.skip(str(error))
+            airflow = LocalAirflow(folder / "airflow", folder / "dags", postgres, 4, environment)
+        stack.enter_context(airflow)
         sandbox.connect_all(airflow)
         yield airflow
 
 
-def start(airflow: Airflow, inbox: Path, outbox: str) -> Run:
+def start(airflow: Airflow, inbox: Path, outbox: str, dag_id: str = DAG) -> Run:
     """Start a night."""
-    return airflow.run(DAG, {"inbox": inbox.as_uri(), "outbox": (inbox.parent / outbox).as_uri()})
+    return airflow.run(dag_id, {"inbox": inbox.as_uri(), "outbox": (inbox.parent / outbox).as_uri()})
+
+
+def end(airflow: Airflow, sandbox: Sandbox, run: Run) -> None:
+    """Let a night end, which must fail because of two of its documents."""
+
+    def ended() -> bool:
+        sandbox.finish()
+        return run.state in FINISHED
+
+    wait_until(ended, "The night", 300, airflow.processes.running, pause=1)
+    assert run.state == "failed"
 
 
 @pytest.fixture(scope="module")
 def night(airflow: Airflow, sandbox: Sandbox, inbox: Path) -> Run:
-    """A night that has failed, for two of its documents."""
+    """A night that has ended."""
     run = start(airflow, inbox, "night")
-
-    def ended() -> bool:
-        sandbox.finish()
-        return run.state in ("success", "failed")
-
-    wait_until(ended, "The night", 300, airflow.processes.running, pause=1)
-    assert run.state == "failed"
+    end(airflow, sandbox, run)
     return run
 
 
@@ -112,7 +134,7 @@ def page(airflow: Airflow, browser: Browser) -> Iterator[Page]:
     assert problems == []
 
 
-def frame(page: Page):  # type: ignore[no-untyped-def]
+def frame(page: Page) -> FrameLocator:
     """Return our page, inside of Airflow's."""
     return page.frame_locator("iframe")
 
@@ -156,8 +178,6 @@ def test_a_tasks_link_leads_to_its_report(airflow: Airflow, page: Page, night: R
     page.goto(f"{airflow.url}/dags/{DAG}/runs/{night.run_id}/tasks/convert/details")
     page.get_by_role("link", name="Report").click()
     expect(frame(page).locator("#verdict")).to_contain_text("2 documents need attention")
-    page.wait_for_url(f"{airflow.url}/plugin/conversions/docconv/dags/{DAG}/runs/*/tasks/convert/-1/report")
-    page.reload()
     documents = frame(page).locator("#documents tbody tr")
     expect(documents).to_have_count(GOOD + 2)
     expect(documents.first).to_contain_text("damaged.pptx")
@@ -230,20 +250,35 @@ def test_the_filters_of_all_conversions(airflow: Airflow, page: Page, night: Run
     expect(rows).to_contain_text("No conversions.")
 
 
-def test_progress_moves_while_a_batch_runs(airflow: Airflow, page: Page, inbox: Path) -> None:
-    run = start(airflow, inbox, "watched")
-    run.wait_for("convert", "running")
-    page.goto(f"{airflow.url}/{report_url(DAG, run.run_id, 'convert', -1)}")
-    delivered = frame(page).locator("button[data-state=delivered] b")
-    verdict = frame(page).locator("#verdict")
-    expect(verdict).to_contain_text(f"of {GOOD + 2} documents done")
-    expect(frame(page).locator("button[data-state=started] b")).not_to_have_text("0")
-    # Nobody reloads the page. At first the trigger tells what has ended, then a worker what it has delivered.
-    expect(verdict).to_contain_text("to be delivered", timeout=3 * PATIENCE)
+def test_progress_moves_while_a_batch_runs(airflow: Airflow, page: Page, sandbox: Sandbox, inbox: Path) -> None:
+    run = start(airflow, inbox, "watched", "watched")
+    run.wait_for("convert", "deferred")
+    page.goto(f"{airflow.url}/{report_url('watched', run.run_id, 'convert', -1)}")
+
+    def count(state: str) -> LocatorAssertions:
+        return expect(frame(page).locator(f"button[data-state={state}] b"), state)
+
+    # Nobody reloads the page.
+    count("rejected").to_have_text("2")
+    for done in (0, 2, 4):
+        count("delivered").to_have_text(str(done))
+        count("started").to_have_text("2")
+        count("waiting").to_have_text(str(GOOD - done - 2))
+        if done < 4:
+            sandbox.finish()
+    expect(frame(page).locator("#verdict")).to_contain_text(f"6 of {GOOD + 2} documents done")
     picture(page, "report-running")
-    expect(delivered).to_have_text(str(GOOD), timeout=3 * PATIENCE)
-    expect(verdict).to_contain_text("2 documents need attention")
-    assert run.wait() == "failed"
+    end(airflow, sandbox, run)
+    count("delivered").to_have_text(str(GOOD))
+    expect(frame(page).locator("#verdict")).to_contain_text("2 documents need attention")
+
+
+@pytest.mark.skipif(bool(OTHER), reason="Airflow before 3.3 shows the address of the menu's entry")
+def test_the_address_of_a_report_can_be_passed_on(airflow: Airflow, page: Page, night: Run) -> None:
+    page.goto(f"{airflow.url}/{report_url(DAG, night.run_id, 'convert', -1)}&state=rejected")
+    page.wait_for_url(f"{airflow.url}/plugin/conversions/docconv/dags/{DAG}/runs/*/tasks/convert/-1/report?*")
+    page.reload()
+    expect(frame(page).locator("#documents tbody tr")).to_have_count(2)
 
 
 def test_it_works_below_a_base_path(airflow: Airflow, browser: Browser, night: Run) -> None:
@@ -262,7 +297,7 @@ def test_it_works_below_a_base_path(airflow: Airflow, browser: Browser, night: R
         page.get_by_role("link", name="Report").click()
         expect(frame(page).locator("#verdict")).to_contain_text("2 documents need attention")
         frame(page).get_by_role("link", name="All conversions").click()
-        row = frame(page).locator("#conversions tbody tr.failed").first
+        row = frame(page).locator("#conversions tbody tr.failed", has_text=DAG).first
         row.get_by_role("link", name="convert").click()
         page.wait_for_url(f"{base}/dags/{DAG}/runs/*/tasks/convert*")
         page.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from uuid import uuid4
 
 import pendulum
 import pytest
@@ -181,9 +180,7 @@ def test_ten_thousand_conversions_take_as_many_queries_as_ten(api: Any, database
         xcom = {"task_id": "t", "map_index": -1, "key": "summary", "value": summary(), "timestamp": began}
         with create_session() as session:
             session.execute(insert(DagRun.__table__), [{"id": number + 1, **names[number], **run} for number in ids])
-            session.execute(
-                insert(TaskInstance.__table__), [{"id": uuid4(), **names[number], **task} for number in ids]
-            )
+            session.execute(insert(TaskInstance.__table__), [{**names[number], **task} for number in ids])
             many = [{"dag_run_id": number + 1, **names[number], **xcom} for number in ids]
             session.execute(insert(XComModel.__table__), many)
 

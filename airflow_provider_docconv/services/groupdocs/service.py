@@ -8,6 +8,7 @@ Facts: the vendor's SDKs (Python 26.8, .NET, Java, Node, PHP, Go, Ruby) and docu
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -16,8 +17,10 @@ from airflow_provider_docconv.services.catalog import GROUPDOCS_CONVERSION
 from airflow_provider_docconv.services.documents import Document, RemoteDocument
 from airflow_provider_docconv.services.errors import (
     ConversionFailed,
+    DocConvError,
     InvalidOptions,
     OperationNotFound,
+    StartReplyLost,
     UnexpectedReply,
 )
 from airflow_provider_docconv.services.groupdocs.options import GroupDocsOptions
@@ -96,7 +99,18 @@ class GroupDocsConversion(ConversionService):
             return read_started(reply, self.vendor)
         settings["FilePath"] = remote.path
         reply = yield Request("POST", _ASYNC, {}, _JSON, json_body(settings), repeatable=False)
-        return read_started(reply, self.vendor, uploaded)
+        try:
+            return read_started(reply, self.vendor, uploaded)
+        except StartReplyLost:
+            raise
+        except DocConvError:
+            if uploaded:  # Nobody will ever need it.
+                yield from self._delete_upload(own_folder(source), uploaded.storage)
+            raise
+
+    def _delete_upload(self, folder: str, storage: str | None) -> Flow[None]:
+        with suppress(DocConvError):  # The refusal of the start matters more.
+            yield from self.remote_storage().delete_folder(RemoteDocument(folder, storage))
 
     def status(self, operation_id: str) -> Flow[Operation]:
         """Get ``?id=``."""
