@@ -49,7 +49,10 @@ class Pace:
     The interval grows with the time for which the operation has run. Where the service reports progress, the next poll
     is due shortly before the operation is expected to end. Once a few operations have ended, the others are first
     polled after most of the time that the quick ones took. As long as the service says that an operation is queued, all
-    of its work is still to come, and the interval is as long as it has been queued.
+    of its work is still to come.
+
+    Operations that share a pace spare each other polls. Services work in the order of starts: if one is still queued,
+    those that were started after it are, too. Until some have ended, a few are polled often for all.
 
     :param shortest: the shortest interval, in seconds
     :param longest: the longest interval, in seconds
@@ -57,17 +60,39 @@ class Pace:
     """
 
     _GROWTH = 0.2
-    _GROWTH_QUEUED = 1.5
+    _GROWTH_PATIENT = 1.5
     _JITTER = 0.05
     _FEWEST = 2
+    # One in so many is polled often while it is not known how long operations take.
+    _SAMPLE = 8
     # Of what is left by the progress so far: the last steps may be quicker than the first ones.
     _TRUST = 0.8
 
     def __init__(self, shortest: float, longest: float, typical: float = 0.0) -> None:
         self._shortest = shortest
-        self._longest = max(shortest, longest)
+        self.longest = max(shortest, longest)
         self.typical = typical
         self._durations: deque[float] = deque(maxlen=64)
+        self._joined = 0
+        self._seen_queued: deque[tuple[float, float]] = deque(maxlen=16)
+
+    def join(self) -> bool:
+        """Count another operation; return whether it is one that is polled often until some have ended."""
+        self._joined += 1
+        return self._joined <= self._FEWEST or self._joined % self._SAMPLE == 0
+
+    def saw_queued(self, started: float, now: float) -> None:
+        """
+        Remember that an operation is in the service's queue.
+
+        :param started: when it was started
+        :param now: when that was seen
+        """
+        self._seen_queued.append((now, started))
+
+    def queued_until(self, started: float) -> float:
+        """Return when an operation was last known to be queued, because one that was started before it still was."""
+        return max((at for at, other in self._seen_queued if other < started), default=0.0)
 
     def after(self, age: float, done: float = 0.0, *, queued: bool = False) -> float:
         """
@@ -78,14 +103,20 @@ class Pace:
         :param queued: whether the service said at the last poll that it has not begun
         """
         if age < self.typical and not queued:
-            return min(max(self.typical - age, self._shortest), self._longest)
-        interval = max(self._GROWTH_QUEUED * age, self.typical) if queued else self._GROWTH * age
+            return min(max(self.typical - age, self._shortest), self.longest)
+        interval = self._GROWTH * age
+        if queued:
+            interval = max(interval, self.typical) if self.typical else self.patience(age)
         if 0 < done < 1:
             # Never more than twice the age: a first step may be much quicker than the others.
             interval = min(self._TRUST * age * (1 - done) / done, 2 * age)
-        interval = min(interval, self._longest)
+        interval = min(interval, self.longest)
         # Operations that began together must not stay together.
         return max(interval * random.uniform(1 - self._JITTER, 1), self._shortest)  # noqa: S311 - no secret
+
+    def patience(self, age: float) -> float:
+        """Return the seconds for which an operation of an age is left alone if nothing speaks for its end."""
+        return min(self._GROWTH_PATIENT * age, self.longest)
 
     def learn(self, duration: float) -> None:
         """Learn from an operation how long it took until its end was noticed, in seconds."""
@@ -156,9 +187,28 @@ class Wait:
         self._done = 0.0
         #: When the operation began to run, as far as is known: when it was started, or was seen in the queue last.
         self.ran_since = started
-        self._is_queued = False
+        self._is_queued = self._has_begun = False
+        self._is_sample = pace.join()
+        self._polled = self._considered = started
         self._shown = ""
         self._last_seen = started
+
+    def is_needed(self, now: float) -> bool:
+        """
+        Tell whether to send the poll that is due, by what is known of the operations that share the pace.
+
+        :param now: the time, in seconds since the epoch
+        """
+        considered, self._considered = self._considered, now
+        if now >= self._deadline or self._failing_since is not None or self._unknown_since is not None:
+            return True
+        queued_until = 0.0 if self._has_begun else self._pace.queued_until(self._started)
+        # A service may have several queues: the interval between two polls is never longer than was set.
+        if queued_until > considered and now + self.until_next(now) <= self._polled + self._pace.longest:
+            self.ran_since = max(self.ran_since, queued_until)
+            return False
+        waits_for_others = not self._is_sample and not self._pace.typical
+        return not waits_for_others or now >= self._polled + delay(self._pace.patience(self._polled - self._started))
 
     def before_poll(self, now: float) -> float:
         """
@@ -169,6 +219,7 @@ class Wait:
         :param now: the time, in seconds since the epoch
         """
         self.polls += 1
+        self._polled = self._considered = now
         return max(self._deadline, now + _LAST_POLL)
 
     def after_poll(self, outcome: Outcome, now: float) -> Operation | float:
@@ -185,8 +236,10 @@ class Wait:
             self._failing_since = None
             self._done = outcome.done
             self._is_queued = outcome.state is OperationState.QUEUED
+            self._has_begun = not self._is_queued
             if self._is_queued:
                 self.ran_since = now
+                self._pace.saw_queued(self._started, now)
             if outcome.state is not OperationState.NOT_FOUND:
                 self._unknown_since = None
             elif self._unknown_since is None:
@@ -302,6 +355,9 @@ async def apoll_until_ended(
     seconds = first
     while True:
         await asyncio.sleep(delay(seconds))
+        if not wait.is_needed(now := time.time()):
+            seconds = wait.until_next(now)
+            continue
         outcome = await apoll(client, wait)
         step = wait.after_poll(outcome, time.time())
         if isinstance(step, Operation):

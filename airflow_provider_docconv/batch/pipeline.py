@@ -165,18 +165,22 @@ class Pipeline:
         self._counted = {each.client: (conn_id, each.client.calls) for conn_id, each in self._conversions.items()}
         self._stopping = False
 
-    def add_seen(self, conn_id: str, succeeded: Mapping[str, float], others: Collection[str]) -> None:
+    def add_seen(
+        self, conn_id: str, succeeded: Mapping[str, float], others: Collection[str], typical: float = 0.0
+    ) -> None:
         """
         Take what has been seen of a connection's operations in the meantime, so that it is not asked for again.
 
         :param conn_id: the connection
         :param succeeded: the operations that have succeeded, each with the time when that was noticed
         :param others: those about which nothing is known; all that are in neither were running a moment ago
+        :param typical: seconds that a quick operation is known to take, 0 if unknown
         """
         conversions = self._conversions[conn_id]
         for operation_id, ended in succeeded.items():
             conversions.ended[operation_id] = Operation(operation_id, OperationState.SUCCEEDED, ""), ended
         conversions.unknown = set(others)
+        conversions.pace.typical = typical
 
     def stop_connection(self, conn_id: str, reason: DocConvError) -> None:
         """
@@ -543,9 +547,7 @@ class Conversions:
         :param fresh: whether it was started just now; anything else may have ended long ago
         """
         operation_id, started = str(entry.operation_id), entry.started or time.time()
-        known = self.ended.pop(operation_id, None)
-        if known:
-            self.pace.learn(known[1] - started)
+        if known := self.ended.pop(operation_id, None):
             return known
         wait = Wait(
             operation_id,

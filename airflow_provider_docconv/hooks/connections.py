@@ -35,7 +35,7 @@ def standard_fields(service: ServiceInfo) -> dict[str, Any]:
             "host": f"{service.host} (the vendor's, if empty)",
             "login": from_dashboard,
             "password": from_dashboard,
-            "port": "443",
+            "port": "443 (Airflow 3.3.1 and 3.3.2 test no connection without a port)",
         },
     }
 

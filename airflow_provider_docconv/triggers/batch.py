@@ -67,6 +67,7 @@ class BatchEvent(msgspec.Struct, frozen=True):
     :param errors: the connections at which nothing more will succeed, and why
     :param deadline: when to give up, in seconds since the epoch; it passes through the trigger, because Airflow's
         in-process runs drop everything else
+    :param typical: seconds that a quick operation of each connection is known to take
     """
 
     succeeded: dict[str, dict[str, float]]
@@ -74,6 +75,7 @@ class BatchEvent(msgspec.Struct, frozen=True):
     polls: dict[str, int]
     errors: dict[str, dict[str, str | None]]
     deadline: float
+    typical: dict[str, float] = {}
 
     @classmethod
     def of(
@@ -83,6 +85,7 @@ class BatchEvent(msgspec.Struct, frozen=True):
         polls: dict[str, int],
         errors: Mapping[str, DocConvError],
         deadline: float,
+        typical: dict[str, float] | None = None,
     ) -> Self:
         """
         Make an event.
@@ -92,6 +95,7 @@ class BatchEvent(msgspec.Struct, frozen=True):
         :param polls: how many polls that took, by connection
         :param errors: the connections at which nothing more will succeed, and why
         :param deadline: when to give up
+        :param typical: seconds that a quick operation of each connection is known to take
         """
         succeeded: dict[str, dict[str, float]] = {}
         others: dict[str, list[str]] = {}
@@ -102,7 +106,8 @@ class BatchEvent(msgspec.Struct, frozen=True):
                 others.setdefault(conn_id, []).append(operation.id)
         for conn_id, operations in failed.items():
             others[conn_id] = [each for each in operations if each not in succeeded.get(conn_id, ())]
-        return cls(succeeded, others, polls, {conn_id: serialize(error) for conn_id, error in errors.items()}, deadline)
+        told = {conn_id: serialize(error) for conn_id, error in errors.items()}
+        return cls(succeeded, others, polls, told, deadline, typical or {})
 
     @classmethod
     def read(cls, payload: Mapping[str, Any]) -> Self:
@@ -165,6 +170,7 @@ class BatchTrigger(BaseTrigger):
         self.progress = progress or {}
         self._calls: dict[str, Counter[str]] = {}
         self._waits: dict[str, list[Wait]] = {}
+        self._paces: dict[str, Pace] = {}
         self._failed: dict[str, Collection[str]] = {}
         self._ended: list[tuple[str, Operation, float]] = []
 
@@ -190,7 +196,9 @@ class BatchTrigger(BaseTrigger):
         async with AsyncExitStack() as stack:
             errors = await self._wait(stack)
         await asyncio.sleep(delay(max(0.0, began + _SHORTEST - time.monotonic())))
-        yield TriggerEvent(BatchEvent.of(self._ended, self._failed, self._polls(), errors, self.deadline).payload())
+        typical = {**self.typical, **{conn_id: pace.typical for conn_id, pace in self._paces.items()}}
+        event = BatchEvent.of(self._ended, self._failed, self._polls(), errors, self.deadline, typical)
+        yield TriggerEvent(event.payload())
 
     async def _wait(self, stack: AsyncExitStack) -> dict[str, DocConvError]:
         """Wait until enough operations have ended; return the connections at which nothing more will succeed."""
@@ -256,6 +264,7 @@ class BatchTrigger(BaseTrigger):
     def _waits_for(self, conn_id: str, client: AsyncClient) -> Iterator[Coroutine[Any, Any, Operation]]:
         now = time.time()
         pace = Pace(self.poke_interval, self.max_poke_interval, self.typical.get(conn_id, 0.0))
+        self._paces[conn_id] = pace
         self._waits[conn_id] = [
             Wait(
                 operation_id,
@@ -269,7 +278,13 @@ class BatchTrigger(BaseTrigger):
         ]
         for wait in self._waits[conn_id]:
             # The worker has just polled, and what is seen before the event may be fired helps nobody.
-            yield apoll_until_ended(client, wait, max(wait.until_next(now), delay(_SHORTEST)))
+            yield self._learn(client, wait, pace, max(wait.until_next(now), delay(_SHORTEST)))
+
+    async def _learn(self, client: AsyncClient, wait: Wait, pace: Pace, first: float) -> Operation:
+        """Wait for an operation, and learn how long it took."""
+        operation = await apoll_until_ended(client, wait, first)
+        pace.learn(time.time() - wait.ran_since)
+        return operation
 
     def _stops(self, conn_id: str, error: DocConvError) -> bool:
         """Return whether the error of one operation concerns its connection; if not, the worker decides about it."""

@@ -262,7 +262,8 @@ class ConvertDocuments:
             seen = BatchEvent.read(event)
             for conn_id in hooks:
                 batch.calls[conn_id]["status"] += seen.polls.get(conn_id, 0)
-                pipeline.add_seen(conn_id, seen.succeeded.get(conn_id, {}), seen.others.get(conn_id, ()))
+                succeeded, others = seen.succeeded.get(conn_id, {}), seen.others.get(conn_id, ())
+                pipeline.add_seen(conn_id, succeeded, others, seen.typical.get(conn_id, 0.0))
                 if error := seen.stopped_by(conn_id):
                     pipeline.stop_connection(conn_id, error)
         if asyncio.run(pipeline.run()) is End.WAITS:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_docconv.batch.pipeline import Conversions, Limits, Transfers
+from airflow_provider_docconv.batch.pipeline import Conversions, Limits, Pipeline, Transfers
 from airflow_provider_docconv.batch.record import DocumentState, Entry
 from airflow_provider_docconv.polling import Wait
 from airflow_provider_docconv.services.operations import Operation, OperationState
@@ -60,12 +60,13 @@ def test_from_those_that_it_started_itself(conversions: EndedAtOnce) -> None:
     assert conversions.pace.typical == pytest.approx(45, rel=0.1)
 
 
-def test_from_those_that_the_trigger_watched(conversions: EndedAtOnce) -> None:
-    for number in range(8):
-        operation = Operation(f"op-{number}", OperationState.SUCCEEDED, "")
-        conversions.ended[operation.id] = operation, time.time() - 40
+def test_what_the_trigger_has_learned(conversions: EndedAtOnce) -> None:
+    pipeline = Pipeline(empty_batch(), {}, LIMITS, print)
+    pipeline._conversions["docs"] = conversions
+    pipeline.add_seen("docs", {f"op-{number}": time.time() - 40 for number in range(8)}, (), typical=9.0)
+    # How long these were queued is not known.
     poll(conversions, *(started(number, 50) for number in range(8)), fresh=False)
-    assert conversions.pace.typical == pytest.approx(9, rel=0.1)
+    assert conversions.pace.typical == pipeline.typical("docs") == 9.0
 
 
 def test_but_not_from_those_that_an_earlier_try_left_behind(conversions: EndedAtOnce) -> None:

@@ -111,13 +111,16 @@ def polls_of_a_queue(count: int, workers: int, seconds: float, *, tells: bool) -
     :return: the polls of each, and how many seconds after its end that was noticed
     """
     pace, deadline = Pace(1, 60), 1e9
-    waits = [Wait(f"op-{number}", "X", deadline=deadline, pace=pace, started=0.0) for number in range(count)]
+    waits = [Wait(f"op-{number}", "X", deadline=deadline, pace=pace, started=0.02 * number) for number in range(count)]
     begins = [seconds * (number // workers) for number in range(count)]
     due = [(wait.until_next(0.0), number) for number, wait in enumerate(waits)]
     late = [0.0] * count
     while due:
         now, number = heapq.heappop(due)
         wait, begin = waits[number], begins[number]
+        if not wait.is_needed(now):
+            heapq.heappush(due, (now + wait.until_next(now), number))
+            continue
         wait.before_poll(now)
         state = OperationState.QUEUED if tells and now < begin else OperationState.RUNNING
         if now >= begin + seconds:
@@ -132,7 +135,7 @@ def polls_of_a_queue(count: int, workers: int, seconds: float, *, tells: bool) -
 
 
 def test_a_queue_at_the_service_costs_few_polls(record_property: pytest.RecordProperty) -> None:
-    """Nine documents of 18 s, two at a time: in such a night 111 polls were counted, and 160 in a later one."""
+    """Nine documents of 18 s, two at a time: in such a night, 111 polls were counted."""
     for tells in (False, True):
         runs = [polls_of_a_queue(9, 2, 18.0, tells=tells) for _ in range(20)]
         polls, late = fmean(median(each) for each, _ in runs), fmean(fmean(each) for _, each in runs)
@@ -140,7 +143,45 @@ def test_a_queue_at_the_service_costs_few_polls(record_property: pytest.RecordPr
         print(f"the service tells the queue, {tells}: {told}")
         record_property(f"queue {tells}", told)
         assert max(max(each) for _, each in runs) <= 60
-        assert polls < (7.5 if tells else 20)
+        assert polls <= (5 if tells else 12)
+        assert late < 8
+
+
+def test_operations_that_began_together_spare_each_other_polls_until_some_have_ended() -> None:
+    runs = [polls_of_a_queue(9, 9, 18.0, tells=False) for _ in range(20)]
+    polls, late = fmean(median(each) for each, _ in runs), max(max(each) for _, each in runs)
+    print(f"{polls:.1f} polls at the median, {late:.1f} s late at most")
+    assert polls <= 5
+    assert late < 9
+
+
+def test_a_single_operation_is_polled_at_its_own_pace() -> None:
+    (polls,), (late,) = polls_of_a_queue(1, 1, 18.0, tells=True)
+    assert polls == pytest.approx(13, abs=1)
+    assert late < 4
+
+
+@given(
+    started=st.lists(st.floats(0, 50), min_size=2, max_size=30),
+    seen=st.integers(0, 29),
+    at=st.floats(60, 70),
+)
+def test_only_what_was_started_before_and_is_still_queued_makes_a_poll_needless(
+    started: list[float], seen: int, at: float
+) -> None:
+    pace = Pace(1, 60, typical=10)
+    waits = [Wait(f"op-{number}", "X", deadline=1e9, pace=pace, started=start) for number, start in enumerate(started)]
+    queued = Operation("op", OperationState.QUEUED, "X")
+    for wait in waits:
+        wait.before_poll(55)
+        wait.after_poll(queued, 55)
+    first = waits[seen % len(waits)]
+    first.before_poll(at)
+    first.after_poll(queued, at)
+    for wait, start in zip(waits, started, strict=True):
+        assert wait.is_needed(71) == (start <= started[seen % len(waits)])
+        # The news is used once.
+        assert wait.is_needed(72)
 
 
 def test_reported_progress_brings_the_next_poll_near_the_end_that_it_promises() -> None:
