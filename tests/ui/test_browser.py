@@ -212,6 +212,7 @@ def test_a_tasks_link_leads_to_its_report(airflow: Airflow, page: Page, night: R
     page.go_back()
     expect(frame(page).locator("#verdict")).to_be_visible()
     use(page, "dark")
+    page.goto(f"{airflow.url}/{report_url(DAG, night.run_id, 'convert', -1)}")
     expect(frame(page).locator("html.dark #verdict")).to_be_visible()
     picture(page, "report-dark")
 
