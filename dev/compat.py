@@ -15,7 +15,14 @@ from dev.environment import HOME, ROOT, VENV, caches, program_environment
 AIRFLOWS = {"2.11.2": "2026-03-14", "3.0.6": "2025-08-29", "3.1.8": "2026-03-11", "3.2.2": "2026-05-29"}
 # Except what the package needs younger than that; of these, the oldest that it allows.
 YOUNGER = ("apache-airflow-providers-common-compat", "djvu-rs", "office2pdf-python")
-NEEDED = ("apache-airflow-providers-amazon>=9.10", "s3fs>=2024.6", "cryptography", "hypothesis", "pytest")
+NEEDED = (
+    "apache-airflow-providers-amazon>=9.10",
+    "apache-airflow-providers-openlineage",
+    "s3fs>=2024.6",
+    "cryptography",
+    "hypothesis",
+    "pytest",
+)
 DOCUMENTS = ("openpyxl", "python-docx", "python-pptx")
 TESTS = ("tests/services", "tests/client", "tests/polling", "tests/batch", "tests/airflow", "tests/ui")
 BROWSER = "tests/ui/test_browser.py"

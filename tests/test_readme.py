@@ -20,7 +20,7 @@ def test_the_dag_converts_a_folder_and_the_other_ways_have_a_task_or_three_for_e
     batch, mapped, single = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     namespace: dict[str, Any] = {}
     exec(compile(batch, "README.md", "exec"), namespace)
-    assert namespace["dag"].task_dict["convert"].source == "s3://aws_default@documents/decks/"
+    assert namespace["dag"].task_dict["convert"].source == "s3://aws_default@documents/inbox/"
 
     imports = {"deck": "s3://b/q3.pptx", "folder": "s3://b/pdf/", "conn_id": "aspose_slides_default"}
     with DAG("mapped", schedule=None) as dag:

@@ -206,6 +206,8 @@ class Batch:
         self.documents: dict[str, Document] = {}
         #: What was delivered of documents that are no longer in their folders.
         self.gone: dict[str, Document] = {}
+        #: Whether the report was written.
+        self.is_reported = False
         #: What is not among the documents, but has left something at the service.
         self.past: dict[str, Document] = {}
         #: The documents whose results were deleted for that.
@@ -474,6 +476,7 @@ class Batch:
                 write_jsonl(file, chain(self.report_lines(), self._lines_of_gone()))
             with writing(to_path(summary["page"])) as file:
                 write_html(file, self.title, summary, self.report_lines, self._lines_of_gone())
+        self.is_reported = True
         for each in self.documents.values():
             if each.entry.lost_replies and not each.entry.reported:
                 each.entry = self.record.stamp(replace(each.entry, reported=True))

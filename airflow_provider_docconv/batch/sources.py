@@ -201,11 +201,14 @@ class SourceFile:
 #: tools leave behind, and the folder markers of object stores. Letter case does not matter.
 NOT_DOCUMENTS = (
     *(".*", "~$*", "~WRL*.tmp", "*.tmp", "*.temp", "*.bak", "*~", "Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r"),
-    *("*.part", "*.partial", "*.crdownload", "*.download", "*.filepart", "*.opdownload", "*.!ut", "*.aria2"),
+    *("*.part", "*.partial", "*.crdownload", "*.download", "*.filepart", "*.opdownload", "*.!ut", "*.!qb", "*.aria2"),
     *("*.lnk", "*.url", "*.webloc", "_SUCCESS", "_committed_*", "_started_*", "*_$folder$"),
 )
 #: Folders of which nothing is a document.
-NOT_FOLDERS = (".*", "__MACOSX", "$RECYCLE.BIN", "System Volume Information", "@eaDir", "lost+found")
+NOT_FOLDERS = (
+    *(".*", "__MACOSX", "$RECYCLE.BIN", "System Volume Information", "@eaDir", "#recycle", "#snapshot", "~snapshot"),
+    *("lost+found", "_temporary"),
+)
 _NO_NAME, _NO_FOLDER = (
     re.compile("|".join(map(translate, names)), re.IGNORECASE) for names in (NOT_DOCUMENTS, NOT_FOLDERS)
 )

@@ -14,8 +14,11 @@ from airflow_provider_docconv.transfer.addresses import address_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
     from airflow.sdk.types import TaskInstanceKey
+
+    from airflow_provider_docconv.worker.lineage import Lineage
 
 # The XCom of Airflow 2.
 _URLS = "docconv_links"
@@ -102,8 +105,11 @@ _LINKS: dict[str, type[_Link]] = {"report": ReportLink, "results": ResultsLink, 
 class DocumentOperator(BaseOperator):
     """
     Base of the operators with a ``source``: mapped tasks, and those in mapped task groups, are called by their
-    documents instead of by numbers, unless ``map_index_template`` says otherwise.
+    documents instead of by numbers, unless ``map_index_template`` says otherwise. OpenLineage hears of their documents.
     """
+
+    #: What the task has read and written, as soon as a worker knows.
+    lineage: Lineage | None = None
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -133,3 +139,15 @@ class DocumentOperator(BaseOperator):
             return f"{name[:_LONGEST]}/{number}" if name else ""
         # Where templates are rendered to native objects, a bare "2026" would be a number.
         return name[-_LONGEST:] if extension(name)[:1].isalpha() else f"{name[:_LONGEST]}/"
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Return what the task has read and written; OpenLineage's provider asks when the task has ended."""
+        if self.lineage is None:
+            return None
+        from airflow_provider_docconv.worker.lineage import openlineage_facets
+
+        return openlineage_facets(self.lineage)
+
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Return the same of a task that has failed."""
+        return self.get_openlineage_facets_on_complete(task_instance)

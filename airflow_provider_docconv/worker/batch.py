@@ -35,6 +35,7 @@ from airflow_provider_docconv.transfer.object_storage import console_url
 from airflow_provider_docconv.triggers.batch import BatchEvent, BatchTrigger, fit_into_row
 from airflow_provider_docconv.triggers.progress import PROGRESS, SUMMARY, push_xcom
 from airflow_provider_docconv.worker.assets import announce, announce_batch
+from airflow_provider_docconv.worker.lineage import Lineage
 from airflow_provider_docconv.worker.metrics import BatchMetrics
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class BatchOperator(Protocol):
     deferrable: bool
     fixed_folder: str | None
     outlets: list[Any]
+    lineage: Lineage | None
 
     @property
     def log(self) -> Any:
@@ -122,7 +124,10 @@ class ConvertDocuments:
             with BatchMetrics(batch, hooks, self._context["ti"]) as self._metrics:
                 if not batch.documents:
                     self._require_documents(batch)
-                return self._convert(batch, hooks, event)
+                try:
+                    return self._convert(batch, hooks, event)
+                finally:
+                    self._operator.lineage = Lineage.of_batch(batch, hooks)
 
     def stop(self) -> None:
         """Stop, so that the next run knows what is in flight at the service; may be called from a signal handler."""

@@ -18,6 +18,7 @@ from airflow_provider_docconv.transfer.object_storage import console_url
 from airflow_provider_docconv.transfer.source import stem_of
 from airflow_provider_docconv.transfer.unpacking import UnpackingDestination
 from airflow_provider_docconv.worker.assets import announce_results
+from airflow_provider_docconv.worker.lineage import File, Lineage
 from airflow_provider_docconv.worker.metrics import Metrics, measuring
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class DownloadOperator(Protocol):
     remote_source: str | None
     source_sha256: str | None
     outlets: list[Any]
+    lineage: Lineage | None
 
     @property
     def log(self) -> Any:
@@ -62,6 +64,8 @@ def download(operator: DownloadOperator, context: Context) -> list[DeliveredFile
 def _download(operator: DownloadOperator, context: Context, hook: DocConvHook, metrics: Metrics) -> list[DeliveredFile]:
     log = operator.log
     operation_id = read_operation_id(operator.operation_id)
+    source_file = [File(str(operator.source), None, operator.source_sha256)] if operator.source else []
+    operator.lineage = Lineage(hooks=[hook], operation_id=operation_id, inputs=source_file)
     stem = stem_of(operator.source, hook.service) if operator.source else None
     if operator.unpack and stem is None:
         # The pages of two decks have the same names.
@@ -77,6 +81,7 @@ def _download(operator: DownloadOperator, context: Context, hook: DocConvHook, m
             result["source_sha256"] = operator.source_sha256
         log.info("Delivered %s (%d bytes, SHA-256 %s)", result["uri"], result["size"], result["sha256"])
     metrics.documents(DocumentState.DELIVERED)
+    operator.lineage.has_written(results)
     metrics.received(sum(result["size"] for result in results))
     if len(results) == 1:
         publish_links(operator, context, results=console_url(results[0]["uri"]))

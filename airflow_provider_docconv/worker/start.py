@@ -28,6 +28,7 @@ from airflow_provider_docconv.task_state import StartRecord, TaskState, max_trie
 from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.transfer.addresses import read_address, write_remote
 from airflow_provider_docconv.transfer.source import open_source
+from airflow_provider_docconv.worker.lineage import File, Lineage
 from airflow_provider_docconv.worker.metrics import Metrics, measuring
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Starting(Protocol):
     conn_id: str
     options: Mapping[str, Any] | None
     on_lost_reply: Literal["fail", "start_again"]
+    lineage: Lineage | None
 
     @property
     def log(self) -> Any:
@@ -118,6 +120,7 @@ class _Start(ABC, Generic[Opened]):
 
     def _run(self, hook: DocConvHook, metrics: Metrics) -> str:
         opened = self.open(hook)
+        lineage = self.operator.lineage = Lineage(hooks=[hook], inputs=self._inputs(opened))
         state, wanted = task_state(self._context), self._record(opened)
         earlier = self._earlier(hook, StartRecord.read(state), wanted)
         if earlier is None:
@@ -127,10 +130,14 @@ class _Start(ABC, Generic[Opened]):
         else:
             record = msgspec.structs.replace(earlier, max_tries=wanted.max_tries)
         record.write(state)
+        lineage.operation_id, lineage.inputs = record.operation_id, self._inputs(opened)
         for key in ("source_sha256", "remote_source"):
             if value := getattr(record, key):
                 self._context["ti"].xcom_push(key=key, value=value)
         return str(record.operation_id)
+
+    def _inputs(self, opened: Opened) -> list[File]:
+        return [File.of(address, document) for address, document in self.sources(opened)]
 
     def _record(self, opened: Opened) -> StartRecord:
         operator = self.operator

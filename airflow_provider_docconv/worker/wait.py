@@ -41,6 +41,7 @@ from airflow_provider_docconv.task_state import (
 from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.triggers.docconv import ConversionEvent, ConversionTrigger
 from airflow_provider_docconv.triggers.progress import PROGRESS, push_xcom
+from airflow_provider_docconv.worker.lineage import File, Lineage
 from airflow_provider_docconv.worker.metrics import Metrics, measuring
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Sensor(Protocol):
     execution_timeout: timedelta | None
     soft_fail: bool
     never_fail: bool
+    lineage: Lineage | None
 
     @property
     def reschedule(self) -> bool:
@@ -295,7 +297,10 @@ class SensorWait:
                 task_errors(self._sensor.source, self._sensor.conn_id),
                 measuring(self._hook, self._ti, ends_at_any_error=self._skips) as self._metrics,
             ):
-                yield self._metrics
+                try:
+                    yield self._metrics
+                finally:
+                    self._note_lineage()
         except (AirflowTaskTimeout, DocConvError) as error:
             end = self._end_of(error)
             # Airflow's base class does this for different errors in different modes.
@@ -304,6 +309,11 @@ class SensorWait:
             if end is error:
                 raise
             raise end from None
+
+    def _note_lineage(self) -> None:
+        sensor = self._sensor
+        inputs = [File(str(sensor.source))] if sensor.source else []
+        sensor.lineage = Lineage(hooks=[self._hook], operation_id=str(sensor.operation_id), inputs=inputs)
 
     def _end_of(self, error: AirflowTaskTimeout | DocConvError) -> BaseException:
         """Return the error that the task ends with."""

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.batch.batch import Batch
+from airflow_provider_docconv.hooks.docconv import DocConvHook
 from dev.sandbox import Sandbox
 from tests.support.batch_runs import BatchRuns
+from tests.support.documents import SCAN
 from tests.support.tasks import connect
 
 
@@ -62,6 +65,88 @@ def test_what_could_not_be_deleted_is_reported_and_deleted_by_the_next_run(
     summary = runs.run("run 2", options=options)
     assert (summary["skipped"], summary["left_at_service"]) == (2, 0)
     assert not stored(echo)
+
+
+def test_what_is_left_of_a_document_that_is_no_longer_listed_is_deleted(
+    runs: BatchRuns, service: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One document a day; and one that has changed meanwhile, whose new conversion leaves something else."""
+    echo = service()
+    connect(monkeypatch, echo.url, "groupdocs_conversion")
+    runs.put("a.docx", "b.docx")
+    options = {"convertOptions": {"Dpi": 100}}
+    with monkeypatch.context() as refusing:
+        refusing.setattr("airflow_provider_docconv.hooks.docconv.DocConvHook.clean_up", refuse)
+        for number, name in enumerate(("a.docx", "b.docx")):
+            summary = runs.run(f"run {number}", source=f"{runs.uri}/in/{name}", options=options)
+            assert (summary["documents"], summary["left_at_service"]) == (1, number + 1)
+    runs.put("b.docx", content=b"changed")
+    summary = runs.run("run 3", source=f"{runs.uri}/in/b.docx", options=options)
+    assert (summary["delivered"], summary["left_at_service"]) == (1, 0)
+    assert not stored(echo)
+    assert runs.run("run 4", source=f"{runs.uri}/in/b.docx", options=options)["calls"].get("delete", 0) == 0
+
+
+@pytest.mark.parametrize("name", ["damaged.ppt", "a.docx"])
+def test_what_was_uploaded_for_nothing_is_deleted(
+    name: str, runs: BatchRuns, service: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A conversion that fails, and a start that the service refuses when it has the upload."""
+    echo = service()
+    connect(monkeypatch, echo.url, "groupdocs_conversion")
+    runs.put(name)
+    if name == "damaged.ppt":
+        (runs.folder / "in" / name).write_bytes(b"DAMAGED")
+    else:
+        echo.set_quota(0)
+    with pytest.raises((exceptions.DocumentsFailed, exceptions.AccessDenied)):
+        runs.run(options={"convertOptions": {"Dpi": 100}})
+    assert echo.stats(details=False)["calls"]["start"] == 1
+    assert not [path for path in echo.work.rglob("*") if path.is_file() and path.suffix == f".{name[-3:]}"]
+    assert not stored(echo)
+
+
+@pytest.mark.parametrize("moment", ["before the deletion", "after the deletion"])
+@pytest.mark.parametrize("conn_type", ["groupdocs_conversion", "aspose_ocr"])
+def test_a_worker_that_dies_while_it_cleans_up_loses_and_leaves_nothing(
+    moment: str, conn_type: str, runs: BatchRuns, service: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    echo = service()
+    connect(monkeypatch, echo.url, conn_type)
+    if conn_type == "aspose_ocr":
+        (runs.folder / "in" / "a.djvu").write_bytes(SCAN.read_bytes())
+        options: dict[str, Any] = {}
+    else:
+        runs.put("a.docx")
+        options = {"convertOptions": {"Dpi": 100}}
+    clean_up = DocConvHook.clean_up
+
+    def die(hook: DocConvHook, operation_id: str, files: Any) -> Any:
+        if moment == "after the deletion":
+            clean_up(hook, operation_id, files)
+        raise SystemExit
+
+    with monkeypatch.context() as dying:
+        dying.setattr(DocConvHook, "clean_up", die)
+        # What is written as a task ends is not, if its worker is killed.
+        dying.setattr("airflow_provider_docconv.batch.batch.Batch.fold", only_once(Batch.fold))
+        with pytest.raises(SystemExit):
+            runs.run(options=options)
+    assert runs.results() == {"a.pdf"}
+    summary = runs.run("run 2", options=options)
+    assert (summary["skipped"], summary["left_at_service"], summary["calls"].get("start", 0)) == (1, 0, 0)
+    assert not stored(echo)
+
+
+def only_once(fold: Callable[[Batch], None]) -> Callable[[Batch], None]:
+    done = []
+
+    def fold_once(batch: Batch) -> None:
+        if not done:
+            done.append(batch)
+            fold(batch)
+
+    return fold_once
 
 
 def refuse(*_: Any) -> None:

@@ -1,14 +1,23 @@
-"""What others see of a real Airflow's work: events of assets and the Dags that they start, and metrics."""
+"""What others see of a real Airflow's work: events of assets and the Dags that they start, metrics, and lineage."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from openlineage.client.event_v2 import InputDataset, OutputDataset
+from openlineage.client.facet_v2 import (
+    dataset_version_dataset,
+    input_statistics_input_dataset,
+    output_statistics_output_dataset,
+)
+from openlineage.client.naming.dataset import LocalFileSystem
 
 from dev.airflow import Airflow
 from dev.environment import DAGS
@@ -17,6 +26,9 @@ from dev.run import FINISHED, Run
 from dev.sandbox import Sandbox
 from tests.support.statsd import StatsD
 
+Version = dataset_version_dataset.DatasetVersionDatasetFacet
+Read = input_statistics_input_dataset.InputStatisticsInputDatasetFacet
+Written = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet
 OWN_DAGS = Path(__file__).parent / "dag_files"
 DAG_FILES = (DAGS / "on_results.py", OWN_DAGS / "results.py", OWN_DAGS / "batches.py")
 
@@ -28,7 +40,13 @@ def statsd() -> Iterator[StatsD]:
 
 
 @pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory, statsd: StatsD) -> Iterator[Airflow]:
+def lineage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file to which OpenLineage's client writes its events."""
+    return tmp_path_factory.mktemp("lineage") / "events.jsonl"
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory, statsd: StatsD, lineage: Path) -> Iterator[Airflow]:
     home = tmp_path_factory.mktemp("airflow")
     (home / "dags").mkdir()
     for file in DAG_FILES:
@@ -41,6 +59,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, statsd: StatsD) -> Iterato
         "AIRFLOW__METRICS__STATSD_PORT": str(statsd.port),
         # With tags, which Airflow leaves out for StatsD alone.
         "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": "True",
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "file", "log_file_path": str(lineage), "append": True}),
     }
     with Airflow(home, home / "dags", settings) as airflow:
         yield airflow
@@ -245,4 +264,145 @@ def test_single_conversions_count_like_batches(
         "documents,state=delivered": 1,
         "bytes,direction=sent": len(b"PK\x03\x04single/10.pptx"),
         "bytes,direction=received": 2048,
+    }
+
+
+@dataclass
+class LineageEvent:
+    """The end of a task, as OpenLineage's own classes read it."""
+
+    type: str
+    inputs: list[InputDataset]
+    outputs: list[OutputDataset]
+    run: dict[str, Any]
+    services: list[dict[str, Any]]
+
+    @classmethod
+    def read(cls, event: dict[str, Any]) -> LineageEvent:
+        inputs = [InputDataset(each["namespace"], each["name"], **facets(each)) for each in event["inputs"]]
+        outputs = [OutputDataset(each["namespace"], each["name"], **facets(each)) for each in event["outputs"]]
+        services = event["job"]["facets"]["docconv_services"]["services"]
+        return cls(event["eventType"], inputs, outputs, event["run"]["facets"], services)
+
+
+def facets(dataset: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return a dataset's facets as instances of OpenLineage's own classes."""
+    kinds = {
+        "version": Version,
+        "inputStatistics": Read,
+        "outputStatistics": Written,
+    }
+    found: dict[str, dict[str, Any]] = {}
+    for group in ("facets", "inputFacets", "outputFacets"):
+        for name, values in dataset.get(group, {}).items():
+            own = {key: value for key, value in values.items() if not key.startswith("_")}
+            facet = kinds[name](**own)
+            assert facet._schemaURL == values["_schemaURL"]
+            found.setdefault(group, {})[name] = facet
+    return found
+
+
+def ends(lineage: Path, run: Run) -> dict[str, LineageEvent]:
+    """Return what OpenLineage was told at the end of each task of a run."""
+
+    def read() -> dict[str, LineageEvent]:
+        events = map(json.loads, lineage.read_text().splitlines()) if lineage.exists() else ()
+        return {
+            event["job"]["name"].removeprefix(f"{run.dag_id}."): LineageEvent.read(event)
+            for event in events
+            if event["eventType"] in ("COMPLETE", "FAIL")
+            and event["run"]["facets"].get("airflow", {}).get("dagRun", {}).get("run_id") == run.run_id
+            and "docconv_services" in event["job"]["facets"]
+        }
+
+    wait_until(lambda: len(read()) == len(run.tasks()), "The lineage of all tasks", 60)
+    return read()
+
+
+def test_openlineage_hears_of_each_document_and_result_of_a_batch(
+    airflow: Airflow, first_night: Run, inbox: Path, outbox: Path, lineage: Path, echo: Sandbox
+) -> None:
+    event = ends(lineage, first_night)["convert"]
+    names = ["a/1", "a/2", "b/3"]
+    summary = first_night.xcom("convert")
+    report = summary["report"].removeprefix("file://")
+    contents = {name: (inbox / f"{name}.pptx").read_bytes() for name in names}
+    results = {name: (outbox / f"{name}.pdf").read_bytes() for name in names}
+    assert event.type == "COMPLETE"
+    assert event.inputs == [
+        InputDataset(
+            LocalFileSystem(f"{inbox}/{name}.pptx").get_namespace(),
+            f"{inbox}/{name}.pptx",
+            facets={"version": Version(hashlib.sha256(content).hexdigest())},
+            inputFacets={"inputStatistics": Read(size=len(content), fileCount=1)},
+        )
+        for name, content in contents.items()
+    ]
+    assert event.outputs == [
+        OutputDataset(
+            LocalFileSystem(f"{outbox}/{name}.pdf").get_namespace(),
+            f"{outbox}/{name}.pdf",
+            facets={"version": Version(hashlib.sha256(content).hexdigest())},
+            outputFacets={"outputStatistics": Written(size=len(content), fileCount=1)},
+        )
+        for name, content in results.items()
+    ] + [
+        OutputDataset("file", report, outputFacets={"outputStatistics": Written(fileCount=1)}),
+    ]
+    told = {key: value for key, value in event.run["docconv_documents"].items() if not key.startswith("_")}
+    assert told == {
+        "documents": {"delivered": 3},
+        "bytesRead": summary["bytes_in"],
+        "bytesWritten": summary["bytes_out"],
+        "record": summary["record"],
+        "report": summary["page"],
+        "errors": [],
+        "moreErrors": 0,
+        "moreInputs": 0,
+        "moreOutputs": 0,
+    }
+    service = {"connection": "results_service", "type": "aspose_slides", "name": "Aspose.Slides Cloud", "url": echo.url}
+    assert event.services == [service]
+
+
+def test_openlineage_hears_of_the_report_only_if_everything_is_skipped(
+    first_night: Run, convert: Callable[..., Run], lineage: Path
+) -> None:
+    run = convert(source="[ab]/*")
+    event = ends(lineage, run)["convert"]
+    assert event.inputs == []
+    assert [f"file://{each.name}" for each in event.outputs] == [run.xcom("convert")["report"]]
+
+
+def test_openlineage_hears_why_a_batch_has_failed(
+    put: Callable[..., None], convert: Callable[..., Run], inbox: Path, outbox: Path, lineage: Path
+) -> None:
+    put("e/11.pptx")
+    (inbox / "e" / "bad.pptx").write_bytes(b"not a presentation")
+    event = ends(lineage, convert("batch", "e/", "failed", conn_id="results_service"))["convert"]
+    assert event.type == "FAIL"
+    assert [each.name for each in event.inputs] == [f"{inbox}/e/11.pptx", f"{inbox}/e/bad.pptx"]
+    assert [each.name for each in event.outputs][:-1] == [f"{outbox}/11.pdf"]
+    [error] = event.run["docconv_documents"]["errors"]
+    assert (error["source"], error["type"]) == (f"file://{inbox}/e/bad.pptx", "DocumentRejected")
+    assert error["message"]
+    assert error["remedy"]
+    assert "1 of 2 documents were not converted" in event.run["errorMessage"]["message"]
+
+
+def test_openlineage_hears_of_the_operation_of_a_single_conversion(
+    put: Callable[..., None], convert: Callable[..., Run], inbox: Path, outbox: Path, lineage: Path, echo: Sandbox
+) -> None:
+    put("single/12.pptx")
+    run = convert("single_result", "single/12.pptx")
+    events = ends(lineage, run)
+    for event in events.values():
+        assert event.type == "COMPLETE"
+        assert [each.name for each in event.inputs] == [f"{inbox}/single/12.pptx"]
+        asked = event.run["externalQuery"]
+        assert (asked["externalQueryId"], asked["source"]) == (run.xcom("start"), echo.url)
+    assert {task: [each.name for each in event.outputs] for task, event in events.items()} == {
+        "start": [],
+        "wait": [],
+        "download": [f"{outbox}/12.pdf"],
     }
