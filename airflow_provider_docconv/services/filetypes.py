@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
+from typing import TYPE_CHECKING
 
-from airflow_provider_docconv.services.documents import Document
 from airflow_provider_docconv.services.errors import DocumentRejected, TruncatedResult
+
+if TYPE_CHECKING:
+    from airflow_provider_docconv.services.documents import Document
 
 ZIP = b"PK\x03\x04"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

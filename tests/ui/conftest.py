@@ -16,7 +16,7 @@ else:
     from tests.support.api_server import AuthManager, Database
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Airflow's own API server with the plugin, on an empty database of its own."""
     from airflow import settings
