@@ -44,7 +44,7 @@ _ONE_FILE = frozenset({"pdf", "xps", "mpeg4", "mp4", "swf"})
 # The header of an archive's member has 30 bytes (APPNOTE 4.3.7). Its name follows, and then its content.
 _NAME_LENGTH, _NAME = 26, 30
 # The first member has the media type, uncompressed (OpenDocument 1.3, part 2, 3.3; EPUB OCF 3.3, 4.3).
-_MEDIA_TYPE = re.compile(rb"mimetypeapplication/(?:vnd\.oasis\.opendocument\.([a-z-]+)|epub\+zip)(?![a-z-])")
+_MEDIA_TYPE = rb"mimetypeapplication/(?:vnd\.oasis\.opendocument\.([a-z-]+)|epub\+zip)(?![a-z-])"
 _OPEN_DOCUMENT = {
     b"text": "odt",
     b"text-template": "ott",
@@ -56,7 +56,7 @@ _OPEN_DOCUMENT = {
     None: "epub",
 }
 # The folders in which programs put the parts of Office Open XML documents; no standard requires them.
-_PARTS = re.compile(rb"PK\x03\x04.{26}(word|ppt|xl)/", re.DOTALL)
+_PARTS = rb"(?s)PK\x03\x04.{26}(word|ppt|xl)/"
 _OFFICE = {b"word": "docx", b"ppt": "pptx", b"xl": "xlsx"}
 _BEFORE_PARTS = ("[Content_Types].xml", "_rels/", "docProps/", "word/", "ppt/", "xl/")
 
@@ -208,9 +208,9 @@ def package_kind(head: bytes) -> str:
 
     :param head: the archive's first bytes, the more the better
     """
-    if media_type := _MEDIA_TYPE.match(head, _NAME):
+    if media_type := re.match(_MEDIA_TYPE, head[_NAME:]):
         return _OPEN_DOCUMENT.get(media_type[1], "zip")
-    if _first_member(head).startswith(_BEFORE_PARTS) and (part := _PARTS.search(head)):
+    if _first_member(head).startswith(_BEFORE_PARTS) and (part := re.search(_PARTS, head)):
         return _OFFICE[part[1]]
     return "zip"
 

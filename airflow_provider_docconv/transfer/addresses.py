@@ -17,16 +17,17 @@ from airflow_provider_docconv.services.filetypes import extension
 _SPECIAL = ("::", "?versionId=", "?versionid=", "\t", "\r", "\n")
 # Airflow drops these at the end.
 _DROPPED_ENDS = ("#", "?")
+# These are compiled at their first use: Dag files import this module, and most of them only a worker needs.
 # A path or URI of its own. What follows file:// is relative to the worker's folder, unless it begins with a slash.
-_ABSOLUTE = re.compile(r"/|(?!(?:file|local):)[a-z][a-z0-9+.-]*://|(?:file|local)://(?:[^/]*@)?/", re.IGNORECASE)
+_ABSOLUTE = r"(?i)/|(?!(?:file|local):)[a-z][a-z0-9+.-]*://|(?:file|local)://(?:[^/]*@)?/"
 # A field of a batch's destination, not a template of Airflow's.
-_FIELD = re.compile(r"(?<!\{)\{(?:folder|name|stem|extension|format)\}(?!\})")
+_FIELD = r"(?<!\{)\{(?:folder|name|stem|extension|format)\}(?!\})"
 # What str() and Jinja make of a missing XCom.
 _NOTHING = ("", "None")
 # The separator of folders, control characters and line ends, and what can't be encoded.
-_IMPOSSIBLE = re.compile(r"[/\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_IMPOSSIBLE = r"[/\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 # The separator of folders elsewhere, and what changes the direction of writing, to look like another name.
-_MISLEADING = re.compile(r"[\\\u202a-\u202e\u2066-\u2069]")
+_MISLEADING = r"[\\\u202a-\u202e\u2066-\u2069]"
 #: The longest name that file systems take, in bytes.
 MAX_NAME = 255
 
@@ -75,7 +76,7 @@ def read_folder(given: object, what: str) -> str:
 
 def _read_absolute(given: object, what: str) -> str:
     address = read_address(given, what).strip()
-    if not _ABSOLUTE.match(address):
+    if not re.match(_ABSOLUTE, address):
         raise InvalidOptions(
             f"the {what} {address!r} is a relative path: expected an absolute path or a URI such as "
             "s3://conn_id@bucket/folder/",
@@ -90,7 +91,7 @@ def require_no_fields(destination: object) -> None:
 
     :raises ValueError: if it has one
     """
-    if field := _FIELD.search(address_of(destination)):
+    if field := re.search(_FIELD, address_of(destination)):
         raise ValueError(
             f"destination {str(destination)!r} has the field {field[0]}, which only ConvertDocumentsOperator knows; "
             "give a folder, in which the result is called after source, or a template such as {{ … }}"
@@ -144,7 +145,7 @@ def problem_of(name: str, longest: int = MAX_NAME) -> str | None:
     :param name: a name without folders
     :param longest: the most bytes that it may have
     """
-    if found := _IMPOSSIBLE.search(name):
+    if found := re.search(_IMPOSSIBLE, name):
         return f"it contains U+{ord(found[0]):04X}"
     if name.strip(". ") == "":
         return f"{name!r} is not a name" if name else "a part of it is empty"
@@ -155,7 +156,7 @@ def problem_of(name: str, longest: int = MAX_NAME) -> str | None:
 
 def is_safe(name: str) -> bool:
     """Tell whether a file may have a name that comes from a service: it stays in its folder, and looks as it is."""
-    return problem_of(name) is None and not _MISLEADING.search(name)
+    return problem_of(name) is None and not re.search(_MISLEADING, name)
 
 
 def safe_name(name: str, service: str) -> str:
