@@ -18,7 +18,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 from dev import debian
-from dev.environment import HOME
+from dev.environment import HOME, VENV
 
 TREE = HOME / "chromium"
 # Without fonts of its own, what it shows would depend on the machine.
@@ -33,6 +33,8 @@ def chromium() -> Iterator[Browser]:
     :raises debian.NotInstalled: if there is none, nor any way to get one.
     """
     program, environment = find()
+    # The driver brings a Node.js that needs a library which a bare machine lacks.
+    os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(VENV / "bin" / "node"))
     with sync_playwright() as playwright:
         # Its own sandbox does not work where we are root or in a container; it opens nothing but our pages.
         options = ["--no-sandbox", "--disable-dev-shm-usage", "--no-proxy-server"]
