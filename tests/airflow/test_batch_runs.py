@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -251,3 +252,30 @@ def test_a_poll_that_is_sent_again_or_whose_reply_nobody_waits_for_is_counted(mo
         )
         assert list(event["succeeded"]["docs"]) == ["ends"]
         assert event["polls"] == {"docs": len(server.calls)}
+
+
+def test_names_that_look_like_templates_are_only_names(runs: BatchRuns, service: Callable[..., Sandbox]) -> None:
+    echo = service()
+    names = ("a {{ 1/0 }}.pptx", "{stem}.pptx", "{% raw %}.pptx", "{folder}{name}.pptx", "%s %(x)d.pptx")
+    runs.put(*names)
+    assert runs.run()["delivered"] == len(names)
+    assert runs.results() == {name.replace(".pptx", ".pdf") for name in names}
+    assert set(runs.created(echo).values()) == {1}
+
+
+def test_links_and_pipes_in_a_folder_hold_nothing_up(
+    runs: BatchRuns, service: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    service()
+    runs.put("a.pptx", "sub/b.pptx")
+    folder = runs.folder / "in"
+    os.mkfifo(folder / "pipe.pptx")
+    (folder / "dead.pptx").symlink_to(folder / "gone.pptx")
+    (folder / "sub" / "loop").symlink_to(folder)
+    assert runs.run()["delivered"] == 2
+    assert runs.results() == {"a.pdf", "sub/b.pdf"}
+    # The source folder itself may be a link.
+    linked = tmp_path_factory.mktemp("linked") / "in"
+    linked.symlink_to(folder)
+    summary = runs.run("run 2", source=f"file://{linked}/", destination=f"{runs.uri}/out2/")
+    assert summary["delivered"] == 2
