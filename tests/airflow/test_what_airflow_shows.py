@@ -101,7 +101,7 @@ def test_a_failed_batch_leaves_its_summary_and_says_what_to_do(
     for number, line in enumerate(lines[:10]):
         assert line.startswith(f"broken {number:02}.pptx: the document is not a .pptx file")
         assert ". To do: " in line
-        assert line.endswith(f"[{runs.uri}/in/sub/broken {number:02}.pptx]")
+        assert line.endswith(f"[{runs.uri}/in/sub/broken {number:02}.pptx, connection 'docs']")
     assert lines[10] == "More documents were not converted; the report lists all of them"
 
 
