@@ -86,7 +86,8 @@ def test_a_failed_batch_leaves_its_summary_and_says_what_to_do(
         task.operator.execute(task.context)
     page = f"{runs.uri}/out/.docconv/reports/d.t/run-1.html"
     assert str(raised.value) == (
-        f"12 of 13 documents were not converted (12 rejected, 0 failed); {page} lists each with its remedy."
+        "12 of 13 documents were not converted (12 rejected, 0 failed) (connection 'docs'); "
+        f"{page} lists each with its remedy."
     )
     summary = task.xcoms["summary"]
     assert (summary["delivered"], summary["rejected"], summary["page"]) == (1, 12, page)
