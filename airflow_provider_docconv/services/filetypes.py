@@ -44,6 +44,7 @@ _ONE_FILE = frozenset({"pdf", "xps", "mpeg4", "mp4", "swf"})
 # The header of an archive's member has 30 bytes (APPNOTE 4.3.7). Its name follows, and then its content.
 _NAME_LENGTH, _NAME = 26, 30
 # The first member has the media type, uncompressed (OpenDocument 1.3, part 2, 3.3; EPUB OCF 3.3, 4.3).
+_LONGEST_MEDIA_TYPE = 100
 _MEDIA_TYPE = rb"mimetypeapplication/(?:vnd\.oasis\.opendocument\.([a-z-]+)|epub\+zip)(?![a-z-])"
 _OPEN_DOCUMENT = {
     b"text": "odt",
@@ -208,7 +209,7 @@ def package_kind(head: bytes) -> str:
 
     :param head: the archive's first bytes, the more the better
     """
-    if media_type := re.match(_MEDIA_TYPE, head[_NAME:]):
+    if media_type := re.match(_MEDIA_TYPE, head[_NAME : _NAME + _LONGEST_MEDIA_TYPE]):
         return _OPEN_DOCUMENT.get(media_type[1], "zip")
     if _first_member(head).startswith(_BEFORE_PARTS) and (part := re.search(_PARTS, head)):
         return _OFFICE[part[1]]

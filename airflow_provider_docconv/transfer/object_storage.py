@@ -169,7 +169,7 @@ def console_url(uri: str) -> str:
     except Exception:  # Whatever the driver raises: a link is not worth a task.
         return ""
     page = console["folder" if uri.endswith("/") else "file"]
-    return page.format(bucket=quote(bucket, safe=""), key=quote(key, safe="/" if "prefix=" not in page else ""))
+    return page.format(bucket=quote(bucket, safe=""), key=quote(key))
 
 
 def forget_store(uri: str) -> None:

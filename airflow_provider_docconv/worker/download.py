@@ -83,10 +83,10 @@ def _download(operator: DownloadOperator, context: Context, hook: DocConvHook, m
     metrics.documents(DocumentState.DELIVERED)
     operator.lineage.has_written(results)
     metrics.received(sum(result["size"] for result in results))
-    if len(results) == 1:
-        publish_links(operator, context, results=console_url(results[0]["uri"]))
-    elif results:
-        publish_links(operator, context, results=console_url(f"{results[0]['uri'].rpartition('/')[0]}/"))
+    if results:
+        uri = results[0]["uri"]
+        shown = uri if len(results) == 1 else f"{uri.rpartition('/')[0]}/"
+        publish_links(operator, context, results=console_url(shown))
     if operator.cleanup:
         clean_up(hook, operation_id, [*files, *uploads], log)
     announce_results(operator, context, results, {"operation_id": operation_id})

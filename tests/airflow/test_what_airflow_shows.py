@@ -198,8 +198,8 @@ def test_results_have_pages_where_a_browser_can_open_them(tmp_path: Path, monkey
     minio = '{"conn_type": "aws", "login": "a", "password": "b", "extra": {"endpoint_url": "http://127.0.0.1:9"}}'
     monkeypatch.setenv("AIRFLOW_CONN_MINIO", minio)
     s3 = "https://console.aws.amazon.com/s3"
-    assert console_url("s3://real@bucket/a b/c.pdf") == f"{s3}/object/bucket?prefix=a%20b%2Fc.pdf"
-    assert console_url("s3://real@bucket/pdf/") == f"{s3}/buckets/bucket?prefix=pdf%2F"
+    assert console_url("s3://real@bucket/a b/c.pdf") == f"{s3}/object/bucket?prefix=a%20b/c.pdf"
+    assert console_url("s3://real@bucket/pdf/") == f"{s3}/buckets/bucket?prefix=pdf/"
     assert console_url("s3://minio@bucket/pdf/") == ""
     assert console_url(f"file://{tmp_path}/") == ""
     assert console_url("gs://x y@bucket/pdf/") == ""
