@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSensorTimeout
-
+from airflow_provider_docconv.compat import AirflowException, AirflowFailException, AirflowSensorTimeout
 from airflow_provider_docconv.services import errors
 from airflow_provider_docconv.services.errors import (
     AccessDenied,

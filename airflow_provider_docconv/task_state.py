@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 from urllib.parse import quote
 
 import msgspec
-from airflow.providers.common.compat.sdk import conf
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
+from airflow_provider_docconv.compat import AIRFLOW_VERSION, conf
 from airflow_provider_docconv.services.errors import RecordDamaged
 from airflow_provider_docconv.transfer.object_storage import store_errors, write_whole
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+    from airflow_provider_docconv.compat import Context, ObjectStoragePath
 
 # A file name holds two of them and a little more.
 _LONGEST_NAME = 90
@@ -106,7 +105,7 @@ def task_state(context: Context, folder: str | None = None) -> TaskState:
     """
     if (store := context.get("task_state_store")) is not None:
         return AirflowTaskState(store)
-    from airflow.providers.common.compat.sdk import ObjectStoragePath  # It loads fsspec, and triggers need no files.
+    from airflow_provider_docconv.compat import ObjectStoragePath  # It loads fsspec, and triggers need no files.
 
     home = os.environ.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow")
     root = folder or conf.get("docconv", "task_state_path", fallback="") or f"file://{home}/docconv/task_state"
@@ -214,7 +213,7 @@ def state_in_airflow(dag_id: str, run_id: str, task_id: str, map_index: int) -> 
     :param task_id: the task
     :param map_index: the instance of a mapped task, -1 for a plain task
     """
-    if not AIRFLOW_V_3_0_PLUS:
+    if AIRFLOW_VERSION < (3, 0):
         return _state_in_database(dag_id, run_id, task_id, map_index)
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # Airflow 2 has no such module.
 

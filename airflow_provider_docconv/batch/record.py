@@ -33,7 +33,7 @@ from airflow_provider_docconv.transfer.delivery import DeliveredFile
 from airflow_provider_docconv.transfer.object_storage import read_whole, store_errors, write_lines, writing
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow_provider_docconv.compat import ObjectStoragePath
 
 # Where records are, below the folder of the results.
 _FOLDER = "/record"

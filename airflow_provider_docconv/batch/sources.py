@@ -27,8 +27,7 @@ from airflow_provider_docconv.transfer.addresses import (
 from airflow_provider_docconv.transfer.object_storage import LOCAL, store_error, to_path, version_of
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
-
+    from airflow_provider_docconv.compat import ObjectStoragePath
     from airflow_provider_docconv.services.service import ConversionService
 
 _KEYS = frozenset({"source", "folder", "documents", "target_format", "options"})

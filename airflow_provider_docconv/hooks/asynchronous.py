@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from asgiref.sync import sync_to_async
+
 if TYPE_CHECKING:
     from airflow_provider_docconv.client.asynchronous import AsyncClient
     from airflow_provider_docconv.client.settings import Settings
@@ -37,9 +39,9 @@ async def async_settings(conn_id: str) -> Settings:
     :raises ConnectionNotFound: if Airflow does not find it
     :raises InvalidOptions: if it is not a connection to a conversion service
     """
-    from airflow.providers.common.compat.connection import get_async_connection
-
+    from airflow_provider_docconv.compat import BaseHook
     from airflow_provider_docconv.hooks.connections import lookup_errors, read_settings
 
     with lookup_errors(conn_id):
-        return read_settings(await get_async_connection(conn_id))
+        # Not aget_connection, which fails on many releases of Airflow 3 while another coroutine asks the supervisor.
+        return read_settings(await sync_to_async(BaseHook.get_connection)(conn_id))

@@ -14,9 +14,8 @@ from airflow_provider_docconv.services.catalog import SERVICES, ServiceInfo
 from airflow_provider_docconv.services.errors import ConnectionNotFound, InvalidOptions
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
-
     from airflow_provider_docconv.client.settings import Settings
+    from airflow_provider_docconv.compat import Connection
 
 
 _PORTS = {"http": 80, "https": 443}
@@ -92,7 +91,7 @@ def lookup_errors(conn_id: str) -> Iterator[None]:
     :param conn_id: the connection that is looked up
     :raises ConnectionNotFound: if Airflow does not find it
     """
-    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+    from airflow_provider_docconv.compat import AirflowNotFoundException
 
     try:
         yield

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseHook
-
+from airflow_provider_docconv.compat import BaseHook
 from airflow_provider_docconv.hooks.connections import (
     extra_fields,
     lookup_errors,
@@ -23,10 +22,9 @@ from airflow_provider_docconv.services.options import secrets_in
 from airflow_provider_docconv.transfer.addresses import read_remote_path
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
-
     from airflow_provider_docconv.client.blocking import Client
     from airflow_provider_docconv.client.results import ResultStream
+    from airflow_provider_docconv.compat import Connection
     from airflow_provider_docconv.services.http import Flow
     from airflow_provider_docconv.services.operations import Operation, ResultFile, Started
     from airflow_provider_docconv.services.storage import RemoteStorage
@@ -73,9 +71,8 @@ class DocConvHook(BaseHook):
     def get_conn(self) -> Client:
         """Return the client, which all users of the connection in this process share."""
         if self._client is None:
-            from airflow.providers.common.compat.sdk import mask_secret
-
             from airflow_provider_docconv.client.blocking import shared_client
+            from airflow_provider_docconv.compat import mask_secret
 
             connection = self._connection or self._look_up(self.conn_id)
             self._client = shared_client(read_settings(connection), mask_secret)
@@ -325,7 +322,7 @@ class DocConvHook(BaseHook):
 
     def _send(self, start: Flow[Started], options: object, until: float | None = None) -> Started:
         """Run a start, keeping the passwords in its options out of logs and errors."""
-        from airflow.providers.common.compat.sdk import mask_secret
+        from airflow_provider_docconv.compat import mask_secret
 
         passwords = list(secrets_in(options))
         for password in passwords:

@@ -6,18 +6,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, get_base_airflow_version_tuple
-
+from airflow_provider_docconv.compat import AIRFLOW_VERSION, BaseOperator, BaseOperatorLink
 from airflow_provider_docconv.services.filetypes import extension
 from airflow_provider_docconv.transfer.addresses import address_of
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
     from airflow.sdk.types import TaskInstanceKey
 
+    from airflow_provider_docconv.compat import Context
     from airflow_provider_docconv.worker.lineage import Lineage
 
 # The XCom of Airflow 2.
@@ -44,7 +42,7 @@ class _Link(BaseOperatorLink):
         :param ti_key: the task instance
         """
         urls = getattr(operator, "link_urls", None)
-        if urls is None and not AIRFLOW_V_3_0_PLUS:
+        if urls is None and AIRFLOW_VERSION < (3, 0):
             from airflow.models.xcom import XCom  # Airflow 3 has it elsewhere, and does not come here.
 
             urls = XCom.get_value(ti_key=ti_key, key=_URLS)
@@ -79,7 +77,7 @@ def publish_links(operator: Any, context: Context, **urls: str) -> None:
     """
     published = {link.name: urls[key] for key, link in _LINKS.items() if urls.get(key)}
     operator.link_urls = {**(getattr(operator, "link_urls", None) or {}), **published}
-    if not AIRFLOW_V_3_0_PLUS:
+    if AIRFLOW_VERSION < (3, 0):
         context["ti"].xcom_push(key=_URLS, value=operator.link_urls)
 
 
@@ -92,7 +90,7 @@ def report_url(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
     :param task_id: the task
     :param map_index: the instance of a mapped task, -1 for a plain task
     """
-    if get_base_airflow_version_tuple() < (3, 1, 1):
+    if AIRFLOW_VERSION < (3, 1, 1):
         return ""
     # Not the path that the UI shows then: below a base path it has that twice, and a worker may not know it.
     query = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}

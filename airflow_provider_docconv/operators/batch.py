@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import conf
-
+from airflow_provider_docconv.compat import conf
 from airflow_provider_docconv.links.docconv import DocumentOperator, ReportLink, ResultsLink, ServiceLink
 from airflow_provider_docconv.transfer.addresses import address_of, as_folder, names_files
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
-
+    from airflow_provider_docconv.compat import Context, ObjectStoragePath
     from airflow_provider_docconv.worker.batch import ConvertDocuments
 
 _MOST_IN_FLIGHT = 1000

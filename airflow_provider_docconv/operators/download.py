@@ -9,8 +9,7 @@ from airflow_provider_docconv.links.docconv import DocumentOperator, ResultsLink
 from airflow_provider_docconv.transfer.addresses import require_no_fields
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
-
+    from airflow_provider_docconv.compat import Context, ObjectStoragePath
     from airflow_provider_docconv.transfer.delivery import DeliveredFile
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import TaskGroup
-
+from airflow_provider_docconv.compat import TaskGroup
 from airflow_provider_docconv.operators.download import DownloadResultOperator
 from airflow_provider_docconv.operators.start import MergePresentationsOperator, StartConversionOperator
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
@@ -14,8 +13,7 @@ from airflow_provider_docconv.services.filetypes import extension, fits_format
 from airflow_provider_docconv.transfer.addresses import address_of
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
-
+    from airflow_provider_docconv.compat import ObjectStoragePath
     from airflow_provider_docconv.options import MergeSource
 
 # Where the merged presentation is meanwhile, in the vendor's storage. A run's id has signs that a path must not have.

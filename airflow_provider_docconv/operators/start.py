@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow_provider_docconv.links.docconv import DocumentOperator, ServiceLink
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
-
+    from airflow_provider_docconv.compat import Context, ObjectStoragePath
     from airflow_provider_docconv.services.slides.options import MergeSource
 
 

@@ -6,8 +6,7 @@ import logging
 from functools import cached_property
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowPlugin
-from airflow.providers.common.compat.version_compat import get_base_airflow_version_tuple
+from airflow_provider_docconv.compat import AIRFLOW_VERSION, AirflowPlugin
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +19,7 @@ class DocConvPlugin(AirflowPlugin):
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # Airflow only reads it.
         """The pages. Only an API server asks for them, and so imports what they need."""
-        if get_base_airflow_version_tuple() < (3, 1, 1):
+        if AIRFLOW_VERSION < (3, 1, 1):
             return []  # A page in one of the UI's frames would not know who is logged in.
         try:
             from airflow_provider_docconv.plugins.app import app

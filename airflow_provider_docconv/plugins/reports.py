@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, conf
 
 from airflow_provider_docconv.batch.record import DocumentState, Entry, Record, Run
 from airflow_provider_docconv.batch.report import ReportLine, sentence, visible
+from airflow_provider_docconv.compat import AirflowNotFoundException, BaseHook, conf
 from airflow_provider_docconv.plugins.conversions import Summary, Task
 from airflow_provider_docconv.services.errors import DocConvError, explain
 from airflow_provider_docconv.transfer.object_storage import (

@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat import version_compat
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseSensorOperator, PokeReturnValue, conf
-
+from airflow_provider_docconv.compat import (
+    AIRFLOW_VERSION,
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
 from airflow_provider_docconv.links.docconv import DocumentOperator, ServiceLink
 from airflow_provider_docconv.sensors.start_in_triggerer import require_no_worker_hooks, start_in_triggerer
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
+    from airflow_provider_docconv.compat import Context
     from airflow_provider_docconv.worker.wait import SensorWait
 
 # Results are kept for 24 hours: a longer wait would find nothing to fetch.
@@ -84,12 +88,12 @@ class ConversionSensor(DocumentOperator, BaseSensorOperator):
         self.grace = _seconds(grace)
         self.cancel_on_kill = cancel_on_kill
         self.deferrable = deferrable or start_from_trigger or end_from_trigger
-        self.end_from_trigger = end_from_trigger and version_compat.AIRFLOW_V_3_3_PLUS
+        self.end_from_trigger = end_from_trigger and AIRFLOW_VERSION >= (3, 3)
         if end_from_trigger:
             require_no_worker_hooks(self, "end_from_trigger")
         if start_from_trigger:
             require_no_worker_hooks(self, "start_from_trigger")
-        if start_from_trigger and version_compat.AIRFLOW_V_3_3_PLUS:
+        if start_from_trigger and AIRFLOW_VERSION >= (3, 3):
             self.start_from_trigger = True
             self.start_trigger_args = start_in_triggerer(
                 self,

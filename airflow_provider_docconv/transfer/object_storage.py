@@ -22,7 +22,7 @@ from airflow_provider_docconv.services.errors import (
 )
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow_provider_docconv.compat import ObjectStoragePath
 
 # The web pages of their objects, as their consoles show them in the browser's address bar.
 _S3 = {
@@ -144,7 +144,7 @@ def version_of(info: Mapping[str, Any]) -> str:
 
 def to_path(uri: str) -> ObjectStoragePath:
     """Return the path of an address."""
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow_provider_docconv.compat import ObjectStoragePath
 
     return ObjectStoragePath(uri)
 
@@ -174,7 +174,7 @@ def console_url(uri: str) -> str:
 
 def forget_store(uri: str) -> None:
     """Make the next use of an address open a new connection to its store; Airflow would keep the old one."""
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow_provider_docconv.compat import ObjectStoragePath
 
     # Airflow has moved this function twice, always together with the class.
     attach = import_module(ObjectStoragePath.__module__).attach

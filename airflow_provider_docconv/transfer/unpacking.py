@@ -19,7 +19,7 @@ from airflow_provider_docconv.transfer.delivery import DeliveredFile, Destinatio
 from airflow_provider_docconv.transfer.object_storage import store_errors, to_path, writing
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow_provider_docconv.compat import ObjectStoragePath
 
 #: The largest number of files to unpack.
 MAX_FILES = 10_000

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from airflow_provider_docconv.client.session import counting_own_calls
+from airflow_provider_docconv.compat import BaseEventTrigger
 from airflow_provider_docconv.exceptions import AuthenticationFailed, DocConvError, serialize
 from airflow_provider_docconv.hooks.asynchronous import async_client, async_settings
 from airflow_provider_docconv.polling import FAULT_TOLERANCE, Outcome, Pace, Wait, WaitReport, apoll_until_ended

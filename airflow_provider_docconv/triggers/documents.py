@@ -11,18 +11,18 @@ from collections.abc import AsyncIterator, Awaitable, Hashable, Mapping, Sequenc
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 from asgiref.sync import sync_to_async
 
 from airflow_provider_docconv.batch.sources import OWN_FOLDER, Patterns, list_folder
+from airflow_provider_docconv.compat import BaseEventTrigger
 from airflow_provider_docconv.services.errors import explain
 from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.transfer.object_storage import forget_store
 from airflow_provider_docconv.triggers.watermark import Watermark
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow_provider_docconv.compat import ObjectStoragePath
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,9 @@ import logging
 import time
 from typing import Any, ClassVar, Protocol
 
-from airflow.providers.common.compat.sdk import XCom
 from asgiref.sync import sync_to_async
+
+from airflow_provider_docconv.compat import XCom
 
 log = logging.getLogger(__name__)
 

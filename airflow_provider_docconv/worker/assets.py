@@ -6,14 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import quote
 
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, get_base_airflow_version_tuple
-
 from airflow_provider_docconv.batch.record import DocumentState
+from airflow_provider_docconv.compat import AIRFLOW_VERSION
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
     from airflow_provider_docconv.batch.batch import Batch
+    from airflow_provider_docconv.compat import Context
     from airflow_provider_docconv.transfer.delivery import DeliveredFile
 
 # How many results an event names, and how long their addresses may be together: Airflow's database keeps each event.
@@ -75,7 +73,7 @@ def announce(
         operator.outlets = []
     if not operator.outlets:
         return
-    from airflow.providers.common.compat.sdk import AssetAlias
+    from airflow_provider_docconv.compat import AssetAlias
 
     events: Any = context["outlet_events"]
     for outlet in operator.outlets:
@@ -129,13 +127,13 @@ def announce_results(
 def _announce_folders(
     operator: Outlets, accessor: Any, deliveries: Iterable[Delivery], extra: Mapping[str, Any]
 ) -> None:
-    from airflow.providers.common.compat.sdk import Asset
+    from airflow_provider_docconv.compat import Asset
 
     folders: dict[str, list[Delivery]] = {}
     for each in deliveries:
         folders.setdefault(_asset_uri(each.folder), []).append(each)
     # Before, Airflow makes a set of these extras as the task ends, and fails at a list.
-    listed = _LISTED if get_base_airflow_version_tuple() >= (3, 1, 8) else 0
+    listed = _LISTED if AIRFLOW_VERSION >= (3, 1, 8) else 0
     told = [uri for uri in folders if len(uri) <= _LONGEST_URI][:_MOST_FOLDERS]
     for uri in told:
         results = _results(folders[uri], listed)
@@ -145,9 +143,9 @@ def _announce_folders(
 
 
 def _asset_types() -> tuple[type, ...]:
-    from airflow.providers.common.compat.sdk import Asset
+    from airflow_provider_docconv.compat import Asset
 
-    if not AIRFLOW_V_3_0_PLUS:
+    if AIRFLOW_VERSION < (3, 0):
         return (Asset,)
     from airflow.sdk.definitions.asset import AssetRef  # Airflow 2 has none.
 

@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
-from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 
 from airflow_provider_docconv.batch.batch import Batch, Connections
 from airflow_provider_docconv.batch.pipeline import End, Limits, Pipeline
@@ -24,6 +23,7 @@ from airflow_provider_docconv.batch.sources import (
     read_rendered,
     read_specs,
 )
+from airflow_provider_docconv.compat import AirflowSkipException, TaskDeferred
 from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.links.docconv import publish_links, report_url
@@ -39,7 +39,7 @@ from airflow_provider_docconv.worker.lineage import Lineage
 from airflow_provider_docconv.worker.metrics import BatchMetrics
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+    from airflow_provider_docconv.compat import Context, ObjectStoragePath
 
 
 # How much later than the trigger Airflow's own timeout comes: the trigger ends by itself.

@@ -12,9 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout, Stats, TaskDeferred
-
 from airflow_provider_docconv.batch.record import DocumentState
+from airflow_provider_docconv.compat import AirflowTaskTimeout, Stats, TaskDeferred
 from airflow_provider_docconv.services.errors import (
     DeadlineExceeded,
     DocConvError,

@@ -32,7 +32,7 @@ from airflow_provider_docconv.worker.lineage import File, Lineage
 from airflow_provider_docconv.worker.metrics import Metrics, measuring
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+    from airflow_provider_docconv.compat import Context, ObjectStoragePath
 
 
 class Starting(Protocol):

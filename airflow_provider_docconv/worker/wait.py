@@ -11,13 +11,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import msgspec
-from airflow.providers.common.compat.sdk import (
+
+from airflow_provider_docconv.compat import (
     AirflowException,
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTimeout,
 )
-
 from airflow_provider_docconv.exceptions import DeadlineExceeded, DocConvError, deserialize, task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.links.docconv import publish_links
@@ -45,7 +45,7 @@ from airflow_provider_docconv.worker.lineage import File, Lineage
 from airflow_provider_docconv.worker.metrics import Metrics, measuring
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow_provider_docconv.compat import Context
 
 
 # How much later than the trigger's own deadline Airflow's timeout comes; the trigger cancels the operation and says

@@ -12,9 +12,9 @@ from typing import Any
 
 import msoffcrypto
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.compat import AirflowException, AirflowFailException
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
 from docconv_sandbox import Sandbox
 from tests.support.hostile import HTML, Answer, Hostile, dead_url

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.batch import record as record_module
+from airflow_provider_docconv.compat import AirflowFailException, AirflowSensorTimeout
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 from airflow_provider_docconv.services.catalog import SERVICES

@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, TaskDeferred
 
 from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.compat import DAG, TaskDeferred
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 from tests.support.batch_runs import BatchRuns

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.batch.sources import chunk_documents
+from airflow_provider_docconv.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_docconv.triggers.batch import BatchTrigger
 from dev.sandbox import Sandbox
 from tests.support.batch_runs import BatchRuns, calls

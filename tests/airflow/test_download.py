@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.compat import AirflowException, AirflowFailException
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
 from airflow_provider_docconv.transfer.delivery import Destination
 from dev.stores import S3

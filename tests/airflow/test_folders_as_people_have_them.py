@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.compat import AirflowFailException, AirflowSkipException
 from dev.sandbox import Sandbox
 from tests.support.batch_runs import BatchRuns
 from tests.support.places import Place

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 
+from airflow_provider_docconv.compat import AirflowFailException, ObjectStoragePath
 from airflow_provider_docconv.exceptions import InvalidOptions, OperationNotFound, SourceNotFound
 from airflow_provider_docconv.operators.docconv import (
     ConvertDocumentsOperator,

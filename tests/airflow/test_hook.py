@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import Connection
 
+from airflow_provider_docconv.compat import Connection
 from airflow_provider_docconv.exceptions import InvalidOptions
 from airflow_provider_docconv.hooks.connections import read_settings
 from airflow_provider_docconv.hooks.docconv import (

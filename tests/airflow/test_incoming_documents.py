@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import ObjectStoragePath
 from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_docconv.compat import ObjectStoragePath
 from airflow_provider_docconv.triggers import documents as listings
 from airflow_provider_docconv.triggers.documents import IncomingDocumentsTrigger
 from tests.support.tasks import StateStore

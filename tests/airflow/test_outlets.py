@@ -9,9 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import Asset, AssetAlias
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, get_base_airflow_version_tuple
 
+from airflow_provider_docconv.compat import AIRFLOW_VERSION, Asset, AssetAlias
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 from airflow_provider_docconv.transfer.delivery import DeliveredFile
 from airflow_provider_docconv.worker.assets import Delivery, announce
@@ -19,12 +18,12 @@ from dev.sandbox import Sandbox
 from tests.support.batch_runs import BatchRuns
 from tests.support.tasks import context
 
-if AIRFLOW_V_3_0_PLUS:
+if AIRFLOW_VERSION >= (3, 0):
     from airflow.sdk.execution_time.context import OutletEventAccessors
 else:
     from airflow.utils.context import OutletEventAccessors
 
-LISTS_IN_ALIAS_EVENTS = get_base_airflow_version_tuple() >= (3, 1, 8)
+LISTS_IN_ALIAS_EVENTS = AIRFLOW_VERSION >= (3, 1, 8)
 PLACES = {"record": "s3://b/pdf/.docconv/record"}
 
 
@@ -44,8 +43,8 @@ def announced(outlets: list[Any], *deliveries: Delivery) -> tuple[list[Any], Any
 def of_alias(events: Any, alias: AssetAlias) -> dict[str, dict[str, Any]]:
     """Return the events of an alias, by the URI of the asset."""
     accessor = events[alias]
-    found = accessor.asset_alias_events if AIRFLOW_V_3_0_PLUS else accessor.dataset_alias_events
-    if AIRFLOW_V_3_0_PLUS:
+    found = accessor.asset_alias_events if AIRFLOW_VERSION >= (3, 0) else accessor.dataset_alias_events
+    if AIRFLOW_VERSION >= (3, 0):
         return {event.dest_asset_key.uri: event.extra for event in found}
     return {event["dest_dataset_uri"]: event["extra"] for event in found}
 

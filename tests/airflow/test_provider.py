@@ -141,7 +141,7 @@ def loaded(first: str, then: str) -> set[str]:
 @pytest.mark.parametrize("module", MODULES)
 def test_a_dag_file_loads_next_to_nothing(module: str) -> None:
     pytest.importorskip("airflow.sdk", reason="Airflow before 3 loads all of that itself")
-    sdk = "airflow.sdk.bases.sensor, airflow.providers.common.compat.sdk"
+    sdk = "airflow.sdk.bases.sensor, airflow_provider_docconv.compat"
     first = {"get_provider_info": "sys", "triggers.documents": f"{sdk}, airflow.triggers.base"}
     new = loaded(first.get(module, sdk), f"airflow_provider_docconv.{module}")
     assert f"airflow_provider_docconv.{module}" in new
@@ -149,7 +149,5 @@ def test_a_dag_file_loads_next_to_nothing(module: str) -> None:
 
 
 def test_a_triggers_module_loads_next_to_nothing_in_the_triggerers_loop() -> None:
-    new = loaded(
-        "airflow.triggers.base, airflow.providers.common.compat.sdk", "airflow_provider_docconv.triggers.docconv"
-    )
+    new = loaded("airflow.triggers.base, airflow_provider_docconv.compat", "airflow_provider_docconv.triggers.docconv")
     assert not {name.partition(".")[0] for name in new} & (HEAVY | {"ssl"})

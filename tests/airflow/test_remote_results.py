@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG
 from pptx import Presentation
 
 from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.compat import DAG
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.operators.docconv import (
     ConvertDocumentsOperator,

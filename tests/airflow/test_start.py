@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.compat import AirflowException, AirflowFailException
 from airflow_provider_docconv.operators.docconv import StartConversionOperator
 from airflow_provider_docconv.services.options import fingerprint
 from docconv_sandbox import Sandbox

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat import version_compat
 
+from airflow_provider_docconv.compat import AIRFLOW_VERSION
 from airflow_provider_docconv.operators.docconv import StartConversionOperator
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 
@@ -29,12 +29,12 @@ def trigger_kwargs(sensor: ConversionSensor) -> dict[str, Any]:
 
 
 def test_an_older_airflow_defers_from_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(version_compat, "AIRFLOW_V_3_3_PLUS", False)
+    monkeypatch.setattr("airflow_provider_docconv.sensors.docconv.AIRFLOW_VERSION", (3, 2, 2))
     sensor = ConversionSensor(**VALUES, **START, end_from_trigger=True)
     assert (sensor.deferrable, sensor.end_from_trigger, sensor.start_from_trigger) == (True, False, False)
 
 
-@pytest.mark.skipif(not version_compat.AIRFLOW_V_3_3_PLUS, reason="this Airflow can't")
+@pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="this Airflow can't")
 class TestWhatAirflowCan:
     def test_the_trigger_gets_what_a_worker_would_give_it(self) -> None:
         sensor = ConversionSensor(

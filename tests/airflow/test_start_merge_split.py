@@ -11,9 +11,9 @@ from typing import Any
 
 import msoffcrypto
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 from pptx import Presentation
 
+from airflow_provider_docconv.compat import AirflowFailException
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.operators.docconv import (
     ConvertDocumentsOperator,

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.compat import AirflowFailException
 from airflow_provider_docconv.operators.docconv import DownloadResultOperator, StartConversionOperator
 from airflow_provider_docconv.transfer import unpacking
 from docconv_sandbox import Sandbox

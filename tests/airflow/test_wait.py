@@ -8,14 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import (
+
+from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.compat import (
     AirflowException,
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
 )
-
-from airflow_provider_docconv import exceptions
 from airflow_provider_docconv.polling import Pace, Wait
 from airflow_provider_docconv.sensors import docconv as sensors
 from airflow_provider_docconv.sensors.docconv import ConversionSensor

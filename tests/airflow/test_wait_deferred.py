@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
 
 from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.compat import AirflowException, AirflowFailException, TaskDeferred
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from airflow_provider_docconv.triggers.docconv import ConversionTrigger
 from tests.support.hostile import Answer, Hostile, Seen, token

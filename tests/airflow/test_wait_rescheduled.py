@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from airflow.exceptions import AirflowRescheduleException
-from airflow.providers.common.compat.sdk import AirflowSkipException
 
+from airflow_provider_docconv.compat import AirflowSkipException
 from airflow_provider_docconv.exceptions import ConversionFailed, DeadlineExceeded
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from tests.support.hostile import Answer, Hostile

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, TaskDeferred, XCom
 
 from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.compat import AirflowFailException, BaseOperator, TaskDeferred, XCom
 from airflow_provider_docconv.get_provider_info import get_provider_info
 from airflow_provider_docconv.links.docconv import ReportLink, ResultsLink, ServiceLink, report_url
 from airflow_provider_docconv.operators.docconv import (

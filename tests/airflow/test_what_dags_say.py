@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath
 from jinja2.nativetypes import NativeEnvironment
 
+from airflow_provider_docconv.compat import DAG, ObjectStoragePath
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 from airflow_provider_docconv.operators.merge import merge_presentations
 from airflow_provider_docconv.sensors.docconv import ConversionSensor

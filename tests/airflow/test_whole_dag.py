@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
+from airflow_provider_docconv.compat import AIRFLOW_VERSION
 from dev.environment import ROOT, program_environment
 from docconv_sandbox import Sandbox
 
@@ -26,7 +26,7 @@ def airflow(home: Path, *command: str, **environment: str) -> str:
     return said
 
 
-@pytest.mark.skipif(AIRFLOW_V_3_3_PLUS, reason="tests/dags has whole Dags on this one")
+@pytest.mark.skipif(AIRFLOW_VERSION >= (3, 3), reason="tests/dags has whole Dags on this one")
 def test_one_document_and_a_folder_of_them_are_converted(tmp_path: Path, deck_bytes: bytes) -> None:
     inbox, outbox, home = tmp_path / "inbox", tmp_path / "outbox", tmp_path / "airflow"
     inbox.mkdir()

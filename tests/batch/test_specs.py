@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_docconv.batch.sources import SourceSpec, read_specs
+from airflow_provider_docconv.compat import ObjectStoragePath
 from airflow_provider_docconv.exceptions import InvalidOptions
 
 SECRET = "open-sesame"

@@ -55,8 +55,6 @@ def azure(tmp_path_factory: pytest.TempPathFactory, environment: pytest.MonkeyPa
 
 @pytest.fixture(scope="session")
 def google(tmp_path_factory: pytest.TempPathFactory, environment: pytest.MonkeyPatch) -> Iterator[Maker]:
-    # Before gcsfs is imported: it would ask Google's gRPC interface for the kind of each bucket, which is not there.
-    environment.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     with GoogleStorage(tmp_path_factory.mktemp("google")) as server, gate(server.url, GOOGLE_DENIES) as reading:
         add(environment, "google_owner", google_connection(server.url))
         add(environment, "google_reader", google_connection(reading))

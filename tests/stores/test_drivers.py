@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_docconv import exceptions
+from airflow_provider_docconv.compat import AirflowFailException
 from airflow_provider_docconv.operators.docconv import (
     ConvertDocumentsOperator,
     DownloadResultOperator,

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import TaskDeferred
-
+from airflow_provider_docconv.compat import TaskDeferred
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 from dev.sandbox import Sandbox
 from docconv_sandbox import expected_result

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.triggers.base import BaseTrigger
 
+from airflow_provider_docconv.compat import TaskDeferred
 from airflow_provider_docconv.sensors.docconv import ConversionSensor
 from dev.sandbox import Sandbox
 

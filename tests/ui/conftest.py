@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.version_compat import get_base_airflow_version_tuple
 
-if get_base_airflow_version_tuple() < (3, 1, 1):
+from airflow_provider_docconv.compat import AIRFLOW_VERSION
+
+if AIRFLOW_VERSION < (3, 1, 1):
     collect_ignore_glob = ["test_*.py"]
 else:
     if find_spec("playwright") is None:

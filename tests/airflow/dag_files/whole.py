@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, Param
 
+from airflow_provider_docconv.compat import DAG, Param
 from airflow_provider_docconv.operators.docconv import (
     ConvertDocumentsOperator,
     DownloadResultOperator,

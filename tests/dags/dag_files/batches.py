@@ -13,9 +13,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk import DAG, Param
 
+from airflow_provider_docconv.compat import TaskDeferred
 from airflow_provider_docconv.operators.docconv import ConvertDocumentsOperator
 
 PARAMS = {
