@@ -212,7 +212,7 @@ def test_a_bucket_is_read_with_the_connection_as_it_is_now(
     assert change()["lines"]
     monkeypatch.delenv("AIRFLOW_CONN_NIGHT_STORE")
     monkeypatch.setattr(reports, "_reads", reports._Reads())
-    assert "does not know the connection store" in report(api)["note"]
+    assert "does not know the connection night_store" in report(api)["note"]
     assert get(api, f"{REPORT}/results/{key}").status_code == 502
 
 
