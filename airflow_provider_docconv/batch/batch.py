@@ -199,6 +199,8 @@ class Batch:
         self.earlier: Header | None = None
         #: Calls to the services in this run, by connection and kind.
         self.calls: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        #: What the last run that is recorded has cost, by connection and kind.
+        self.last_calls: Mapping[str, Mapping[str, int]] = {}
         #: The files that are no documents of this batch, by extension; the rarer ones together.
         self.left_out: Counter[str] = Counter()
         self._checked: set[tuple[str, str]] = set()
@@ -248,6 +250,7 @@ class Batch:
         :raises RecordDamaged: if what earlier runs did can't be read
         """
         known = self.record.read()
+        self.last_calls = known.header.calls if known.header else {}
         same_run = known.header is not None and known.header.run == self.run.id
         if known.header and same_run:
             self.earlier, self.began = known.header, known.header.began

@@ -75,7 +75,7 @@ class ConvertDocumentsOperator(DocumentOperator):
         or ``"delete"`` once two runs have missed them. The report lists them
     :param quarantine: a folder to which rejected documents are copied, each with a JSON file that says why (templated)
     :param full_refresh: convert everything, including what earlier runs have converted
-    :param plan: only log what would be converted and skipped, and send nothing
+    :param plan: only log what would be converted and skipped and what that would cost, and send nothing
     :param max_in_flight: operations at each service at once, at most 1000
     :param max_transfers: uploads and downloads at once
     :param poke_interval: the shortest time between two polls of an operation, in seconds

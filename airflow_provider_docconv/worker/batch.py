@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import msgspec
 
 from airflow_provider_docconv.batch.batch import Batch, Connections
+from airflow_provider_docconv.batch.estimate import estimate
 from airflow_provider_docconv.batch.pipeline import End, Limits, Pipeline
 from airflow_provider_docconv.batch.progress import Progress
 from airflow_provider_docconv.batch.sources import (
@@ -120,7 +121,7 @@ class ConvertDocuments:
                 for error in batch.errors.values():
                     raise error  # What would be sent is not known.
                 announce(self._operator, self._context, (), {}, {})
-                return batch.log_plan()
+                return self._plan(batch, hooks)
             with BatchMetrics(batch, hooks, self._context["ti"]) as self._metrics:
                 if not batch.documents:
                     self._require_documents(batch)
@@ -128,6 +129,11 @@ class ConvertDocuments:
                     return self._convert(batch, hooks, event)
                 finally:
                     self._operator.lineage = Lineage.of_batch(batch, hooks)
+
+    def _plan(self, batch: Batch, hooks: Mapping[str, DocConvHook]) -> dict[str, Any]:
+        plan, expected = batch.log_plan(), estimate(batch, hooks)
+        self._operator.log.info("To be expected: %s", expected)
+        return {**plan, "estimate": msgspec.to_builtins(expected)}
 
     def stop(self) -> None:
         """Stop, so that the next run knows what is in flight at the service; may be called from a signal handler."""
