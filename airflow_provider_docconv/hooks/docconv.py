@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_docconv.compat import BaseHook
@@ -14,7 +15,7 @@ from airflow_provider_docconv.hooks.connections import (
     service_of,
     standard_fields,
 )
-from airflow_provider_docconv.services.catalog import ASPOSE_OCR, ASPOSE_SLIDES, GROUPDOCS_CONVERSION, ServiceInfo
+from airflow_provider_docconv.services.catalog import ServiceInfo, all_services
 from airflow_provider_docconv.services.documents import Document, PresentationToMerge, RemoteDocument
 from airflow_provider_docconv.services.errors import DocConvError, InvalidOptions, scrub
 from airflow_provider_docconv.services.filetypes import require_convertible
@@ -59,7 +60,7 @@ class DocConvHook(BaseHook):
         :raises InvalidOptions: if it is not a connection to a conversion service
         """
         connection = cls._look_up(conn_id)
-        hook = _HOOKS[service_of(connection).name](conn_id)
+        hook = hook_of(service_of(connection))(conn_id)
         hook._connection = connection  # Secrets backends may bill each look-up.
         return hook
 
@@ -225,7 +226,8 @@ class DocConvHook(BaseHook):
     def service_url(self) -> str:
         """The vendor's page about the account or, for another host, the connection's base URL."""
         client = self.get_conn()
-        return self.service.dashboard if client.settings.base_url == self.service.host else client.settings.base_url
+        at_vendor = self.service.dashboard and client.settings.base_url == self.service.host
+        return self.service.dashboard if at_vendor else client.settings.base_url
 
     def get_supported_formats(
         self, source_format: str | None = None, *, path: str | None = None, storage: str | None = None
@@ -343,45 +345,27 @@ class DocConvHook(BaseHook):
         return RemoteDocument(read_remote_path(path), storage or self.get_conn().service.storage)
 
 
-class AsposeSlidesHook(DocConvHook):
+def __getattr__(name: str) -> type[DocConvHook]:
+    """Return the hook of a service, such as ``AsposeSlidesHook``, by the name that the catalogue gives it."""
+    for service in all_services().values():
+        if service.hook_class == name:
+            return hook_of(service)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@cache
+def hook_of(service: ServiceInfo) -> type[DocConvHook]:
     """
-    Talks to Aspose.Slides Cloud.
+    Return the hook of a service. Airflow asks for one class per connection type.
 
-    :param conn_id: the connection
+    :param service: the service
     """
-
-    service = ASPOSE_SLIDES
-    conn_type = ASPOSE_SLIDES.name
-    hook_name = ASPOSE_SLIDES.label
-    default_conn_name = "aspose_slides_default"
-
-
-class GroupDocsConversionHook(DocConvHook):
-    """
-    Talks to GroupDocs.Conversion Cloud.
-
-    :param conn_id: the connection
-    """
-
-    service = GROUPDOCS_CONVERSION
-    conn_type = GROUPDOCS_CONVERSION.name
-    hook_name = GROUPDOCS_CONVERSION.label
-    default_conn_name = "groupdocs_conversion_default"
-
-
-class AsposeOcrHook(DocConvHook):
-    """
-    Talks to Aspose.OCR Cloud.
-
-    :param conn_id: the connection
-    """
-
-    service = ASPOSE_OCR
-    conn_type = ASPOSE_OCR.name
-    hook_name = ASPOSE_OCR.label
-    default_conn_name = "aspose_ocr_default"
-
-
-_HOOKS: dict[str, type[DocConvHook]] = {
-    hook.conn_type: hook for hook in (AsposeSlidesHook, GroupDocsConversionHook, AsposeOcrHook)
-}
+    values = {
+        "__doc__": f"Talks to {service.label}.\n\n:param conn_id: the connection\n",
+        "__module__": __name__,
+        "service": service,
+        "conn_type": service.name,
+        "hook_name": service.label,
+        "default_conn_name": f"{service.name}_default",
+    }
+    return type(service.hook_class, (DocConvHook,), values)

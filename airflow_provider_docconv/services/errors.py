@@ -154,10 +154,10 @@ class ResultNotFound(DocConvError):
 
 
 class AuthenticationFailed(DocConvError):
-    """The service refused the client id and secret, or has locked them for a while."""
+    """The service refused the credentials of the connection, or has locked them for a while."""
 
     handling = Handling.STOP
-    default_remedy = "check login (client id) and password (client secret) of the connection"
+    default_remedy = "check login and password of the connection"
 
 
 class AccessDenied(DocConvError):

@@ -89,7 +89,7 @@ URIS = [
 def test_connections_as_uris(uri: str, base_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_DOCS", f"{uri}?read_timeout=30&verify=false" if uri.endswith("http") else uri)
     settings = DocConvHook.for_connection("docs").get_conn().settings
-    assert (settings.base_url, settings.client_id, settings.client_secret) == (base_url, "id", "secret")
+    assert (settings.base_url, settings.login, settings.password) == (base_url, "id", "secret")
     if uri.endswith("http"):
         assert (settings.read_timeout, settings.verify) == (30.0, False)
 
@@ -149,7 +149,7 @@ def test_a_misspelt_field_is_named(misspelt: str, field: str, monkeypatch: pytes
     said = said_by_test(monkeypatch, "http://h", extra={misspelt: 5})
     assert f"the extra of the connection 'docs' has an unknown field {misspelt!r}; call it {field!r}" in said
     settings = Connection(conn_id="c", conn_type="aspose_slides", login=" i\n", password="s ", extra='{"team": "x"}')
-    assert (read_settings(settings).client_id, read_settings(settings).client_secret) == ("i", "s")
+    assert (read_settings(settings).login, read_settings(settings).password) == ("i", "s")
 
 
 def test_no_fractions_of_calls_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

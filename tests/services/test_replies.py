@@ -134,7 +134,7 @@ def test_a_fresh_token_that_is_refused(name: str) -> None:
     ):
         error = raised_by(start(name), answer)
         assert type(error) is errors.AuthenticationFailed
-        assert "fresh access token" in str(error)
+        assert "refused the credentials" in str(error)
 
 
 @pytest.mark.parametrize("name", SERVICES)
