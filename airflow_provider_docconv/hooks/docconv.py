@@ -289,13 +289,15 @@ class DocConvHook(BaseHook):
         return self.get_conn().run(self._storage.exists(self._remote(path, storage)))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Log in, and return whether that worked, with a sentence about it."""
+        """Log in and ask for access, and return whether that worked, with a sentence about it."""
         try:
             client = self.get_conn()
             client.log_in()
+            client.run(client.service.check_access())
         except DocConvError as error:
             return False, str(error)
-        return True, f"Logged in to {client.settings.label} at {client.settings.base_url}."
+        verb = "Logged in to" if self.service.authentication.fields else "Reached"
+        return True, f"{verb} {client.settings.label} at {client.settings.base_url}."
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:

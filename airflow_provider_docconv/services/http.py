@@ -234,6 +234,8 @@ class Call(StrEnum):
     UPLOAD = "upload"
     STATUS = "status"
     RESULT = "result"
+    #: Whether the service is there and lets the caller in.
+    ACCESS = "access"
     #: Anything else: files in the vendor's storage, formats, a cancellation.
     OTHER = "other"
 
@@ -269,6 +271,7 @@ class Meaning(NamedTuple):
 
 _LOGIN = (Call.LOGIN,)
 _SENDS = (Call.START, Call.UPLOAD)
+_NEED_ACCESS = (*_SENDS, Call.ACCESS)
 _ASKS = (Call.STATUS, Call.RESULT)
 _ALL_CALLS = tuple(Call)
 _ANY_STATUS = range(1000)
@@ -285,9 +288,9 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(_LOGIN, Form.ANY, _ANY_STATUS, LoginUnavailable, "did not return a token"),
     Meaning(_ALL_CALLS, Form.ANY, _REDIRECTS, ServiceUnavailable, "redirected the request", _REDIRECT_REMEDY),
     Meaning(_SENDS, Form.OWN, (400, 404, 413, 415, 422), RefusedByService, "refused the request"),
-    Meaning(_SENDS, Form.OWN, (401,), AuthenticationFailed, "refused the credentials"),
-    Meaning(_SENDS, Form.OWN, (402, 403), AccessDenied, "denied the request"),
-    Meaning(_SENDS, Form.FOREIGN, (404, 405, 410, 421, 501), ServiceNotFound, "has no such API at this address"),
+    Meaning(_NEED_ACCESS, Form.OWN, (401,), AuthenticationFailed, "refused the credentials"),
+    Meaning(_NEED_ACCESS, Form.OWN, (402, 403), AccessDenied, "denied the request"),
+    Meaning(_NEED_ACCESS, Form.FOREIGN, (404, 405, 410, 421, 501), ServiceNotFound, "has no such API at this address"),
     # With these nothing can have begun. Other statuses from 500, such as a proxy's 520 to 524, may say that the service
     # took the request and did not answer in time.
     Meaning(_SENDS, Form.ANY, (408, 429, 501, 503), ServiceUnavailable, "is unavailable"),
@@ -336,6 +339,16 @@ class Vendor:
     def says_not_found(self, reply: Reply) -> bool:
         """Tell whether the service itself says that it found nothing."""
         return reply.status == 404 and self.speaks_in(reply)
+
+    def require_access(self, reply: Reply) -> None:
+        """
+        Check that the service itself answered, be it that it found nothing, and accepted the credentials.
+
+        :param reply: the reply to a question that costs nothing
+        :raises DocConvError: of the type that fits the status
+        """
+        if reply.status != 200 and not self.says_not_found(reply):
+            raise self.error(reply, Call.ACCESS)
 
     def require_success(self, reply: Reply, call: Call, operation_id: str | None = None) -> Reply:
         """

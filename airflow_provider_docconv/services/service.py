@@ -77,6 +77,15 @@ class ConversionService(ABC):
         """
         return has_error_object(value)
 
+    def check_access(self) -> Flow[None]:
+        """
+        Ask something that costs nothing, for the test button; a login has proved its part before.
+
+        :raises DocConvError: if the service is not there, or refuses the credentials
+        """
+        return
+        yield  # makes it a flow like the others
+
     @abstractmethod
     def start(self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]) -> Flow[Started]:
         """
