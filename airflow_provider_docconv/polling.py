@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Awaitable, Callable
 from statistics import quantiles
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from airflow_provider_docconv.client.asynchronous import AsyncClient
     from airflow_provider_docconv.hooks.docconv import DocConvHook
 
+#: When an operation was started, and which of those that were started at once it is.
+Order: TypeAlias = tuple[float, int]
 #: What a poll brought.
 Outcome: TypeAlias = Operation | DocConvError
 
@@ -52,7 +55,8 @@ class Pace:
     of its work is still to come.
 
     Operations that share a pace spare each other polls. Services work in the order of starts: if one is still queued,
-    those that were started after it are, too. Until some have ended, a few are polled often for all.
+    those that were started after it are, too, and one that leaves the queue begins when another ends. Until some have
+    ended, a few are polled often for all.
 
     :param shortest: the shortest interval, in seconds
     :param longest: the longest interval, in seconds
@@ -60,8 +64,9 @@ class Pace:
     """
 
     _GROWTH = 0.2
-    _GROWTH_PATIENT = 1.5
-    _JITTER = 0.05
+    # Of what is left alone until others have ended; the seconds are those of one that runs, and may end any time.
+    _GROWTH_PATIENT, _LONGEST_PATIENCE = 1.5, 15.0
+    _JITTER, _QUEUE_SPREAD = 0.05, 0.2
     _FEWEST = 2
     # One in so many is polled often while it is not known how long operations take.
     _SAMPLE = 8
@@ -74,49 +79,92 @@ class Pace:
         self.typical = typical
         self._durations: deque[float] = deque(maxlen=64)
         self._joined = 0
-        self._seen_queued: deque[tuple[float, float]] = deque(maxlen=16)
+        self._seen_queued: deque[tuple[float, Order]] = deque(maxlen=16)
+        self._were_queued: list[Order] = []
+        self._ends: list[float] = []
 
-    def join(self) -> bool:
-        """Count another operation; return whether it is one that is polled often until some have ended."""
+    def join(self) -> int:
+        """Count another operation, and return how many there are now."""
         self._joined += 1
-        return self._joined <= self._FEWEST or self._joined % self._SAMPLE == 0
+        return self._joined
 
-    def saw_queued(self, started: float, now: float) -> None:
+    def is_sample(self, number: int) -> bool:
+        """Return whether the operation that joined with this number is polled often until some have ended."""
+        return number <= self._FEWEST or number % self._SAMPLE == 0
+
+    def saw_queued(self, order: Order, now: float) -> None:
         """
         Remember that an operation is in the service's queue.
 
-        :param started: when it was started
+        :param order: where it stands in the order of starts
         :param now: when that was seen
         """
-        self._seen_queued.append((now, started))
+        self._seen_queued.append((now, order))
+        turn = bisect_left(self._were_queued, order)
+        if self._were_queued[turn : turn + 1] != [order]:
+            self._were_queued.insert(turn, order)
 
-    def queued_until(self, started: float) -> float:
+    def queued_until(self, order: Order) -> float:
         """Return when an operation was last known to be queued, because one that was started before it still was."""
-        return max((at for at, other in self._seen_queued if other < started), default=0.0)
+        return max((at for at, other in self._seen_queued if other < order), default=0.0)
 
-    def after(self, age: float, done: float = 0.0, *, queued: bool = False) -> float:
+    def saw_end(self, now: float) -> None:
+        """
+        Remember that an operation has ended.
+
+        :param now: when that was seen
+        """
+        self._ends.append(now)
+
+    def began(self, order: Order, queued: float, now: float) -> float:
+        """
+        Return when an operation that has left the queue has probably begun: each end lets the next one begin.
+
+        :param order: where it stands in the order of starts
+        :param queued: when it was last known to be queued
+        :param now: when it was seen to run
+        """
+        turn = bisect_left(self._were_queued, order)
+        return max(queued, self._ends[turn]) if turn < len(self._ends) else now
+
+    def place(self, order: Order) -> float:
+        """
+        Return the place of an operation among those that were seen in the queue, from 0 (first) to 1 (last).
+
+        :param order: where it stands in the order of starts
+        """
+        return bisect_left(self._were_queued, order) / max(1, len(self._were_queued) - 1)
+
+    def after(self, age: float, done: float = 0.0, place: float | None = None) -> float:
         """
         Return the seconds until the next poll.
 
         :param age: seconds for which the operation has run, as far as is known; if it is queued, for which it has been
         :param done: the share of its work that is done, 0 if the service does not say
-        :param queued: whether the service said at the last poll that it has not begun
+        :param place: its place in the service's queue, as :meth:`place` returns it; None if it is not there
         """
-        if age < self.typical and not queued:
+        if age < self.typical and place is None:
             return min(max(self.typical - age, self._shortest), self.longest)
         interval = self._GROWTH * age
-        if queued:
-            interval = max(interval, self.typical) if self.typical else self.patience(age)
+        # Operations that began together must not stay together.
+        jitter = random.uniform(1 - self._JITTER, 1)  # noqa: S311 - no secret
+        if place is not None:
+            interval = max(interval, self.typical) if self.typical else self.patience(age, queued=True)
+            # In the order in which they will begin: if the first is still queued, the others need no poll.
+            jitter = 1 - self._QUEUE_SPREAD * (1 - place)
         if 0 < done < 1:
             # Never more than twice the age: a first step may be much quicker than the others.
             interval = min(self._TRUST * age * (1 - done) / done, 2 * age)
-        interval = min(interval, self.longest)
-        # Operations that began together must not stay together.
-        return max(interval * random.uniform(1 - self._JITTER, 1), self._shortest)  # noqa: S311 - no secret
+        return max(min(interval, self.longest) * jitter, self._shortest)
 
-    def patience(self, age: float) -> float:
-        """Return the seconds for which an operation of an age is left alone if nothing speaks for its end."""
-        return min(self._GROWTH_PATIENT * age, self.longest)
+    def patience(self, age: float, *, queued: bool) -> float:
+        """
+        Return the seconds for which an operation is left alone while nothing is known of how long others take.
+
+        :param age: seconds for which it has existed
+        :param queued: whether the service said at the last poll that it has not begun
+        """
+        return min(self._GROWTH_PATIENT * age, self.longest if queued else self._LONGEST_PATIENCE, self.longest)
 
     def learn(self, duration: float) -> None:
         """Learn from an operation how long it took until its end was noticed, in seconds."""
@@ -188,7 +236,9 @@ class Wait:
         #: When the operation began to run, as far as is known: when it was started, or was seen in the queue last.
         self.ran_since = started
         self._is_queued = self._has_begun = False
-        self._is_sample = pace.join()
+        number = pace.join()
+        self._is_sample = pace.is_sample(number)
+        self._order: Order = (started, number)
         self._polled = self._considered = started
         self._shown = ""
         self._last_seen = started
@@ -202,13 +252,16 @@ class Wait:
         considered, self._considered = self._considered, now
         if now >= self._deadline or self._failing_since is not None or self._unknown_since is not None:
             return True
-        queued_until = 0.0 if self._has_begun else self._pace.queued_until(self._started)
+        queued_until = 0.0 if self._has_begun else self._pace.queued_until(self._order)
         # A service may have several queues: the interval between two polls is never longer than was set.
         if queued_until > considered and now + self.until_next(now) <= self._polled + self._pace.longest:
             self.ran_since = max(self.ran_since, queued_until)
             return False
-        waits_for_others = not self._is_sample and not self._pace.typical
-        return not waits_for_others or now >= self._polled + delay(self._pace.patience(self._polled - self._started))
+        if self._is_sample or self._pace.typical:
+            return True
+        patience = self._pace.patience(self._polled - self._started, queued=self._is_queued)
+        # A little earlier, because the interval until now was shortened at random.
+        return now >= self._polled + delay(0.9 * patience)
 
     def before_poll(self, now: float) -> float:
         """
@@ -236,16 +289,19 @@ class Wait:
             self._failing_since = None
             self._done = outcome.done
             self._is_queued = outcome.state is OperationState.QUEUED
+            if outcome.state is OperationState.RUNNING and not self._has_begun and self.ran_since > self._started:
+                self.ran_since = self._pace.began(self._order, self.ran_since, now)
             self._has_begun = not self._is_queued
             if self._is_queued:
                 self.ran_since = now
-                self._pace.saw_queued(self._started, now)
+                self._pace.saw_queued(self._order, now)
             if outcome.state is not OperationState.NOT_FOUND:
                 self._unknown_since = None
             elif self._unknown_since is None:
                 self._unknown_since = now
             doubted = self._unknown_since is not None and now - self._unknown_since < delay(SECOND_LOOK)
             if outcome.state.is_terminal and not doubted:
+                self._pace.saw_end(now)
                 return outcome
             self._last_seen = now
         else:
@@ -263,7 +319,8 @@ class Wait:
     def until_next(self, now: float) -> float:
         """Return the seconds until the next poll, which is not after the deadline."""
         since = self._started if self._is_queued else self.ran_since
-        due = now + self._pace.after(max(0.0, now - since), self._done, queued=self._is_queued)
+        place = self._pace.place(self._order) if self._is_queued else None
+        due = now + self._pace.after(max(0.0, now - since), self._done, place)
         due += (_PHASE - due) % GRID if GRID else 0.0
         return max(0.0, min(due, self._deadline) - now)
 

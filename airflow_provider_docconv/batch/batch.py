@@ -51,6 +51,7 @@ from airflow_provider_docconv.services.service import require_format
 from airflow_provider_docconv.task_state import max_tries, path_name, task_key
 from airflow_provider_docconv.transfer.addresses import MAX_NAME, folded
 from airflow_provider_docconv.transfer.object_storage import (
+    delete,
     distinguishes_names,
     open_for_reading,
     read_whole,
@@ -330,7 +331,7 @@ class Batch:
             try:
                 with store_errors(f"could not delete the results of {each.request.source}"):
                     for uri in uris:
-                        to_path(uri).unlink(missing_ok=True)
+                        delete(to_path(uri))
             except DocConvError as error:
                 self.log.warning("%s", error)
             else:

@@ -30,7 +30,7 @@ from airflow_provider_docconv.exceptions import deserialize, serialize
 from airflow_provider_docconv.services.errors import DocConvError, RecordDamaged, StoreUnavailable
 from airflow_provider_docconv.testing import delay
 from airflow_provider_docconv.transfer.delivery import DeliveredFile
-from airflow_provider_docconv.transfer.object_storage import read_whole, store_errors, write_lines, writing
+from airflow_provider_docconv.transfer.object_storage import delete, read_whole, store_errors, write_lines, writing
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.compat import ObjectStoragePath
@@ -552,7 +552,7 @@ def _content(path: ObjectStoragePath) -> bytes | None:
 
 def _delete(path: ObjectStoragePath) -> None:
     with suppress(Exception):  # It is replaced: the next try or run reads it in vain, and deletes it.
-        path.fs.rm_file(path.path)
+        delete(path)
 
 
 def _parse(path: ObjectStoragePath, content: bytes) -> Iterator[_Line]:
@@ -565,7 +565,8 @@ def _parse(path: ObjectStoragePath, content: bytes) -> Iterator[_Line]:
             if form != _FORM:
                 raise ValueError(f"it is of version {str(form)[:40]}, and this is version {_FORM}")
             yield msgspec.convert(value, _Line)
-        except (ValueError, RecursionError, AttributeError, TypeError, msgspec.ValidationError) as error:
+        # The last two are what msgspec 0.19 raises for a number that is too large; its own are ValueErrors.
+        except (ValueError, RecursionError, AttributeError, TypeError, OverflowError, SystemError) as error:
             raise RecordDamaged(f"could not read line {number} of {path} ({str(error)[:200]})") from error
 
 

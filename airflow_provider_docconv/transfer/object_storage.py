@@ -149,6 +149,21 @@ def to_path(uri: str) -> ObjectStoragePath:
     return ObjectStoragePath(uri)
 
 
+def delete(path: ObjectStoragePath) -> None:
+    """
+    Delete a file, if it exists.
+
+    :param path: the file
+    """
+    # Not by unlink(): drivers take a name such as "a[1].pdf" for a pattern, and delete "a1.pdf" as well.
+    fs: Any = path.fs
+    with suppress(FileNotFoundError):
+        try:
+            fs.rm_file(path.path)
+        except NotImplementedError:  # adlfs before 2025
+            fs.rm(path.path, expand_path=False)
+
+
 def console_url(uri: str) -> str:
     """
     Return the page of a file, or of a folder (ending with ``/``), in the console of Amazon S3 or Google Cloud Storage.

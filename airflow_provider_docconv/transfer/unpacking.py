@@ -16,7 +16,7 @@ from airflow_provider_docconv.services.errors import ResultRejected
 from airflow_provider_docconv.services.filetypes import Inspection, extension, fits_result, looks_like
 from airflow_provider_docconv.transfer.addresses import MAX_NAME, folded, is_safe, require_addressable
 from airflow_provider_docconv.transfer.delivery import DeliveredFile, Destination, split_head
-from airflow_provider_docconv.transfer.object_storage import store_errors, to_path, writing
+from airflow_provider_docconv.transfer.object_storage import delete, store_errors, to_path, writing
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.compat import ObjectStoragePath
@@ -204,5 +204,5 @@ def _write(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], paths: list
     except BaseException:
         for path in written:
             with suppress(Exception):  # The error that led here matters more.
-                path.unlink(missing_ok=True)
+                delete(path)
         raise

@@ -103,6 +103,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="this Airflow can't")
 @pytest.mark.parametrize(("values", "words"), REFUSED, ids=lambda value: value if isinstance(value, str) else "")
 def test_what_only_a_worker_can_do_is_refused(values: dict[str, Any], words: str) -> None:
     if "outlets" in values:
@@ -111,6 +112,7 @@ def test_what_only_a_worker_can_do_is_refused(values: dict[str, Any], words: str
         ConversionSensor(**VALUES | values)
 
 
+@pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="this Airflow can't")
 def test_the_output_of_a_mapped_task_is_refused() -> None:
     with sdk.DAG("d"):
         start = StartConversionOperator.partial(task_id="start", target_format="pdf", conn_id="docs").expand(

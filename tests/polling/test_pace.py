@@ -96,11 +96,11 @@ def test_what_is_known_beforehand_counts_until_more_is_learned() -> None:
 
 def test_what_is_queued_is_left_alone_for_longer_than_it_has_waited() -> None:
     pace = Pace(1, 60)
-    assert 28 <= pace.after(20, queued=True) <= 30
-    assert pace.after(0, queued=True) == 1
-    assert pace.after(600, queued=True) == pytest.approx(60, rel=0.1)
+    assert 28 <= pace.after(20, place=1.0) <= 30
+    assert pace.after(0, place=1.0) == 1
+    assert pace.after(600, place=1.0) == pytest.approx(60, rel=0.1)
     # At least for as long as it will then take.
-    assert 28 <= taught(pace, *[33.0] * 3).after(10, queued=True) <= 30
+    assert 28 <= taught(pace, *[33.0] * 3).after(10, place=1.0) <= 30
 
 
 def polls_of_a_queue(count: int, workers: int, seconds: float, *, tells: bool) -> tuple[list[int], list[float]]:
@@ -155,6 +155,35 @@ def test_operations_that_began_together_spare_each_other_polls_until_some_have_e
     assert late < 9
 
 
+def test_operations_that_were_started_at_the_same_time_stand_in_the_order_in_which_they_joined() -> None:
+    pace = Pace(1, 60, typical=10)
+    first, second = (Wait(f"op-{number}", "X", deadline=1e9, pace=pace, started=0.0) for number in range(2))
+    for wait in (first, second):
+        wait.before_poll(20)
+        wait.after_poll(Operation(wait.operation_id, OperationState.QUEUED, "X"), 20)
+    first.before_poll(30)
+    first.after_poll(Operation("op-0", OperationState.QUEUED, "X"), 30)
+    assert not second.is_needed(31)
+    second.before_poll(40)
+    second.after_poll(Operation("op-1", OperationState.QUEUED, "X"), 40)
+    assert first.is_needed(41)
+
+
+def test_an_operation_that_left_the_queue_began_when_the_one_before_it_had_ended() -> None:
+    pace = Pace(1, 60, typical=10)
+    waits = [Wait(f"op-{number}", "X", deadline=1e9, pace=pace, started=float(number)) for number in range(3)]
+    for wait in waits[1:]:
+        wait.before_poll(5)
+        wait.after_poll(Operation(wait.operation_id, OperationState.QUEUED, "X"), 5)
+    waits[0].before_poll(12)
+    waits[0].after_poll(Operation("op-0", OperationState.SUCCEEDED, "X"), 12)
+    for wait in waits[1:]:
+        wait.before_poll(20)
+        wait.after_poll(Operation(wait.operation_id, OperationState.RUNNING, "X"), 20)
+    # No end is known that could have let the last one begin: it has begun by the time at which it was seen.
+    assert [wait.ran_since for wait in waits[1:]] == [12, 20]
+
+
 def test_a_single_operation_is_polled_at_its_own_pace() -> None:
     (polls,), (late,) = polls_of_a_queue(1, 1, 18.0, tells=True)
     assert polls == pytest.approx(13, abs=1)
@@ -178,8 +207,9 @@ def test_only_what_was_started_before_and_is_still_queued_makes_a_poll_needless(
     first = waits[seen % len(waits)]
     first.before_poll(at)
     first.after_poll(queued, at)
-    for wait, start in zip(waits, started, strict=True):
-        assert wait.is_needed(71) == (start <= started[seen % len(waits)])
+    order = list(zip(started, range(len(started)), strict=True))
+    for wait, place in zip(waits, order, strict=True):
+        assert wait.is_needed(71) == (place <= order[seen % len(waits)])
         # The news is used once.
         assert wait.is_needed(72)
 

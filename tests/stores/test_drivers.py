@@ -17,7 +17,7 @@ from airflow_provider_docconv.operators.docconv import (
     StartConversionOperator,
 )
 from airflow_provider_docconv.transfer.delivery import Destination
-from airflow_provider_docconv.transfer.object_storage import ObjectFile, to_path
+from airflow_provider_docconv.transfer.object_storage import ObjectFile, delete, to_path
 from dev.sandbox import Sandbox
 from docconv_sandbox import expected_result
 from tests.support.buckets import Place
@@ -99,6 +99,14 @@ def test_a_result_replaces_the_one_before(place: Place, service: Service) -> Non
     place.put("in/deck.pptx", deck("1"))
     convert(f"{place.root}/in/deck.pptx", f"{place.root}/out/deck.pdf")
     assert place.objects()["out/deck.pdf"] == result_of(deck("1"))
+
+
+def test_a_name_that_looks_like_a_pattern_is_deleted_alone(place: Place) -> None:
+    for name in ("a[1].pdf", "a1.pdf", "a*.pdf", "ab.pdf", "a?.pdf"):
+        place.put(name, name.encode())
+    for name in ("a[1].pdf", "a*.pdf", "a?.pdf", "none.pdf"):
+        delete(to_path(f"{place.root}/{name}"))
+    assert set(place.objects()) == {"a1.pdf", "ab.pdf"}
 
 
 @pytest.mark.parametrize("size", [RESULT, 20 << 20], ids=["one request", "several parts"])
