@@ -172,9 +172,18 @@ ASPOSE_OCR = ServiceInfo(
     protocol=f"{_SERVICES}.ocr.service:AsposeOcr",
     hook_class="AsposeOcrHook",
 )
+DOCLING_SERVE = ServiceInfo(
+    name="docling_serve",
+    label="docling-serve",
+    docs_url="https://github.com/docling-project/docling-serve",
+    authentication=api_key("X-Api-Key", required=False),
+    protocol=f"{_SERVICES}.docling.service:DoclingServe",
+    hook_class="DoclingServeHook",
+    host_placeholder="http://docling.example.com:5001",
+)
 
 #: Each service of this package by its connection type.
-SERVICES = {info.name: info for info in (ASPOSE_SLIDES, GROUPDOCS_CONVERSION, ASPOSE_OCR)}
+SERVICES = {info.name: info for info in (ASPOSE_SLIDES, GROUPDOCS_CONVERSION, ASPOSE_OCR, DOCLING_SERVE)}
 
 
 def find_service(name: str) -> ServiceInfo | None:

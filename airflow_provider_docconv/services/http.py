@@ -52,6 +52,7 @@ _MESSAGE_KEYS = (
     "error",
     "errors",
     "code",
+    "msg",
 )
 
 
