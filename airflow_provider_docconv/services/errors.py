@@ -143,7 +143,8 @@ class OperationNotFound(DocConvError):
 
     default_remedy = (
         "check that conn_id is the connection that started it; "
-        "if it has expired (results are kept for about 24 hours, by docling-serve for minutes), clear the task that started it"
+        "if it has expired (results are kept for about 24 hours, by docling-serve for minutes), "
+        "clear the task that started it"
     )
 
 

@@ -29,6 +29,8 @@ def own_error(service: str, status: int, message: str = "Because.") -> dict[str,
     :param status: the HTTP status it comes with
     :param message: its message
     """
+    if service == "docling_serve":
+        return {"detail": "Task not found." if status == 404 else message}
     if service == "aspose_ocr":
         return {"type": "about:blank", "title": "An error.", "status": status, "detail": message, "instance": None}
     error = {"code": "errorCode", "message": message, "description": message, "innerError": None}

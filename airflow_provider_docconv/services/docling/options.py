@@ -17,8 +17,8 @@ class DoclingOptions(TypedDict, total=False):
     Options of a conversion.
 
     ``page_range``: the first and the last page, from 1. ``document_timeout``: seconds. ``image_export_mode``: images
-    are left out, or become part of the text as base64; the mode ``referenced`` is not supported, because it makes a ZIP.
-    The options that are objects, such as the custom configurations of models, are those of the server.
+    are left out, or become part of the text as base64; ``referenced`` is not supported, because it makes a ZIP. The
+    options that are objects, such as the custom configurations of models, are those of the server.
     """
 
     image_export_mode: Literal["placeholder", "embedded"]

@@ -171,7 +171,11 @@ class _Decoder:
         if not isinstance(status, str):
             raise UnexpectedReply(f"{_LABEL} replied with something other than the result", operation_id=self._id)
         if status != "success":
-            part = "converted only a part of the document" if status == "partial_success" else "could not convert it"
+            part = (
+                "converted only a part of the document"
+                if status == "partial_success"
+                else "could not convert the document"
+            )
             raise ConversionFailed(
                 f"{_LABEL} {part} ({printable(status)})",
                 service_message=_messages(value.get("errors")),
