@@ -296,7 +296,7 @@ class DocConvHook(BaseHook):
             client.run(client.service.check_access())
         except DocConvError as error:
             return False, str(error)
-        verb = "Logged in to" if self.service.authentication.fields else "Reached"
+        verb = "Logged in to" if client.settings.password else "Reached"
         return True, f"{verb} {client.settings.label} at {client.settings.base_url}."
 
     @classmethod

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_docconv.services.catalog import CLIENT_CREDENTIALS, SERVICES
 from tests.support.hostile import HTML
+
+#: The services with a login, whose replies the tests have in common; docling-serve has tests of its own.
+VENDORS = {name: info for name, info in SERVICES.items() if info.authentication is CLIENT_CREDENTIALS}
 
 #: What proxies, gateways and load balancers say, whatever the status.
 FOREIGN: dict[str, Any] = {
