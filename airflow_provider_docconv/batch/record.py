@@ -555,6 +555,10 @@ def _delete(path: ObjectStoragePath) -> None:
         delete(path)
 
 
+# Of msgspec: what it says of another form, and what its version 0.19 raises for a number that is too large.
+_ODD = (msgspec.ValidationError, OverflowError, SystemError)
+
+
 def _parse(path: ObjectStoragePath, content: bytes) -> Iterator[_Line]:
     if not content:
         raise RecordDamaged(f"could not read {path} (it is empty)")
@@ -565,8 +569,7 @@ def _parse(path: ObjectStoragePath, content: bytes) -> Iterator[_Line]:
             if form != _FORM:
                 raise ValueError(f"it is of version {str(form)[:40]}, and this is version {_FORM}")
             yield msgspec.convert(value, _Line)
-        # The last two are what msgspec 0.19 raises for a number that is too large; its own are ValueErrors.
-        except (ValueError, RecursionError, AttributeError, TypeError, OverflowError, SystemError) as error:
+        except (ValueError, RecursionError, AttributeError, TypeError, *_ODD) as error:
             raise RecordDamaged(f"could not read line {number} of {path} ({str(error)[:200]})") from error
 
 

@@ -124,7 +124,7 @@ class AsyncClient:
             case Sleep(seconds):
                 await asyncio.sleep(max(0.0, min(seconds, deadline - monotonic())))
             case Acquire(rate_limit):
-                return rate_limit.acquire()
+                return await rate_limit.acquire_async()
             case LogIn(refused):
                 login = asyncio.wrap_future(self._session.log_in(log_in, refused))
                 try:

@@ -21,7 +21,8 @@ from typing import Any, TypeAlias, TypeVar
 import pendulum
 
 from airflow_provider_docconv import __version__
-from airflow_provider_docconv.client.session import LoginOutcome, RateLimit, Session
+from airflow_provider_docconv.client.rate_limit import RateLimit
+from airflow_provider_docconv.client.session import LoginOutcome, Session
 from airflow_provider_docconv.services.errors import (
     DocConvError,
     OperationNotFound,

@@ -5,17 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
-from fractions import Fraction
-from math import ceil
 from time import monotonic
 from typing import TypeAlias
 
+from airflow_provider_docconv.client.rate_limit import RateLimit
 from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.services.errors import AuthenticationFailed, DocConvError, scrub
 from airflow_provider_docconv.services.http import Token
@@ -44,7 +42,9 @@ class Session:
         #: Signs the requests.
         self.auth = settings.auth
         #: Counts calls against the connection's ``max_calls_per_second``; None if it sets no limit.
-        self.rate_limit = RateLimit(settings.max_calls_per_second) if settings.max_calls_per_second else None
+        self.rate_limit: RateLimit | None = None
+        if settings.max_calls_per_second:
+            self.rate_limit = RateLimit(settings.max_calls_per_second, settings.rate_limit_url, settings.account)
         # Event loops take this lock, so nothing slow happens under it.
         self._lock = threading.Lock()
         self._calls: Counter[str] = Counter()
@@ -71,9 +71,11 @@ class Session:
             return self._calls.copy()
 
     def pause(self, seconds: float) -> None:
-        """Hold all senders for so many seconds, as the service asks."""
+        """Hold all senders for so many seconds, as the service asks, in all processes that share the rate limit."""
         with self._lock:
             self._paused_until = max(self._paused_until, monotonic() + delay(seconds))
+        if self.rate_limit:
+            self.rate_limit.pause(delay(seconds))
 
     @property
     def pause_left(self) -> float:
@@ -150,31 +152,6 @@ def counting_own_calls() -> Iterator[Counter[str]]:
         yield own
     finally:
         _own_calls.reset(reset)
-
-
-class RateLimit:
-    """
-    Counts calls against a limit per second.
-
-    :param per_second: how many calls may be sent in any second; a fraction such as 0.5 is one in any two seconds
-    """
-
-    def __init__(self, per_second: float) -> None:
-        # Imported only where a connection sets a limit.
-        from limits import RateLimitItemPerSecond
-        from limits.storage import MemoryStorage
-        from limits.strategies import MovingWindowRateLimiter
-
-        rate = Fraction(per_second).limit_denominator(60) or Fraction(1, ceil(1 / per_second))
-        self._limit = RateLimitItemPerSecond(rate.numerator, rate.denominator)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-
-    def acquire(self) -> float:
-        """Count a call and return 0, or return the seconds after which to try again."""
-        if self._limiter.hit(self._limit):
-            return 0.0
-        free_at = self._limiter.get_window_stats(self._limit).reset_time
-        return max(0.01, free_at - time.time())
 
 
 _log = logging.getLogger(__name__)

@@ -37,6 +37,7 @@ class Settings:
     :param verify: whether to verify TLS certificates, or the file of the authorities to trust
     :param max_concurrent_calls: how many calls a process may have in flight
     :param max_calls_per_second: how many it may send in any second; None sets no limit
+    :param rate_limit_url: the Redis or Valkey server where all processes count them, empty for none
     :param conn_id: the connection's id, for messages
     :param extra: the names and values of the service's own fields
     """
@@ -52,6 +53,7 @@ class Settings:
     verify: bool | str = True
     max_concurrent_calls: int = 20
     max_calls_per_second: float | None = None
+    rate_limit_url: str = field(default="", repr=False)
     conn_id: str = field(default="", compare=False)
     extra: tuple[tuple[str, str], ...] = ()
 
@@ -88,6 +90,12 @@ class Settings:
         :raises InvalidOptions: if the host is not an http or https address
         """
         return _address(self.host or self.info.host)
+
+    @property
+    def account(self) -> str:
+        """What identifies the account at the service, in all processes."""
+        host = self.host.strip().rstrip("/") or SERVICES[self.service_name].host
+        return f"{self.service_name} {host} {self.client_id}"
 
     @property
     def token_url(self) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 _PORTS = {"http": 80, "https": 443}
+# Valkey speaks Redis's protocol.
+_RATE_LIMIT_SCHEMES = ("redis", "rediss", "redis+unix", "valkey", "valkeys", "valkey+unix")
 # From which likeness on a field is a misspelt one. Others are left alone: secrets backends may add fields of their own.
 _SIMILAR = 0.8
 
@@ -71,6 +73,11 @@ def extra_fields(service: ServiceInfo) -> dict[str, dict[str, Any]]:
             "label": "Calls per second",
             "description": "How many calls a process may start per second; no limit if empty.",
             "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 10000},
+        },
+        "rate_limit_url": {
+            "label": "Rate limit server",
+            "description": "redis://:PASSWORD@HOST:6379/0, if Calls per second is to hold for all workers together.",
+            "schema": {"type": ["string", "null"], "format": "password"},
         },
         "verify": {
             "label": "Verify TLS",
@@ -142,6 +149,7 @@ def read_settings(connection: Connection) -> Settings:
         _verify(extra.get("verify")),
         _max_concurrent_calls(extra, conn_id),
         _calls_per_second(extra, conn_id),
+        _rate_limit_url(extra, conn_id),
         conn_id,
         tuple((name, str(extra[name]).strip()) for name in service.extra_fields if extra.get(name) not in (None, "")),
     )
@@ -232,6 +240,21 @@ def _calls_per_second(extra: Mapping[str, Any], conn_id: str) -> float | None:
     if extra.get("max_calls_per_second") in (None, ""):
         return None
     return _positive(extra, conn_id, "max_calls_per_second", 0.0, "a number of calls", most=10_000.0)
+
+
+def _rate_limit_url(extra: Mapping[str, Any], conn_id: str) -> str:
+    url = str(extra.get("rate_limit_url") or "").strip()
+    if url and url.partition("://")[0] not in _RATE_LIMIT_SCHEMES:
+        raise InvalidOptions(
+            f"rate_limit_url of the connection {conn_id!r} is not the address of a Redis or Valkey server",
+            remedy="write it as redis://:PASSWORD@HOST:6379/0",
+        )
+    if url and _calls_per_second(extra, conn_id) is None:
+        raise InvalidOptions(
+            f"the connection {conn_id!r} has rate_limit_url, but no max_calls_per_second",
+            remedy="set max_calls_per_second in its extra, too",
+        )
+    return url
 
 
 def _verify(value: object) -> bool | str:

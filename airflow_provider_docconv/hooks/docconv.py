@@ -312,13 +312,15 @@ class DocConvHook(BaseHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the form's extra fields for Airflow before 3.2; later ones read the provider's metadata."""
-        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
-        from wtforms import StringField
+        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+        from wtforms import PasswordField, StringField
 
-        return {
-            name: StringField(field["label"], description=field["description"], widget=BS3TextFieldWidget())
-            for name, field in extra_fields(cls.service).items()
-        }
+        kinds = {"password": (PasswordField, BS3PasswordFieldWidget)}
+        fields = {}
+        for name, field in extra_fields(cls.service).items():
+            kind, widget = kinds.get(field["schema"].get("format", ""), (StringField, BS3TextFieldWidget))
+            fields[name] = kind(field["label"], description=field["description"], widget=widget())
+        return fields
 
     def _require_convertible(self, source: Document | RemoteDocument, password: str | None) -> None:
         if isinstance(source, Document):

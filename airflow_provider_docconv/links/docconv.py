@@ -78,7 +78,10 @@ def publish_links(operator: Any, context: Context, **urls: str) -> None:
     published = {link.name: urls[key] for key, link in _LINKS.items() if urls.get(key)}
     operator.link_urls = {**(getattr(operator, "link_urls", None) or {}), **published}
     if AIRFLOW_VERSION < (3, 0):
-        context["ti"].xcom_push(key=_URLS, value=operator.link_urls)
+        try:
+            context["ti"].xcom_push(key=_URLS, value=operator.link_urls)
+        except Exception as error:  # Whatever the XCom backend raises: links are not worth a task.
+            operator.log.warning("Could not write the XCom %r: %s", _URLS, error)
 
 
 def report_url(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:

@@ -109,6 +109,11 @@ EXTRAS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"max_concurrent_calls": None, "max_calls_per_second": ""}, {"max_concurrent_calls": 20}),
     ({"max_concurrent_calls": "7"}, {"max_concurrent_calls": 7}),
     ({"max_concurrent_calls": 7.0, "max_calls_per_second": "0.5"}, {"max_calls_per_second": 0.5}),
+    (
+        {"max_calls_per_second": 5, "rate_limit_url": " redis://:secret@host/0\n"},
+        {"rate_limit_url": "redis://:secret@host/0"},
+    ),
+    ({"rate_limit_url": None}, {"rate_limit_url": ""}),
     ({"verify": "False"}, {"verify": False}),
     ({"verify": "true"}, {"verify": True}),
     ({"verify": False}, {"verify": False}),
@@ -139,6 +144,21 @@ def test_a_timeout_that_is_none(key: str, value: object, monkeypatch: pytest.Mon
 def test_a_limit_that_is_none(key: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
     said = said_by_test(monkeypatch, "http://h", extra={key: value})
     assert f"{key} of the connection 'docs' must be a number of calls" in said
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({"rate_limit_url": "redis://:the-password@host"}, "has rate_limit_url, but no max_calls_per_second"),
+        ({"rate_limit_url": "//:the-password@host", "max_calls_per_second": 5}, "is not the address of a Redis or"),
+    ],
+)
+def test_a_server_of_the_rate_limit_that_is_none(
+    extra: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = said_by_test(monkeypatch, "http://h", extra=extra)
+    assert words in said
+    assert "the-password" not in said
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def started(operator: type = StartConversionOperator, **values: Any) -> tuple[st
     given = context(Store())
     start = operator(**{"task_id": "s", "conn_id": "docs", **values})
     operation_id = wait({"operation_id": start.execute(given), "poke_interval": 0.1}, deferrable=False)
-    return operation_id, given["ti"].xcoms
+    return operation_id, given["ti"].own_xcoms
 
 
 def folder_of(uploaded: str) -> str:

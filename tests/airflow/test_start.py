@@ -58,7 +58,7 @@ def test_a_retry_goes_on_with_what_was_started(
     tries = [try_of() for _ in range(3)]
     ids = {starting(source).execute(each) for each in tries}
     sent = hashlib.sha256(Path(source.removeprefix("file://")).read_bytes()).hexdigest()
-    assert [each["ti"].xcoms for each in tries] == [{"source_sha256": sent}] * 3
+    assert [each["ti"].own_xcoms for each in tries] == [{"source_sha256": sent}] * 3
     assert len(ids) == 1
     assert starts(slow) == 1
 
@@ -278,7 +278,7 @@ def test_stored_documents_are_started_where_they_lie(monkeypatch: pytest.MonkeyP
         connect(monkeypatch, server.url)
         given = context(Store())
         assert starting("aspose-slides://My%20Storage/in/a%20b.pptx").execute(given) == "op-1"
-        assert given["ti"].xcoms == {}
+        assert given["ti"].own_xcoms == {}
         assert server.calls[0].target == "/v3.0/slides/async/a%20b.pptx/pdf?folder=in&storage=My+Storage"
     connect(monkeypatch, server.url, "groupdocs_conversion")
     with pytest.raises(exceptions.SourceNotFound):

@@ -18,7 +18,8 @@ import pytest
 from airflow_provider_docconv.client import asynchronous
 from airflow_provider_docconv.client.asynchronous import shared_async_client
 from airflow_provider_docconv.client.blocking import Client
-from airflow_provider_docconv.client.session import RateLimit, session_of
+from airflow_provider_docconv.client.rate_limit import RateLimit
+from airflow_provider_docconv.client.session import session_of
 from airflow_provider_docconv.client.settings import Settings
 from airflow_provider_docconv.services.errors import (
     AuthenticationFailed,
@@ -205,6 +206,9 @@ class Counted:
         self.asked += 1
         return 0.001 * (self.asked % 2)
 
+    async def acquire_async(self) -> float:
+        return self.acquire()
+
 
 def test_every_call_of_both_clients_asks_the_limit_and_so_does_a_login() -> None:
     with Hostile(RUNNING) as server:
@@ -266,7 +270,7 @@ def test_only_a_connection_with_a_limit_loads_the_library() -> None:
     program = """
 import sys
 from airflow_provider_docconv.client.session import session_of
-from airflow_provider_docconv.client.session import RateLimit, session_of
+from airflow_provider_docconv.client.session import session_of
 from airflow_provider_docconv.client.settings import Settings
 session_of(Settings("aspose_slides", "id", "secret"))
 assert "limits" not in sys.modules

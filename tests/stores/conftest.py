@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ def azure(tmp_path_factory: pytest.TempPathFactory, environment: pytest.MonkeyPa
 
 @pytest.fixture(scope="session")
 def google(tmp_path_factory: pytest.TempPathFactory, environment: pytest.MonkeyPatch) -> Iterator[Maker]:
+    if int(version("apache-airflow-providers-google").partition(".")[0]) < 20:
+        pytest.skip("this provider for Google needs an account, which the server of the tests does not have")
     with GoogleStorage(tmp_path_factory.mktemp("google")) as server, gate(server.url, GOOGLE_DENIES) as reading:
         add(environment, "google_owner", google_connection(server.url))
         add(environment, "google_reader", google_connection(reading))

@@ -88,6 +88,11 @@ class TaskInstance(SimpleNamespace):
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[key] = json.loads(json.dumps(value))
 
+    @property
+    def own_xcoms(self) -> dict[str, Any]:
+        """The XComs without those that Airflow before 3 keeps links in."""
+        return {key: value for key, value in self.xcoms.items() if key != "docconv_links"}
+
 
 def context(store: Store | None = None, **ti: Any) -> Any:
     """Make what a task is given; without a store it is that of an Airflow before 3.3."""
