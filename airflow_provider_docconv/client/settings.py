@@ -94,8 +94,8 @@ class Settings:
     @property
     def account(self) -> str:
         """What identifies the account at the service, in all processes."""
-        host = self.host.strip().rstrip("/") or SERVICES[self.service_name].host
-        return f"{self.service_name} {host} {self.client_id}"
+        host = self.host.strip().rstrip("/") or self.info.host
+        return f"{self.service_name} {host} {self.login}"
 
     @property
     def token_url(self) -> str:

@@ -75,6 +75,7 @@ def test_the_forms_fields_are_those_that_are_read(conn_type: str) -> None:
         "connect_timeout",
         "max_concurrent_calls",
         "max_calls_per_second",
+        "rate_limit_url",
         "verify",
     }
     assert ("storage_name" in fields) is (conn_type in {"aspose_slides", "groupdocs_conversion"})
