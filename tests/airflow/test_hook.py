@@ -18,6 +18,7 @@ from airflow_provider_docconv.hooks.docconv import (
 )
 from docconv_sandbox import Sandbox
 from tests.support.hostile import HTML, Answer, Hostile, dead_url
+from tests.support.replies import own_error
 from tests.support.tasks import SECRET, connect
 
 HOOKS = {
@@ -199,7 +200,7 @@ def test_a_good_connection(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_test_logs_in_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Hostile() as server:
+    with Hostile(Answer(own_error("aspose_slides", 404), 404)) as server:
         hook = DocConvHook.for_connection(connect(monkeypatch, server.url))
         assert hook.test_connection()[0]
         assert hook.test_connection()[0]
@@ -221,6 +222,14 @@ def test_an_unreachable_host(monkeypatch: pytest.MonkeyPatch) -> None:
     url = dead_url()
     said = said_by_test(monkeypatch, url)
     assert f"Aspose.Slides Cloud at {url} can't be reached (Connection refused)" in said
+
+
+@pytest.mark.parametrize("answer", [Answer(b"", 404), Answer(HTML, 404), Answer({"detail": "Not Found"}, 404)])
+def test_a_host_without_asynchronous_calls(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Hostile(answer) as server:
+        said = said_by_test(monkeypatch, server.url)
+    assert "Aspose.Slides Cloud has no such API at this address" in said
+    assert "no asynchronous calls, as the container that the vendor offers" in said
 
 
 def test_a_host_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,7 @@ def test_starts_that_fail(answer: Any, error: type[DocConvError], words: str) ->
     assert words in str(raised.value)
 
 
-STATES = {"pending": "queued", "started": "running", "success": "succeeded", "failure": "failed", "paused": "running"}
+STATES = {"pending": "queued", "started": "running", "success": "succeeded", "failure": "canceled", "paused": "running"}
 
 
 @pytest.mark.parametrize(("word", "state"), STATES.items())

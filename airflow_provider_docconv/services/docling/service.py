@@ -42,7 +42,8 @@ _STATES = {
     "pending": OperationState.QUEUED,
     "started": OperationState.RUNNING,
     "success": OperationState.SUCCEEDED,
-    "failure": OperationState.FAILED,
+    # The server's own fault or limit, which says nothing of the document: it must not be refused for good.
+    "failure": OperationState.CANCELED,
 }
 # Each target format in the service's words, and the field of the result that has it.
 _FORMATS = {
