@@ -90,10 +90,13 @@ def task_errors(document: object = None, conn_id: object = None) -> Iterator[Non
     except DocConvError as error:
         error.document = str(document) if document else error.document
         error.conn_id = error.conn_id or (conn_id if isinstance(conn_id, str) else None)
-        if isinstance(error, AirflowException):
+        if type(error) is (form := _form_of(error)):
             raise
+        raised = form.__new__(form)
+        raised.__dict__.update(error.__dict__)
+        raised.args = error.args
         # One traceback is enough, except for an error that nobody expected.
-        raise _for_airflow(error) from (error.__cause__ if isinstance(error, UnexpectedError) else None)
+        raise raised from (error.__cause__ if isinstance(error, UnexpectedError) else None)
 
 
 def serialize(error: DocConvError) -> dict[str, str | None]:
@@ -121,16 +124,13 @@ def deserialize(values: dict[str, str | None]) -> DocConvError:
     return error
 
 
-def _for_airflow(error: DocConvError) -> AirflowException:
+def _form_of(error: DocConvError) -> type[AirflowException]:
+    """Return the type that tells Airflow whether to retry. An error that has one may have been judged anew since."""
+    kinds = (each for each in type(error).__mro__ if issubclass(each, DocConvError))
+    kind = next(each for each in kinds if not issubclass(each, AirflowException))
     if isinstance(error, DeadlineExceeded):
-        base: type[AirflowException] = AirflowSensorTimeout
-    else:
-        base = AirflowException if error.retryable else AirflowFailException
-    kind = _combined(type(error), base)
-    raised = kind.__new__(kind)
-    raised.__dict__.update(error.__dict__)
-    raised.args = error.args
-    return raised
+        return _combined(kind, AirflowSensorTimeout)
+    return _combined(kind, AirflowException if error.retryable else AirflowFailException)
 
 
 def _combined(kind: type[DocConvError], base: type[AirflowException]) -> type[AirflowException]:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
-from urllib.parse import quote
 
 import msgspec
 
 from airflow_provider_docconv.compat import AIRFLOW_VERSION, conf
 from airflow_provider_docconv.services.errors import RecordDamaged
+from airflow_provider_docconv.transfer.addresses import path_name
 from airflow_provider_docconv.transfer.object_storage import store_errors, write_whole
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.compat import Context, ObjectStoragePath
 
-# A file name holds two of them and a little more.
-_LONGEST_NAME = 90
 # The states of a task that was marked, alone or with its run. A task that was cleared or has lost its worker is in none
 # of them: its next try resumes the same operation.
 _ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
@@ -110,14 +107,6 @@ def task_state(context: Context, folder: str | None = None) -> TaskState:
     home = os.environ.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow")
     root = folder or conf.get("docconv", "task_state_path", fallback="") or f"file://{home}/docconv/task_state"
     return FileTaskState(ObjectStoragePath(root) / "/".join(path_name(str(name)) for name in task_key(context["ti"])))
-
-
-def path_name(text: str) -> str:
-    """Turn a text into one name of a path: the same for the same text, never too long, never a way out of a folder."""
-    name = quote(text, safe="").replace(".", "%2E")
-    if len(name) <= _LONGEST_NAME:
-        return name
-    return f"{name[:_LONGEST_NAME]}~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def task_key(ti: Any) -> tuple[str, str, str, int]:

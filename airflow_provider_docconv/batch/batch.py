@@ -48,8 +48,8 @@ from airflow_provider_docconv.services.errors import (
 )
 from airflow_provider_docconv.services.options import fingerprint, secrets_in, without_passwords
 from airflow_provider_docconv.services.service import require_format
-from airflow_provider_docconv.task_state import max_tries, path_name, task_key
-from airflow_provider_docconv.transfer.addresses import MAX_NAME, folded
+from airflow_provider_docconv.task_state import max_tries, task_key
+from airflow_provider_docconv.transfer.addresses import MAX_NAME, folded, path_name
 from airflow_provider_docconv.transfer.object_storage import (
     delete,
     distinguishes_names,

@@ -23,6 +23,7 @@ from airflow_provider_docconv.transfer.addresses import (
     is_addressable,
     problem_of,
     read_destination,
+    require_format_of,
 )
 from airflow_provider_docconv.transfer.object_storage import LOCAL, store_error, to_path, version_of
 
@@ -503,12 +504,7 @@ class Naming:
         :param target_format: the format
         :raises InvalidOptions: if the extension is that of another format
         """
-        if not fits_format(self._extension, target_format):
-            raise InvalidOptions(
-                f"the destination {self._template!r} ends with .{self._extension}, but the results are "
-                f"{target_format.lower()} files, so nothing was sent",
-                remedy="correct the task's destination or target_format; if it is a folder, let it end with /",
-            )
+        require_format_of(self._extension, self._template, target_format)
 
     def uri(self, relative: str, target_format: str) -> str:
         """

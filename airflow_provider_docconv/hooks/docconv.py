@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from os import PathLike
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from airflow_provider_docconv.compat import BaseHook
+from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.connections import (
     extra_fields,
     lookup_errors,
@@ -15,20 +19,80 @@ from airflow_provider_docconv.hooks.connections import (
     service_of,
     standard_fields,
 )
+from airflow_provider_docconv.polling import (
+    FAULT_TOLERANCE,
+    Outcome,
+    Pace,
+    Wait,
+    poll_until_ended,
+    require_succeeded,
+)
 from airflow_provider_docconv.services.catalog import ServiceInfo, all_services
 from airflow_provider_docconv.services.documents import Document, PresentationToMerge, RemoteDocument
-from airflow_provider_docconv.services.errors import DocConvError, InvalidOptions, scrub
-from airflow_provider_docconv.services.filetypes import require_convertible
-from airflow_provider_docconv.services.options import secrets_in
-from airflow_provider_docconv.transfer.addresses import read_remote_path
+from airflow_provider_docconv.services.errors import DeadlineExceeded, DocConvError, InvalidOptions, scrub
+from airflow_provider_docconv.services.filetypes import extension, require_convertible
+from airflow_provider_docconv.services.operations import read_operation_id
+from airflow_provider_docconv.services.options import require_mapping, secrets_in
+from airflow_provider_docconv.transfer.addresses import (
+    address_of,
+    path_name,
+    read_address,
+    read_destination,
+    read_remote,
+    read_remote_path,
+    require_format_of,
+)
+from airflow_provider_docconv.transfer.delivery import Bounds, Destination, clean_up, deliver
+from airflow_provider_docconv.transfer.source import open_source, stem_of
+from airflow_provider_docconv.transfer.unpacking import UnpackingDestination
 
 if TYPE_CHECKING:
     from airflow_provider_docconv.client.blocking import Client
     from airflow_provider_docconv.client.results import ResultStream
-    from airflow_provider_docconv.compat import Connection
+    from airflow_provider_docconv.compat import Connection, ObjectStoragePath
     from airflow_provider_docconv.services.http import Flow
     from airflow_provider_docconv.services.operations import Operation, ResultFile, Started
     from airflow_provider_docconv.services.storage import RemoteStorage
+    from airflow_provider_docconv.transfer.delivery import DeliveredFile
+
+#: A path, or a URI that ``ObjectStoragePath`` takes.
+Address: TypeAlias = "str | PathLike[str] | ObjectStoragePath"
+#: A document: its address, or the document itself.
+Source: TypeAlias = "Address | Document | RemoteDocument"
+#: The longest wait by default, in seconds.
+DAY = 86_400.0
+
+
+def begin_wait(
+    operation_id: object,
+    service: str,
+    timeout: timedelta | float,
+    poke_interval: timedelta | float,
+    max_poke_interval: timedelta | float,
+    fault_tolerance: float,
+) -> Wait:
+    """
+    Begin to wait for an operation; the parameters are those of :meth:`DocConvHook.wait`.
+
+    :param service: the service's name, for messages
+    :raises InvalidOptions: if one is not what it must be
+    """
+    now = time.time()
+    return Wait(
+        read_operation_id(operation_id),
+        service,
+        deadline=now + _seconds(timeout, "timeout"),
+        pace=Pace(_seconds(poke_interval, "poke_interval"), _seconds(max_poke_interval, "max_poke_interval")),
+        started=now,
+        fault_tolerance=fault_tolerance,
+    )
+
+
+def _seconds(value: object, what: str) -> float:
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(number, int | float) and number > 0:
+        return float(number)
+    raise InvalidOptions(f"{what} must be a number of seconds or a timedelta, not {value!r}", remedy=f"correct {what}")
 
 
 class DocConvHook(BaseHook):
@@ -81,28 +145,172 @@ class DocConvHook(BaseHook):
 
     def start(
         self,
-        source: Document | RemoteDocument,
+        source: Source,
         target_format: str,
         options: Mapping[str, Any] | None = None,
         until: float | None = None,
     ) -> Started:
         """
-        Start a conversion; return the operation id, and the document's remote address if it was uploaded.
+        Start a conversion.
 
-        :param source: the document
+        :param source: the document: a path, a URI that ``ObjectStoragePath`` takes, or one in the vendor's storage
         :param target_format: the format to convert to, as the vendor names it
         :param options: options under the vendor's names
         :param until: when to stop sending the document, in seconds since the epoch
-        :raises DocConvError: if the service refused it, or its reply was lost
+        :return: the operation id, a text
+        :raises StartReplyLost: if the service may have started it, but its reply was lost; it is not sent again
+        :raises DocConvError: if the service refused it
         """
-        self._require_convertible(source, self.get_conn().service.password(options or {}))
-        return self._send(self.get_conn().service.start(source, target_format, options or {}), options, until)
+        with self._errors(source):
+            document, given = self._open(source), require_mapping(options or {}, "options")
+            service = self.get_conn().service
+            self._require_convertible(document, service.password(given))
+            return self._send(service.start(document, target_format, given), given, until)
+
+    def wait(
+        self,
+        operation_id: str,
+        *,
+        timeout: timedelta | float = DAY,
+        poke_interval: timedelta | float = 2.0,
+        max_poke_interval: timedelta | float = 300.0,
+        fault_tolerance: float = FAULT_TOLERANCE,
+    ) -> Operation:
+        """
+        Wait until an operation has succeeded.
+
+        :param operation_id: the operation
+        :param timeout: seconds until the wait gives up
+        :param poke_interval: the shortest time between two polls, in seconds; it grows with the operation's age
+        :param max_poke_interval: the longest time between two polls, in seconds
+        :param fault_tolerance: seconds for which polls may fail
+        :return: the operation as the service last described it
+        :raises ConversionFailed: if the service could not convert the document
+        :raises ConversionCanceled: if the operation was cancelled
+        :raises OperationNotFound: if the service does not know it
+        :raises DeadlineExceeded: if it has not ended in time; it may still be running
+        :raises DocConvError: if the service does not answer
+        """
+        with self._errors():
+            wait = begin_wait(
+                operation_id, self.service.label, timeout, poke_interval, max_poke_interval, fault_tolerance
+            )
+
+            def tell(outcome: Outcome) -> None:
+                if message := wait.changed_message(outcome):
+                    self.log.info("%s", message)
+
+            operation = poll_until_ended(self, wait, tell=tell)
+            require_succeeded(operation, self.service.label)
+            return operation
+
+    def download(
+        self,
+        operation_id: str,
+        destination: Address,
+        *,
+        source: Source | None = None,
+        unpack: bool = False,
+        cleanup: bool = False,
+        max_result_size: int = 16 << 30,
+        remote_result: str | None = None,
+        remote_source: str | None = None,
+    ) -> list[DeliveredFile]:
+        """
+        Stream the results of a successful operation to their destination, where they appear complete or not at all.
+
+        :param operation_id: the operation
+        :param destination: a path or URI. If its last part has an extension it names the file, else it is a folder
+        :param source: the document: a result in a folder is called after it
+        :param unpack: unpack an archive of page images
+        :param cleanup: delete afterwards what the operation has left at the service, as far as possible
+        :param max_result_size: the most bytes that a result may have
+        :param remote_result: the result's address in the vendor's storage, if the options had it stored there
+        :param remote_source: the address of the upload in the vendor's storage, for ``cleanup``; known for what
+            :meth:`start` returned
+        :return: for each file its address (``uri``), length in bytes (``size``) and SHA-256 in hexadecimal (``sha256``)
+        :raises ResultNotFound: if the service does not have it
+        :raises DestinationUnwritable: if it can't be written
+        :raises DocConvError: if it can't be fetched
+        """
+        with self._errors(source):
+            started, operation_id = operation_id, read_operation_id(operation_id)
+            name = source.name if isinstance(source, Document | RemoteDocument) else source
+            stem = stem_of(name, self.service) if name else None
+            if unpack and stem is None:
+                # The pages of two decks have the same names.
+                stem = path_name(operation_id)
+            kind = UnpackingDestination if unpack else Destination
+            place = kind(read_destination(destination), self.service.label, stem)
+            files = self.get_results(operation_id, self._remote_address(remote_result))
+            delivered = deliver(self, files, place, self.log, Bounds(max_result_size))
+            if cleanup:
+                upload = self._remote_address(remote_source) or getattr(started, "remote_source", None)
+                uploads = [self.get_remote_file(upload.path, upload.storage)] if upload else []
+                clean_up(self, operation_id, [*files, *uploads], self.log)
+            return delivered
+
+    def convert(
+        self,
+        source: Source,
+        target_format: str,
+        destination: Address,
+        options: Mapping[str, Any] | None = None,
+        *,
+        timeout: timedelta | float = DAY,
+        poke_interval: timedelta | float = 2.0,
+        max_poke_interval: timedelta | float = 300.0,
+        unpack: bool = False,
+        cleanup: bool = True,
+    ) -> list[DeliveredFile]:
+        """
+        Convert a document: start, wait and download.
+
+        Nothing outlives the call: if the process ends on the way, the next call pays again. For nights and retries, use
+        the operators.
+
+        :param source: the document, as in :meth:`start`
+        :param target_format: the format to convert to, as the vendor names it
+        :param destination: where the result goes, as in :meth:`download`
+        :param options: options under the vendor's names
+        :param timeout: seconds until the wait gives up, and cancels the operation where the service can
+        :param poke_interval: the shortest time between two polls, in seconds
+        :param max_poke_interval: the longest time between two polls, in seconds
+        :param unpack: unpack an archive of page images
+        :param cleanup: delete afterwards what the operation has left at the service, as far as possible
+        :return: as :meth:`download`
+        :raises DocConvError: as the three do
+        """
+        with self.checked(source, target_format, destination, timeout):
+            started = self.start(source, target_format, options)
+            try:
+                self.wait(started, timeout=timeout, poke_interval=poke_interval, max_poke_interval=max_poke_interval)
+            except DeadlineExceeded as error:
+                self.cancel_late(started, error)
+                raise
+            return self.download(started, destination, source=source, unpack=unpack, cleanup=cleanup)
+
+    @contextmanager
+    def checked(
+        self, source: object, target_format: str, destination: object, timeout: timedelta | float
+    ) -> Iterator[None]:
+        """Check what :meth:`convert` is given before anything is paid, and name document and connection in errors."""
+        with self._errors(source):
+            address = read_destination(destination)
+            require_format_of(extension(address.rpartition("/")[2]), address, target_format)
+            _seconds(timeout, "timeout")
+            yield
+
+    def cancel_late(self, operation_id: str, error: DeadlineExceeded) -> None:
+        """Cancel an operation that has not ended in time, and say so in the error."""
+        if self.cancel_if_running(operation_id):
+            error.remedy = "the operation was cancelled: raise the timeout"
 
     def start_merge(
         self, presentations: Sequence[PresentationToMerge], options: Mapping[str, Any] | None = None
     ) -> Started:
         """
-        Start merging presentations into one; return the operation id.
+        Start merging presentations into one, and return the operation id.
 
         :param presentations: the presentations, in this order
         :param options: options under the vendor's names
@@ -113,19 +321,21 @@ class DocConvHook(BaseHook):
         given = {**(options or {}), "presentations": [{"password": each.password} for each in presentations]}
         return self._send(self.get_conn().service.start_merge(presentations, options or {}), given)
 
-    def start_split(
-        self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any] | None = None
-    ) -> Started:
+    def start_split(self, source: Source, target_format: str, options: Mapping[str, Any] | None = None) -> Started:
         """
-        Start splitting a document into one file per page; return the operation id.
+        Start splitting a document into one file per page, and return the operation id.
 
-        :param source: the document
+        :param source: the document, as in :meth:`start`
         :param target_format: the format of the files, as the vendor names it
         :param options: options under the vendor's names
-        :raises DocConvError: if the service refused it, or its reply was lost
+        :raises StartReplyLost: if the service may have started it, but its reply was lost; it is not sent again
+        :raises DocConvError: if the service refused it
         """
-        self._require_convertible(source, self.get_conn().service.password(options or {}))
-        return self._send(self.get_conn().service.start_split(source, target_format, options or {}), options)
+        with self._errors(source):
+            document, given = self._open(source), require_mapping(options or {}, "options")
+            service = self.get_conn().service
+            self._require_convertible(document, service.password(given))
+            return self._send(service.start_split(document, target_format, given), given)
 
     def get_operation(self, operation_id: str, until: float | None = None) -> Operation:
         """
@@ -235,10 +445,11 @@ class DocConvHook(BaseHook):
         """
         Get the target formats of each source format, in lower case.
 
+        GroupDocs is asked; what the others convert, the package knows.
+
         :param source_format: get those of this source format only
         :param path: get those of the document with this path in the vendor's storage only
         :param storage: the storage's name, or None for the connection's default
-        :raises InvalidOptions: if the service does not list them
         :raises DocConvError: if the service does not answer
         """
         client = self.get_conn()
@@ -321,6 +532,27 @@ class DocConvHook(BaseHook):
             kind, widget = kinds.get(field["schema"].get("format", ""), (StringField, BS3TextFieldWidget))
             fields[name] = kind(field["label"], description=field["description"], widget=widget())
         return fields
+
+    @contextmanager
+    def _errors(self, source: object = None) -> Iterator[None]:
+        """Raise errors so that Airflow retries a task only if that can help, and name document and connection."""
+        with task_errors(source if address_of(source) else getattr(source, "name", None), self.conn_id):
+            yield
+
+    def _open(self, source: object) -> Document | RemoteDocument:
+        if isinstance(source, Document | RemoteDocument):
+            return source
+        return open_source(read_address(source, "source"), self.service)
+
+    def _remote_address(self, uri: str | None) -> RemoteDocument | None:
+        if not uri:
+            return None
+        if remote := read_remote(uri, self.service):
+            return remote
+        raise InvalidOptions(
+            f"{uri!r} is not an address in the storage of {self.service.label}",
+            remedy=f"expected {self.service.scheme}://storage/path",
+        )
 
     def _require_convertible(self, source: Document | RemoteDocument, password: str | None) -> None:
         if isinstance(source, Document):

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol, Self
 
 from airflow_provider_docconv.services.documents import RemoteDocument
 from airflow_provider_docconv.services.errors import (
@@ -83,16 +83,26 @@ class Operation:
         return cls(**{**values, "state": OperationState(values["state"])})
 
 
-class Started(NamedTuple):
+class Started(str):
     """
-    An operation that a service has started.
+    The id of an operation that a service has started.
 
-    :param operation_id: the operation
+    :param operation_id: the id
     :param remote_source: the document in the vendor's storage, if it was uploaded there
     """
 
-    operation_id: str
-    remote_source: RemoteDocument | None = None
+    remote_source: RemoteDocument | None
+
+    def __new__(cls, operation_id: str, remote_source: RemoteDocument | None = None) -> Self:
+        """Make one of an id."""
+        self = super().__new__(cls, operation_id)
+        self.remote_source = remote_source
+        return self
+
+    @property
+    def operation_id(self) -> str:
+        """The id, as a plain text."""
+        return str.__str__(self)
 
 
 def state_of(vendor_status: object, states: Mapping[str, OperationState]) -> OperationState:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 from airflow_provider_docconv.services.catalog import ServiceInfo
 from airflow_provider_docconv.services.documents import Document, PresentationToMerge, RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions
+from airflow_provider_docconv.services.filetypes import extension
 from airflow_provider_docconv.services.http import Flow, Vendor, has_error_object, load
 from airflow_provider_docconv.services.operations import Operation, OperationState, ResultFile, Started
 from airflow_provider_docconv.services.options import read_options
@@ -221,14 +222,16 @@ class ConversionService(ABC):
         self, source_format: str | None = None, remote: RemoteDocument | None = None
     ) -> Flow[dict[str, list[str]]]:
         """
-        Get the target formats of each source format.
+        Get the target formats of each source format, from the service if it lists them.
 
         :param source_format: get those of this source format only
         :param remote: get those of this document in the vendor's storage only
-        :raises InvalidOptions: if the service does not list them
         :raises DocConvError: if the reply has no answer
         """
-        raise InvalidOptions(f"{self.label} does not list its formats")
+        known = {source: sorted(self.target_formats) for source in sorted(self.source_formats)}
+        wanted = source_format.lower() if source_format else extension(remote.name) if remote else None
+        yield from ()  # Only some services have to be asked.
+        return known if wanted is None else {each: known[each] for each in known if each == wanted}
 
     def remote_storage(self) -> RemoteStorage:
         """

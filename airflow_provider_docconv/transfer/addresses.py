@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import unicodedata
 from pathlib import PurePath
@@ -10,7 +12,7 @@ from urllib.parse import quote, unquote
 from airflow_provider_docconv.services.catalog import ServiceInfo
 from airflow_provider_docconv.services.documents import RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions, ResultRejected
-from airflow_provider_docconv.services.filetypes import extension
+from airflow_provider_docconv.services.filetypes import extension, fits_format
 
 # For fsspec the first separates a chain of stores, for s3fs and adlfs the next two begin a version, and Python's
 # urlsplit() drops the others.
@@ -28,14 +30,37 @@ _NOTHING = ("", "None")
 _IMPOSSIBLE = r"[/\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 # The separator of folders elsewhere, and what changes the direction of writing, to look like another name.
 _MISLEADING = r"[\\\u202a-\u202e\u2066-\u2069]"
+# A file name holds two of them and a little more.
+_LONGEST_NAME = 90
 #: The longest name that file systems take, in bytes.
 MAX_NAME = 255
+
+
+def require_format_of(end: str, destination: str, target_format: str) -> None:
+    """
+    Check that a destination's extension is that of a target format, before anything is paid.
+
+    :param end: the extension, in lower case; none fits
+    :param destination: the destination, for the message
+    :param target_format: the format
+    :raises InvalidOptions: if it is that of another format
+    """
+    if not isinstance(target_format, str) or fits_format(end, target_format):
+        return
+    raise InvalidOptions(
+        f"the destination {destination!r} ends with .{end}, but the results are {target_format.lower()} files, so "
+        "nothing was sent",
+        remedy="correct the task's destination or target_format; if it is a folder, let it end with /",
+    )
 
 
 def address_of(given: object) -> str:
     """Return an address that was given as a text or a path, as a text; empty if it is neither."""
     # An ObjectStoragePath is not a PurePath.
-    return str(given) if isinstance(given, str | PurePath) or hasattr(given, "protocol") else ""
+    if isinstance(given, str | PurePath) or hasattr(given, "protocol"):
+        return str(given)
+    path = os.fspath(given) if isinstance(given, os.PathLike) else None
+    return path if isinstance(path, str) else ""
 
 
 def read_address(given: object, what: str) -> str:
@@ -229,3 +254,11 @@ def write_remote(remote: RemoteDocument, service: ServiceInfo) -> str:
     :param service: the service
     """
     return f"{service.scheme}://{quote(remote.storage or '', safe='')}/{quote(remote.path)}"
+
+
+def path_name(text: str) -> str:
+    """Turn a text into one name of a path: the same for the same text, never too long, never a way out of a folder."""
+    name = quote(text, safe="").replace(".", "%2E")
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:_LONGEST_NAME]}~{hashlib.sha256(name.encode()).hexdigest()[:12]}"

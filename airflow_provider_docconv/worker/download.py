@@ -8,15 +8,9 @@ from airflow_provider_docconv.batch.record import DocumentState
 from airflow_provider_docconv.exceptions import task_errors
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.links.docconv import publish_links
-from airflow_provider_docconv.services.documents import RemoteDocument
-from airflow_provider_docconv.services.errors import InvalidOptions
 from airflow_provider_docconv.services.operations import read_operation_id
-from airflow_provider_docconv.task_state import path_name
-from airflow_provider_docconv.transfer.addresses import read_destination, read_remote
-from airflow_provider_docconv.transfer.delivery import Bounds, DeliveredFile, Destination, clean_up, deliver
+from airflow_provider_docconv.transfer.delivery import DeliveredFile
 from airflow_provider_docconv.transfer.object_storage import console_url
-from airflow_provider_docconv.transfer.source import stem_of
-from airflow_provider_docconv.transfer.unpacking import UnpackingDestination
 from airflow_provider_docconv.worker.assets import announce_results
 from airflow_provider_docconv.worker.lineage import File, Lineage
 from airflow_provider_docconv.worker.metrics import Metrics, measuring
@@ -66,16 +60,16 @@ def _download(operator: DownloadOperator, context: Context, hook: DocConvHook, m
     operation_id = read_operation_id(operator.operation_id)
     source_file = [File(str(operator.source), None, operator.source_sha256)] if operator.source else []
     operator.lineage = Lineage(hooks=[hook], operation_id=operation_id, inputs=source_file)
-    stem = stem_of(operator.source, hook.service) if operator.source else None
-    if operator.unpack and stem is None:
-        # The pages of two decks have the same names.
-        stem = path_name(operation_id)
-    kind = UnpackingDestination if operator.unpack else Destination
-    destination = kind(read_destination(operator.destination), hook.service.label, stem)
-    files = hook.get_results(operation_id, _remote(operator.remote_result, hook))
-    source = _remote(operator.remote_source, hook)
-    uploads = [hook.get_remote_file(source.path, source.storage)] if source else []
-    results = deliver(hook, files, destination, log, Bounds(operator.max_result_size))
+    results = hook.download(
+        operator.operation_id,
+        operator.destination,
+        source=operator.source,
+        unpack=operator.unpack,
+        cleanup=operator.cleanup,
+        max_result_size=operator.max_result_size,
+        remote_result=operator.remote_result,
+        remote_source=operator.remote_source,
+    )
     for result in results:
         if operator.source_sha256:
             result["source_sha256"] = operator.source_sha256
@@ -87,18 +81,5 @@ def _download(operator: DownloadOperator, context: Context, hook: DocConvHook, m
         uri = results[0]["uri"]
         shown = uri if len(results) == 1 else f"{uri.rpartition('/')[0]}/"
         publish_links(operator, context, results=console_url(shown))
-    if operator.cleanup:
-        clean_up(hook, operation_id, [*files, *uploads], log)
     announce_results(operator, context, results, {"operation_id": operation_id})
     return results
-
-
-def _remote(uri: str | None, hook: DocConvHook) -> RemoteDocument | None:
-    if not uri:
-        return None
-    if remote := read_remote(uri, hook.service):
-        return remote
-    raise InvalidOptions(
-        f"{uri!r} is not an address in the storage of {hook.service.label}",
-        remedy=f"expected {hook.service.scheme}://storage/path",
-    )

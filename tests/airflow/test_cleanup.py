@@ -94,7 +94,7 @@ def test_a_cleanup_that_fails_is_a_warning(place: Place, monkeypatch: pytest.Mon
         return Answer(stored("out/a.pdf") if seen.path.endswith("/async") else PDF)
 
     lines: list[str] = []
-    monkeypatch.setattr(DownloadResultOperator, "log", property(lambda _: Log(lines)))
+    monkeypatch.setattr(DocConvHook, "log", property(lambda _: Log(lines)))
     with Hostile(answer=answer) as server:
         connect(monkeypatch, server.url, "groupdocs_conversion")
         results = download(f"{place.uri}/a.pdf", cleanup=True)

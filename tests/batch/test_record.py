@@ -27,7 +27,7 @@ from airflow_provider_docconv.batch.record import (
     RecordedError,
 )
 from airflow_provider_docconv.exceptions import ConversionFailed, DestinationUnwritable, RecordDamaged, StoreUnavailable
-from airflow_provider_docconv.task_state import path_name
+from airflow_provider_docconv.transfer.addresses import path_name
 from airflow_provider_docconv.transfer.object_storage import to_path
 from tests.support.batches import empty_batch
 from tests.support.places import Bucket, Place

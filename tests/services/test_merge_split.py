@@ -26,7 +26,7 @@ def stored(path: str, storage: str | None = None) -> PresentationToMerge:
 
 def test_a_merge_sends_the_documents_in_order() -> None:
     (request,), started = play(SLIDES().start_merge([ONE, TWO], {}), reply(b"op-1", 201))
-    assert started == ("op-1", None)
+    assert (started, started.remote_source) == ("op-1", None)
     assert (request.method, request.path, dict(request.query)) == ("POST", "/v3.0/slides/async/merge", {})
     body = body_of(request)
     assert body.index(b'name="file1"; filename="file1"') < body.index(b"one") < body.index(b"two")

@@ -143,7 +143,8 @@ def test_groupdocs_uploads_where_options_need_it(options: dict[str, Any], settin
     source = document(b"DOCX", "my letter.docx", key="0123")
     uploaded = reply({"uploaded": ["my letter.docx"], "errors": []})
     (upload, start), started = play(GROUPDOCS.start(source, "PDF", options), uploaded, reply(OPERATION))
-    assert started == (OPERATION, RemoteDocument("docconv/0123/my letter.docx", options.get("storageName")))
+    assert started == OPERATION
+    assert started.remote_source == RemoteDocument("docconv/0123/my letter.docx", options.get("storageName"))
     assert (upload.method, upload.path) == (
         "PUT",
         "/v2.0/conversion/storage/file/docconv%2F0123%2Fmy%20letter.docx",

@@ -157,7 +157,8 @@ def test_an_operation_survives_the_way_through_json() -> None:
 @pytest.mark.parametrize("text", ["{}", '"{}"', ' "{}"\r\n', '" {} "', "\n{} "])
 def test_quoted_and_bare_ids(text: str) -> None:
     for name in (OPERATION, "op#7/é"):
-        assert read_started(reply(text.format(name).encode(), 201), VENDOR) == (name, None)
+        started = read_started(reply(text.format(name).encode(), 201), VENDOR)
+        assert (started, started.remote_source) == (name, None)
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,9 @@ def test_formats_by_source() -> None:
     assert formats == {"docx": ["html", "pdf"], "djvu": ["pdf"]}
     with pytest.raises(UnexpectedReply, match="instead of JSON"):
         play(GROUPDOCS.supported_formats(), reply({}))
-    for service in (SLIDES, OCR):
-        with pytest.raises(InvalidOptions, match="does not list its formats"):
-            service.supported_formats()
+    for service, source in ((SLIDES, "pptx"), (OCR, "djvu")):  # These are not asked.
+        requests, known = play(service.supported_formats())
+        assert (requests, "pdf" in known[source]) == ([], True)
+        assert play(service.supported_formats(source.upper()))[1] == {source: known[source]}
+        assert play(service.supported_formats(None, RemoteDocument(f"in/a.{source}")))[1] == {source: known[source]}
+        assert play(service.supported_formats("exe"))[1] == {}

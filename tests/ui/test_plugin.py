@@ -43,7 +43,11 @@ import {PLUGIN}
 print(json.dumps(sorted(set(sys.modules) - before)))"""
     loaded = run(code, tmp_path)
     ours = [name for name in loaded if name.startswith("airflow_provider_docconv")]
-    assert set(ours) - {"airflow_provider_docconv"} == {"airflow_provider_docconv.plugins", PLUGIN}
+    assert set(ours) - {"airflow_provider_docconv"} == {
+        "airflow_provider_docconv.compat",
+        "airflow_provider_docconv.plugins",
+        PLUGIN,
+    }
     others = [name for name in loaded if name not in ours]
     assert all(name.startswith("airflow.providers") for name in others), others
 
