@@ -90,7 +90,8 @@ def task_errors(document: object = None, conn_id: object = None) -> Iterator[Non
     except DocConvError as error:
         error.document = str(document) if document else error.document
         error.conn_id = error.conn_id or (conn_id if isinstance(conn_id, str) else None)
-        if type(error) is (form := _form_of(error)):
+        form = _form_of(error)
+        if isinstance(error, form):
             raise
         raised = form.__new__(form)
         raised.__dict__.update(error.__dict__)

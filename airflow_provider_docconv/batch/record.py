@@ -47,6 +47,7 @@ _GATHERING = 0.02
 # Objects that are read or deleted at once.
 _AT_ONCE = 8
 
+_LONGEST_NUMBER = len(str(-(2**62)))
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 # Seconds since the epoch, or a span of seconds; no date of a calendar is later than the year 9999.
 _Seconds = Annotated[float, msgspec.Meta(gt=-1e11, lt=1e11)]
@@ -555,22 +556,25 @@ def _delete(path: ObjectStoragePath) -> None:
         delete(path)
 
 
-# Of msgspec: what it says of another form, and what its version 0.19 raises for a number that is too large.
-_ODD = (msgspec.ValidationError, OverflowError, SystemError)
-
-
 def _parse(path: ObjectStoragePath, content: bytes) -> Iterator[_Line]:
     if not content:
         raise RecordDamaged(f"could not read {path} (it is empty)")
     for number, text in enumerate(io.BytesIO(content), 1):
         try:
-            value = json.loads(text, parse_constant=_refuse)
+            value = json.loads(text, parse_constant=_refuse, parse_int=_integer)
             form = value["header"].get("form") if isinstance(value, dict) and "header" in value else _FORM
             if form != _FORM:
                 raise ValueError(f"it is of version {str(form)[:40]}, and this is version {_FORM}")
             yield msgspec.convert(value, _Line)
-        except (ValueError, RecursionError, AttributeError, TypeError, *_ODD) as error:
+        except (ValueError, RecursionError, AttributeError, TypeError, msgspec.ValidationError) as error:
             raise RecordDamaged(f"could not read line {number} of {path} ({str(error)[:200]})") from error
+
+
+def _integer(digits: str) -> int:
+    # Before 0.22, msgspec takes an integer that no float can hold for -1.
+    if len(digits) > _LONGEST_NUMBER:
+        raise ValueError(f"{digits[:_LONGEST_NUMBER]}… is too large a number")
+    return int(digits)
 
 
 def _refuse(constant: str) -> Mapping[str, Any]:

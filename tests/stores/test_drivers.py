@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from airflow_provider_docconv.transfer.delivery import Destination
 from airflow_provider_docconv.transfer.object_storage import ObjectFile, delete, to_path
 from dev.sandbox import Sandbox
 from docconv_sandbox import expected_result
-from tests.support.buckets import Place
+from tests.support.buckets import AzureContainer, Place
 from tests.support.tasks import Store, context, wait
 
 RESULT = 2048
@@ -102,6 +103,8 @@ def test_a_result_replaces_the_one_before(place: Place, service: Service) -> Non
 
 
 def test_a_name_that_looks_like_a_pattern_is_deleted_alone(place: Place) -> None:
+    if isinstance(place, AzureContainer) and int(version("adlfs").partition(".")[0]) < 2025:
+        pytest.skip("this driver can't delete a name with brackets")
     for name in ("a[1].pdf", "a1.pdf", "a*.pdf", "ab.pdf", "a?.pdf"):
         place.put(name, name.encode())
     for name in ("a[1].pdf", "a*.pdf", "a?.pdf", "none.pdf"):

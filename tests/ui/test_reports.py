@@ -193,26 +193,26 @@ def test_a_bucket_is_read_with_the_connection_as_it_is_now(
     api: Any, database: Database, s3: S3, service: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service()
-    monkeypatch.setenv("AIRFLOW_CONN_STORE", json.dumps(s3.connection))
+    monkeypatch.setenv("AIRFLOW_CONN_NIGHT_STORE", json.dumps(s3.connection))
     client = s3.client()
     client.put_object(Bucket="night", Key="in/a.pptx", Body=b"PK\x03\x04 a")
     client.put_object(Bucket="night", Key="in/broken.pptx", Body=b"no deck")
-    Night(database, "s3://store@night").run()
+    Night(database, "s3://night_store@night").run()
     told = report(api)
     assert {state: count for state, count in told["counts"].items() if count} == {"rejected": 1, "delivered": 1}
     key = told["lines"][1]["results"][0]["key"]
     assert get(api, f"{REPORT}/results/{key}").content.startswith(b"%PDF")
 
     def change(**fields: str) -> dict[str, Any]:
-        monkeypatch.setenv("AIRFLOW_CONN_STORE", json.dumps({**s3.connection, **fields}))
+        monkeypatch.setenv("AIRFLOW_CONN_NIGHT_STORE", json.dumps({**s3.connection, **fields}))
         monkeypatch.setattr(reports, "_reads", reports._Reads())
         return report(api)
 
     assert "could not read" in change(password="wrong")["note"]
     assert change()["lines"]
-    monkeypatch.delenv("AIRFLOW_CONN_STORE")
+    monkeypatch.delenv("AIRFLOW_CONN_NIGHT_STORE")
     monkeypatch.setattr(reports, "_reads", reports._Reads())
-    assert "does not know the connection store" in report(api)["note"]
+    assert "does not know the connection night_store" in report(api)["note"]
     assert get(api, f"{REPORT}/results/{key}").status_code == 502
 
 
