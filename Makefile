@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python -m dev
 PINNED := pyproject.toml sandbox/pyproject.toml dev/install.py $(wildcard constraints/*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui libreoffice check test lint compat bench pictures constraints clean
+.PHONY: help demo ui libreoffice check test lint compat docling bench pictures constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,6 +30,9 @@ lint: $(VENV)/test.ready ## Run the linters only
 
 compat: $(VENV)/test.ready ## Run the tests of the package on older Airflows, back to 2.11 (AIRFLOW=3.0.6 for one)
 	@$(RUN).compat $(AIRFLOW)
+
+docling: $(VENV)/test.ready ## Run the tests of docling-serve against a real one, at DOCLING_SERVE_URL
+	@$(VENV)/bin/python -m pytest -q -p no:cacheprovider tests/airflow/test_docling_server.py
 
 bench: $(VENV)/test.ready ## Measure time, memory and calls of large nights, against other ways
 	@$(VENV)/bin/python -m benchmarks

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow_provider_docconv import __version__
 from airflow_provider_docconv.hooks.connections import extra_fields, standard_fields
-from airflow_provider_docconv.services.catalog import SERVICES, ServiceInfo
+from airflow_provider_docconv.services.catalog import ServiceInfo, all_services
 
 _MODULES = {
     "hooks": ("docconv",),
@@ -46,10 +46,10 @@ def get_provider_info() -> dict[str, Any]:
         "versions": [__version__],
         "integrations": [
             {"integration-name": service.label, "external-doc-url": service.docs_url, "tags": ["service"]}
-            for service in SERVICES.values()
+            for service in all_services().values()
         ],
         **{kind: _modules(kind) for kind in _MODULES},
-        "connection-types": [_connection_type(service) for service in SERVICES.values()],
+        "connection-types": [_connection_type(service) for service in all_services().values()],
         "extra-links": [f"airflow_provider_docconv.links.docconv.{name}" for name in _LINKS],
         "config": {
             "docconv": {
@@ -62,7 +62,7 @@ def get_provider_info() -> dict[str, Any]:
 
 def _modules(kind: str) -> list[dict[str, Any]]:
     modules = [f"airflow_provider_docconv.{kind}.{name}" for name in _MODULES[kind]]
-    return [{"integration-name": service.label, "python-modules": modules} for service in SERVICES.values()]
+    return [{"integration-name": service.label, "python-modules": modules} for service in all_services().values()]
 
 
 def _connection_type(service: ServiceInfo) -> dict[str, Any]:

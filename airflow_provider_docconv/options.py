@@ -7,6 +7,7 @@ mapping of options, annotated or not, is checked when its task starts.
 
 from __future__ import annotations
 
+from airflow_provider_docconv.services.docling.options import DoclingOptions
 from airflow_provider_docconv.services.groupdocs.options import GroupDocsOptions
 from airflow_provider_docconv.services.ocr.options import OcrSettings
 from airflow_provider_docconv.services.slides.options import (
@@ -17,6 +18,7 @@ from airflow_provider_docconv.services.slides.options import (
 )
 
 __all__ = [
+    "DoclingOptions",
     "GroupDocsOptions",
     "MergeSource",
     "OcrSettings",

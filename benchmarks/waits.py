@@ -165,8 +165,8 @@ def _document(number: int) -> Document:
 def _token(settings: Settings) -> str:
     form = {
         "grant_type": "client_credentials",
-        "client_id": settings.client_id,
-        "client_secret": settings.client_secret,
+        "client_id": settings.login,
+        "client_secret": settings.password,
     }
     answer = requests.post(settings.token_url, data=form, verify=settings.verify, timeout=60)
     return str(answer.json()["access_token"])

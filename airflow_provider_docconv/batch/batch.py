@@ -780,7 +780,7 @@ def _last_delivered(known: Known) -> dict[str, Entry]:
 def _conditions(settings: Settings, spec: SourceSpec) -> str:
     # Keyed, so that readers of the record can't try passwords.
     text = json.dumps([settings.base_url, settings.storage_name, spec.options], sort_keys=True, default=str)
-    return hmac.new(settings.client_secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(settings.password.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def _plain(text: str) -> str:

@@ -116,12 +116,13 @@ class Client:
 
     def log_in(self) -> None:
         """
-        Log in with the connection's credentials, even if there is a token.
+        Log in with the connection's credentials, even if there is a token, where the service has a login.
 
         :raises DocConvError: if that fails
         """
-        self._session.forget_login()
-        self._drive(current_token(self._session))
+        if self.settings.info.authentication.token_path:
+            self._session.forget_login()
+            self._drive(current_token(self._session))
 
     def _drive(self, exchange: Exchange[T], until: float | None = None) -> T:
         deadline = inf if until is None else monotonic() + until - time.time()

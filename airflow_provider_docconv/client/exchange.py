@@ -33,7 +33,7 @@ from airflow_provider_docconv.services.errors import (
     UnexpectedReply,
     explain,
 )
-from airflow_provider_docconv.services.http import Call, Flow, Reply, Request, Token, hide, read_token, token_request
+from airflow_provider_docconv.services.http import Call, Flow, NeedsToken, Reply, Request, Token, hide
 from airflow_provider_docconv.services.operations import ResultFile
 from airflow_provider_docconv.testing import delay
 
@@ -216,43 +216,61 @@ def fetch_token(session: Session) -> Exchange[Token]:
     :raises AuthenticationFailed: if the credentials are refused
     :raises DocConvError: if the endpoint does not answer
     """
-    settings = session.settings
-    now = monotonic()
-    request = token_request(settings.client_id, settings.client_secret)
+    flow = session.auth.log_in(monotonic())
+    try:
+        request = next(flow)
+        while True:
+            reply = yield from _send_login(request, session)
+            request = flow.send(reply if reply.ok else hide(reply, *session.auth.secrets))
+    except StopIteration as end:
+        token: Token = end.value
+        return token
+
+
+def _send_login(request: Request, session: Session) -> Exchange[Reply]:
+    url = session.settings.token_url
     for _ in range(_LOGINS):
-        reply = yield from _attempt(Send, request, settings.token_url, {}, session, _BROKEN - {429})
+        reply: Reply = yield from _attempt(Send, request, url, session, _BROKEN - {429})
         pause = retry_after(reply.headers.get("retry-after")) if reply.status == 429 else None
         # The vendor's lock after refused logins asks for ten minutes; less than a minute means overload.
         if not pause or pause > LONGEST_DELAY:
             break
         yield Sleep(delay(pause))
-    return read_token(reply if reply.ok else hide(reply, settings.client_secret), settings.label, now)
+    return reply
 
 
 def _authorized(how: type[Send], request: Request, session: Session) -> Exchange[Any]:
-    """Send a request with the token, and again with a new one if it is refused."""
+    """Send a request as the service's authentication signs it; return the last reply."""
     url = session.settings.base_url + request.path
     resend_after = _BROKEN if request.repeatable else _NOT_DONE
-    refused: Token | None = None
-    while True:
-        token = yield from current_token(session, refused)
-        authorization = {"Authorization": f"Bearer {token.value}"}
-        reply = yield from _attempt(how, request, url, authorization, session, resend_after)
-        if reply.status != 401 or refused:
-            return hide(reply, token.value) if isinstance(reply, Reply) else reply
-        refused = token
+    reply: Any = None
+    outcome: Any = None
+    secrets: list[str] = []
+    signing = session.auth.flow(request)
+    try:
+        while True:
+            signed = signing.send(outcome)
+            if isinstance(signed, NeedsToken):
+                outcome = yield from current_token(session, signed.refused)
+                secrets.append(outcome.value)
+            else:
+                outcome = reply = yield from _attempt(how, signed, url, session, resend_after)
+    except StopIteration:
+        if isinstance(reply, StreamedReply):
+            return reply
+        # A key or password may be a common word: hidden in a success, it would change what the reply says.
+        return hide(reply, *secrets, *(() if reply.ok else session.auth.secrets))
 
 
 def _attempt(
     how: type[Send],
     request: Request,
     url: str,
-    authorization: Mapping[str, str],
     session: Session,
     resend_after: Collection[int],
 ) -> Exchange[Any]:
     """Send a request, and again after a failure that a retry may cure; return the last reply."""
-    headers = {"User-Agent": USER_AGENT, **request.headers, **authorization}
+    headers = {"User-Agent": USER_AGENT, **request.headers}
     if request.body is not None:
         headers["Content-Type"] = request.body.content_type
     send = how(request, url, headers)

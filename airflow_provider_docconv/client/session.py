@@ -39,6 +39,8 @@ class Session:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        #: Signs the requests.
+        self.auth = settings.auth
         #: Counts calls against the connection's ``max_calls_per_second``; None if it sets no limit.
         self.rate_limit: RateLimit | None = None
         if settings.max_calls_per_second:
@@ -125,7 +127,7 @@ class Session:
         if self.settings.conn_id:
             error.conn_id = self.settings.conn_id
             error.remedy = error.remedy.replace("of the connection", f"of connection {self.settings.conn_id!r}")
-        scrub(error, self.settings.client_secret, self._token.value if self._token else None)
+        scrub(error, *self.auth.secrets, self._token.value if self._token else None)
 
     def _run_login(self, log_in: Callable[[Session], Token], login: Future[LoginOutcome]) -> None:
         try:
@@ -169,7 +171,7 @@ def session_of(settings: Settings) -> Session:
 def _warn_about_plain_http(settings: Settings) -> None:
     for host in sorted(settings.plain_hosts()):
         _log.warning(
-            "%s sends the client secret and the documents to %s unencrypted: its address begins with http://",
+            "%s sends its credentials and the documents to %s unencrypted: its address begins with http://",
             f"Connection {settings.conn_id!r}" if settings.conn_id else "The connection",
             host,
         )

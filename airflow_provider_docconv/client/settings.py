@@ -15,9 +15,9 @@ from urllib.request import getproxies
 
 import certifi
 
-from airflow_provider_docconv.services.catalog import SERVICES
+from airflow_provider_docconv.services.catalog import ServiceInfo, find_service
 from airflow_provider_docconv.services.errors import InvalidOptions, TLSFailed
-from airflow_provider_docconv.services.http import TOKEN_PATH
+from airflow_provider_docconv.services.http import Auth, create_auth
 from airflow_provider_docconv.services.service import ConversionService, create_service
 
 
@@ -27,8 +27,8 @@ class Settings:
     The settings of a connection.
 
     :param service_name: the connection type
-    :param client_id: the client id
-    :param client_secret: the client secret
+    :param login: the login, if the service takes one
+    :param password: the password, key or secret, if the service takes one
     :param host: base URL of the service, empty for the vendor's; without a scheme it is https
     :param auth_url: the token endpoint, empty for the one on the host
     :param storage_name: the vendor's storage to use by default
@@ -39,11 +39,12 @@ class Settings:
     :param max_calls_per_second: how many it may send in any second; None sets no limit
     :param rate_limit_url: the Redis or Valkey server where all processes count them, empty for none
     :param conn_id: the connection's id, for messages
+    :param extra: the names and values of the service's own fields
     """
 
     service_name: str
-    client_id: str
-    client_secret: str = field(repr=False)
+    login: str = ""
+    password: str = field(default="", repr=False)
     host: str = ""
     auth_url: str = ""
     storage_name: str | None = None
@@ -54,15 +55,32 @@ class Settings:
     max_calls_per_second: float | None = None
     rate_limit_url: str = field(default="", repr=False)
     conn_id: str = field(default="", compare=False)
+    extra: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def info(self) -> ServiceInfo:
+        """
+        The service.
+
+        :raises InvalidOptions: if it is not installed
+        """
+        if info := find_service(self.service_name):
+            return info
+        raise InvalidOptions(f"no installed package has the service {self.service_name!r}", remedy="install it")
 
     def service(self) -> ConversionService:
         """Return the protocol to speak."""
-        return create_service(SERVICES[self.service_name], self.storage_name)
+        return create_service(self.info, self.storage_name, dict(self.extra))
+
+    @property
+    def auth(self) -> Auth:
+        """What signs the requests."""
+        return create_auth(self.info.authentication, self.label, self.login, self.password)
 
     @property
     def label(self) -> str:
         """The service's name in messages."""
-        return SERVICES[self.service_name].label
+        return self.info.label
 
     @property
     def base_url(self) -> str:
@@ -71,18 +89,18 @@ class Settings:
 
         :raises InvalidOptions: if the host is not an http or https address
         """
-        return _address(self.host or SERVICES[self.service_name].host)
+        return _address(self.host or self.info.host)
 
     @property
     def account(self) -> str:
         """What identifies the account at the service, in all processes."""
-        host = self.host.strip().rstrip("/") or SERVICES[self.service_name].host
-        return f"{self.service_name} {host} {self.client_id}"
+        host = self.host.strip().rstrip("/") or self.info.host
+        return f"{self.service_name} {host} {self.login}"
 
     @property
     def token_url(self) -> str:
-        """The URL of the token endpoint."""
-        return _address(self.auth_url) if self.auth_url else self.base_url + TOKEN_PATH
+        """The URL of the token endpoint; the base URL if the service has none."""
+        return _address(self.auth_url) if self.auth_url else self.base_url + self.info.authentication.token_path
 
     def plain_hosts(self) -> set[str]:
         """Return the hosts beyond this machine that the connection talks to without TLS."""

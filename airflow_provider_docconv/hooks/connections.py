@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_docconv.services.catalog import SERVICES, ServiceInfo
+from airflow_provider_docconv.services.catalog import ServiceInfo, all_services, find_service
 from airflow_provider_docconv.services.errors import ConnectionNotFound, InvalidOptions
 
 if TYPE_CHECKING:
@@ -27,15 +27,15 @@ _SIMILAR = 0.8
 
 def standard_fields(service: ServiceInfo) -> dict[str, Any]:
     """Return the labels and placeholders of the standard fields of a connection, as ``ui-field-behaviour``."""
-    from_dashboard = "from the vendor's dashboard, under Applications"
+    fields = service.authentication.fields
+    host = service.host_placeholder or f"{service.host} (the vendor's, if empty)"
     return {
         # Not the port: the test button of Airflow 3.3.1 and 3.3.2 sends port 0 where there is none, and is refused.
-        "hidden-fields": ["schema"],
-        "relabeling": {"host": "Base URL", "login": "Client ID", "password": "Client Secret"},
+        "hidden-fields": ["schema", *(name for name in ("login", "password") if name not in fields)],
+        "relabeling": {"host": "Base URL", **{name: each.label for name, each in fields.items()}},
         "placeholders": {
-            "host": f"{service.host} (the vendor's, if empty)",
-            "login": from_dashboard,
-            "password": from_dashboard,
+            "host": host,
+            **{name: each.placeholder for name, each in fields.items() if each.placeholder},
             "port": "443 (Airflow 3.3.1 and 3.3.2 test no connection without a port)",
         },
     }
@@ -87,7 +87,9 @@ def extra_fields(service: ServiceInfo) -> dict[str, dict[str, Any]]:
     }
     if not service.has_storage:
         del fields["storage_name"]
-    return fields
+    if not service.authentication.token_path:
+        del fields["auth_url"]
+    return fields | {name: dict(each) for name, each in service.extra_fields.items()}
 
 
 @contextmanager
@@ -114,11 +116,11 @@ def service_of(connection: Connection) -> ServiceInfo:
     :raises InvalidOptions: if its type is not that of a conversion service
     """
     name = (connection.conn_type or "").replace("-", "_")
-    if service := SERVICES.get(name):
+    if service := find_service(name):
         return service
     raise InvalidOptions(
         f"the connection {connection.conn_id!r} has the type {name!r}: expected a conversion service",
-        remedy=f"set its type to {', '.join(SERVICES)}",
+        remedy=f"set its type to {', '.join(all_services())}",
     )
 
 
@@ -133,18 +135,12 @@ def read_settings(connection: Connection) -> Settings:
 
     conn_id = str(connection.conn_id)
     service = service_of(connection)
-    # Pasted values end with a line break or a space now and then.
-    client_id, client_secret = (connection.login or "").strip(), (connection.password or "").strip()
-    if not client_id or not client_secret:
-        raise InvalidOptions(
-            f"the connection {conn_id!r} has no client id or client secret",
-            remedy="set its login to the client id and its password to the client secret",
-        )
+    login, password = _credentials(connection, conn_id, service)
     extra = _extra(connection, conn_id, service)
     return Settings(
         service.name,
-        client_id,
-        client_secret,
+        login,
+        password,
         _host(connection, service),
         str(extra.get("auth_url") or "").strip(),
         str(extra.get("storage_name") or "").strip() or None,
@@ -155,7 +151,23 @@ def read_settings(connection: Connection) -> Settings:
         _calls_per_second(extra, conn_id),
         _rate_limit_url(extra, conn_id),
         conn_id,
+        tuple((name, str(extra[name]).strip()) for name in service.extra_fields if extra.get(name) not in (None, "")),
     )
+
+
+def _credentials(connection: Connection, conn_id: str, service: ServiceInfo) -> tuple[str, str]:
+    fields = service.authentication.fields
+    # Pasted values end with a line break or a space now and then. What the service does not take is not kept.
+    given = {
+        name: (getattr(connection, name) or "").strip() if name in fields else "" for name in ("login", "password")
+    }
+    required = {name: each for name, each in fields.items() if each.required}
+    if not all(given[name] for name in required):
+        raise InvalidOptions(
+            f"the connection {conn_id!r} has no {' or '.join(each.name for each in required.values())}",
+            remedy=f"set {' and '.join(f'its {name} to the {each.name}' for name, each in required.items())}",
+        )
+    return given["login"], given["password"]
 
 
 def _extra(connection: Connection, conn_id: str, service: ServiceInfo) -> dict[str, Any]:
@@ -178,6 +190,11 @@ def _extra(connection: Connection, conn_id: str, service: ServiceInfo) -> dict[s
 
 def _host(connection: Connection, service: ServiceInfo) -> str:
     host, port = (connection.host or "").strip(), connection.port
+    if not host and not service.host:
+        raise InvalidOptions(
+            f"the connection {connection.conn_id!r} has no host",
+            remedy=f"set its host to the base URL of {service.label}, such as {service.host_placeholder}",
+        )
     if not host and port in (None, 0, _PORTS["https"]):
         return ""
     scheme, _, rest = (host or service.host).rpartition("://")

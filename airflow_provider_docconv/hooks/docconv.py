@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -26,7 +27,7 @@ from airflow_provider_docconv.polling import (
     poll_until_ended,
     require_succeeded,
 )
-from airflow_provider_docconv.services.catalog import ASPOSE_OCR, ASPOSE_SLIDES, GROUPDOCS_CONVERSION, ServiceInfo
+from airflow_provider_docconv.services.catalog import ServiceInfo, all_services
 from airflow_provider_docconv.services.documents import Document, PresentationToMerge, RemoteDocument
 from airflow_provider_docconv.services.errors import DeadlineExceeded, DocConvError, InvalidOptions, scrub
 from airflow_provider_docconv.services.filetypes import extension, require_convertible
@@ -123,7 +124,7 @@ class DocConvHook(BaseHook):
         :raises InvalidOptions: if it is not a connection to a conversion service
         """
         connection = cls._look_up(conn_id)
-        hook = _HOOKS[service_of(connection).name](conn_id)
+        hook = hook_of(service_of(connection))(conn_id)
         hook._connection = connection  # Secrets backends may bill each look-up.
         return hook
 
@@ -435,7 +436,8 @@ class DocConvHook(BaseHook):
     def service_url(self) -> str:
         """The vendor's page about the account or, for another host, the connection's base URL."""
         client = self.get_conn()
-        return self.service.dashboard if client.settings.base_url == self.service.host else client.settings.base_url
+        at_vendor = self.service.dashboard and client.settings.base_url == self.service.host
+        return self.service.dashboard if at_vendor else client.settings.base_url
 
     def get_supported_formats(
         self, source_format: str | None = None, *, path: str | None = None, storage: str | None = None
@@ -498,13 +500,15 @@ class DocConvHook(BaseHook):
         return self.get_conn().run(self._storage.exists(self._remote(path, storage)))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Log in, and return whether that worked, with a sentence about it."""
+        """Log in and ask for access, and return whether that worked, with a sentence about it."""
         try:
             client = self.get_conn()
             client.log_in()
+            client.run(client.service.check_access())
         except DocConvError as error:
             return False, str(error)
-        return True, f"Logged in to {client.settings.label} at {client.settings.base_url}."
+        verb = "Logged in to" if client.settings.password else "Reached"
+        return True, f"{verb} {client.settings.label} at {client.settings.base_url}."
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -577,45 +581,27 @@ class DocConvHook(BaseHook):
         return RemoteDocument(read_remote_path(path), storage or self.get_conn().service.storage)
 
 
-class AsposeSlidesHook(DocConvHook):
+def __getattr__(name: str) -> type[DocConvHook]:
+    """Return the hook of a service, such as ``AsposeSlidesHook``, by the name that the catalogue gives it."""
+    for service in all_services().values():
+        if service.hook_class == name:
+            return hook_of(service)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@cache
+def hook_of(service: ServiceInfo) -> type[DocConvHook]:
     """
-    Talks to Aspose.Slides Cloud.
+    Return the hook of a service. Airflow asks for one class per connection type.
 
-    :param conn_id: the connection
+    :param service: the service
     """
-
-    service = ASPOSE_SLIDES
-    conn_type = ASPOSE_SLIDES.name
-    hook_name = ASPOSE_SLIDES.label
-    default_conn_name = "aspose_slides_default"
-
-
-class GroupDocsConversionHook(DocConvHook):
-    """
-    Talks to GroupDocs.Conversion Cloud.
-
-    :param conn_id: the connection
-    """
-
-    service = GROUPDOCS_CONVERSION
-    conn_type = GROUPDOCS_CONVERSION.name
-    hook_name = GROUPDOCS_CONVERSION.label
-    default_conn_name = "groupdocs_conversion_default"
-
-
-class AsposeOcrHook(DocConvHook):
-    """
-    Talks to Aspose.OCR Cloud.
-
-    :param conn_id: the connection
-    """
-
-    service = ASPOSE_OCR
-    conn_type = ASPOSE_OCR.name
-    hook_name = ASPOSE_OCR.label
-    default_conn_name = "aspose_ocr_default"
-
-
-_HOOKS: dict[str, type[DocConvHook]] = {
-    hook.conn_type: hook for hook in (AsposeSlidesHook, GroupDocsConversionHook, AsposeOcrHook)
-}
+    values = {
+        "__doc__": f"Talks to {service.label}.\n\n:param conn_id: the connection\n",
+        "__module__": __name__,
+        "service": service,
+        "conn_type": service.name,
+        "hook_name": service.label,
+        "default_conn_name": f"{service.name}_default",
+    }
+    return type(service.hook_class, (DocConvHook,), values)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from abc import ABC, abstractmethod
+from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -26,6 +28,16 @@ _HALF_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _SPACES = dict.fromkeys(map(ord, " \r\n\t"))
 _JSON = json.JSONDecoder(strict=False)  # Base64 may have line breaks in it.
 _STRING_END = re.compile(rb'["\\]')
+_UNTIL_QUOTE = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+# Characters and escapes that are complete; the first half of a surrogate pair waits for the second.
+_HEX = "[0-9a-fA-F]"
+_WHOLE_TOKENS = re.compile(
+    rf"(?:[^\\]++|\\[^u]|\\u(?![dD][89abAB]){_HEX}{{4}}"
+    rf"|\\u{_HEX}{{4}}(?:\\u[dD][c-fC-F]{_HEX}{{2}}|(?=[^\\]|\\[^u]|\\u(?![dD][c-fC-F]){_HEX}{{4}})))*+",
+    re.DOTALL,
+)
+_LONGEST_TOKEN = 12
+_PLAIN = re.compile(rb'[^"{}\[\]:,]+')
 
 
 class Body(Protocol):
@@ -88,14 +100,16 @@ class FilePart:
 @dataclass(frozen=True, slots=True)
 class MultipartBody:
     """
-    A multipart form: JSON values first, then the documents.
+    A multipart form: values first, then the documents.
 
     :param files: the documents
     :param json_parts: the values, sent without a file name, by which the services tell them from documents
+    :param fields: the values of plain form fields, which may repeat
     """
 
     files: Sequence[FilePart]
     json_parts: Mapping[str, object] = field(default_factory=dict)
+    fields: Sequence[tuple[str, str]] = ()
     # Random, so that no document can contain it by design.
     boundary: str = field(default_factory=lambda: secrets.token_hex(16))
 
@@ -124,11 +138,12 @@ class MultipartBody:
         yield self._end()
 
     def _values(self) -> bytes:
-        return "".join(
-            f'--{self.boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n'
-            f"Content-Type: text/json\r\n\r\n{json.dumps(value)}\r\n"
+        head = f'--{self.boundary}\r\nContent-Disposition: form-data; name="{{}}"\r\n'.format
+        parts = [
+            f"{head(name)}Content-Type: text/json\r\n\r\n{json.dumps(value)}\r\n"
             for name, value in self.json_parts.items()
-        ).encode()
+        ]
+        return "".join(parts + [f"{head(name)}\r\n{value}\r\n" for name, value in self.fields]).encode()
 
     def _head(self, file: FilePart) -> bytes:
         # Escaped as in HTML's multipart/form-data encoding: a quote or a line break would end the header.
@@ -185,18 +200,18 @@ class Base64Body:
         return f'"{fields}}}'.encode()
 
 
-class Base64Field:
+class StringField(ABC):
     """
-    Decodes a base64 string inside a JSON document while it streams, in bounded memory.
+    Decodes a string inside a JSON document while it streams, in bounded memory.
 
     Feed it the document in chunks; :meth:`close` checks that it is complete and returns the rest of it. No released
-    JSON parser streams inside a string. Escapes are undone, because .NET writes ``+`` as ``\\u002B``.
+    JSON parser streams inside a string.
 
-    :param path: the keys and indexes that lead to the string
+    :param paths: each the keys and indexes that lead to the string; one of them counts
     """
 
-    def __init__(self, path: tuple[str | int, ...]) -> None:
-        self._path = path
+    def __init__(self, *paths: tuple[str | int, ...]) -> None:
+        self._paths = paths
         self._where: list[str | int | None] = []
         self._rest = bytearray()
         self._string: bytearray | None = None
@@ -204,9 +219,6 @@ class Base64Field:
         self._escaped = False
         self._in_field = False
         self._found = False
-        self._tail = ""
-        self._quads = ""
-        self._padded = False
 
     def feed(self, chunk: bytes) -> bytes:
         """
@@ -231,7 +243,7 @@ class Base64Field:
 
         :raises ValueError: if the document is incomplete
         """
-        if self._in_field or self._string is not None or self._where or self._quads or self._tail:
+        if self._in_field or self._string is not None or self._where:
             raise ValueError("the JSON document ended early")
         return json.loads(bytes(self._rest))
 
@@ -243,15 +255,15 @@ class Base64Field:
     def _keep(self, data: bytes) -> None:
         self._rest += data
         if len(self._rest) > _MAX_REST:
-            raise ValueError("the JSON document is too large apart from its base64 string")
+            raise ValueError("the JSON document is too large apart from the string of the result")
 
     def _read_structure(self, chunk: bytes, at: int) -> int:
         char = chunk[at : at + 1]
         self._keep(char)
         if char == b'"':
-            if not self._is_key and tuple(self._where) == self._path:
+            if not self._is_key and tuple(self._where) in self._paths:
                 if self._found:
-                    raise ValueError("the JSON document has the base64 string twice")
+                    raise ValueError("the JSON document has the string of the result twice")
                 self._in_field = self._found = True
             else:
                 self._string = bytearray()
@@ -295,6 +307,35 @@ class Base64Field:
             self._string = None
         return end
 
+    def _end_field(self) -> None:
+        self._in_field = False
+        self._keep(b'"')
+
+    @abstractmethod
+    def _read_field(self, chunk: bytes, at: int, decoded: list[bytes]) -> int:
+        """
+        Read what a chunk has of the string.
+
+        :param chunk: the chunk
+        :param at: where to begin
+        :param decoded: takes the decoded bytes
+        :return: where to go on: after the quote that ends the string, if it was reached and :meth:`_end_field` called
+        """
+
+
+class Base64Field(StringField):
+    """
+    Decodes base64. Escapes are undone, because .NET writes ``+`` as ``\\u002B``.
+
+    :param path: the keys and indexes that lead to the string
+    """
+
+    def __init__(self, path: tuple[str | int, ...]) -> None:
+        super().__init__(path)
+        self._tail = ""
+        self._quads = ""
+        self._padded = False
+
     def _read_field(self, chunk: bytes, at: int, decoded: list[bytes]) -> int:
         last = min(len(chunk), at + _DECODED_AT_ONCE)
         end = chunk.find(b'"', at, last)
@@ -311,8 +352,7 @@ class Base64Field:
             return last
         if self._quads:
             raise ValueError("the base64 string is cut off")
-        self._in_field = False
-        self._keep(b'"')
+        self._end_field()
         return end + 1
 
     def _decode(self, text: str, decoded: list[bytes]) -> None:
@@ -327,3 +367,69 @@ class Base64Field:
                 raise ValueError("the base64 string continues after its padding")
             decoded.append(pybase64.b64decode(data[:whole], validate=True))
             self._padded = data[whole - 1] == "="
+
+
+class TextField(StringField):
+    """Decodes a text to UTF-8."""
+
+    def __init__(self, *paths: tuple[str | int, ...]) -> None:
+        super().__init__(*paths)
+        self._utf8 = getincrementaldecoder("utf-8")("replace")
+        self._held = ""
+        self._in_escape = False
+
+    def _read_field(self, chunk: bytes, at: int, decoded: list[bytes]) -> int:
+        last = min(len(chunk), at + _DECODED_AT_ONCE)
+        match = _UNTIL_QUOTE.match(chunk, at + self._in_escape, last)
+        end = match.end() if match else at
+        closed = end < last and chunk[end : end + 1] == b'"'
+        self._in_escape = end < last and not closed  # The rest is a backslash, and what it escapes is still to come.
+        stop = end if closed else last
+        text = self._held + self._utf8.decode(chunk[at:stop], closed)
+        whole = len(text) if closed or not (tokens := _WHOLE_TOKENS.match(text)) else tokens.end()
+        self._held = text[whole:]
+        if len(self._held) > _LONGEST_TOKEN:
+            raise ValueError("the JSON document has an invalid escape")
+        # A lone half of a surrogate pair is not a character.
+        decoded.append(_JSON.decode(f'"{text[:whole]}"').encode("utf-8", "replace"))
+        if closed:
+            self._end_field()
+        return stop + closed
+
+
+class ObjectField(StringField):
+    """Passes an object on as it is, instead of a string."""
+
+    def __init__(self, *paths: tuple[str | int, ...]) -> None:
+        super().__init__(*paths)
+        self._passed = bytearray()
+        self._is_open = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next chunk of the document and return what it has of the object."""
+        super().feed(chunk)
+        passed = bytes(self._passed)
+        self._passed.clear()
+        return passed
+
+    def _keep(self, data: bytes) -> None:
+        if self._is_open:
+            self._passed += data
+        else:
+            super()._keep(data)
+
+    def _read_structure(self, chunk: bytes, at: int) -> int:
+        if plain := _PLAIN.match(chunk, at):
+            self._keep(plain[0])
+            return plain.end()
+        if chunk[at : at + 1] == b"{" and not self._is_open and tuple(self._where) in self._paths:
+            if self._found:
+                raise ValueError("the JSON document has the object of the result twice")
+            self._keep(b"null")
+            self._is_open = self._found = True
+        end = super()._read_structure(chunk, at)
+        self._is_open = self._is_open and tuple(self._where) not in self._paths
+        return end
+
+    def _read_field(self, chunk: bytes, at: int, decoded: list[bytes]) -> int:
+        raise ValueError("the JSON document has a string where its result is an object")

@@ -143,7 +143,8 @@ class OperationNotFound(DocConvError):
 
     default_remedy = (
         "check that conn_id is the connection that started it; "
-        "if it has expired (results are kept for about 24 hours), clear the task that started it"
+        "if it has expired (results are kept for about 24 hours, by docling-serve for minutes), "
+        "clear the task that started it"
     )
 
 
@@ -154,10 +155,10 @@ class ResultNotFound(DocConvError):
 
 
 class AuthenticationFailed(DocConvError):
-    """The service refused the client id and secret, or has locked them for a while."""
+    """The service refused the credentials of the connection, or has locked them for a while."""
 
     handling = Handling.STOP
-    default_remedy = "check login (client id) and password (client secret) of the connection"
+    default_remedy = "check login and password of the connection"
 
 
 class AccessDenied(DocConvError):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
+from importlib import import_module
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote, quote_plus
 
 from airflow_provider_docconv.services.bodies import Body, form_body
+from airflow_provider_docconv.services.catalog import CLIENT_CREDENTIALS, Authentication
 from airflow_provider_docconv.services.errors import (
     AccessDenied,
     AuthenticationFailed,
@@ -31,7 +34,6 @@ T = TypeVar("T")
 #: A dialogue with a service: yields requests, is sent their replies, and returns the outcome.
 Flow: TypeAlias = "Generator[Request, Reply, T]"
 
-TOKEN_PATH = "/connect/token"  # noqa: S105 - a path, not a secret
 # A token is renewed this many seconds before it expires, or earlier if it is short-lived.
 _MAX_LEAD = 300
 _DEFAULT_LIFETIME = 3600.0
@@ -50,6 +52,7 @@ _MESSAGE_KEYS = (
     "error",
     "errors",
     "code",
+    "msg",
 )
 
 
@@ -232,6 +235,8 @@ class Call(StrEnum):
     UPLOAD = "upload"
     STATUS = "status"
     RESULT = "result"
+    #: Whether the service is there and lets the caller in.
+    ACCESS = "access"
     #: Anything else: files in the vendor's storage, formats, a cancellation.
     OTHER = "other"
 
@@ -267,6 +272,7 @@ class Meaning(NamedTuple):
 
 _LOGIN = (Call.LOGIN,)
 _SENDS = (Call.START, Call.UPLOAD)
+_NEED_ACCESS = (*_SENDS, Call.ACCESS)
 _ASKS = (Call.STATUS, Call.RESULT)
 _ALL_CALLS = tuple(Call)
 _ANY_STATUS = range(1000)
@@ -283,9 +289,9 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(_LOGIN, Form.ANY, _ANY_STATUS, LoginUnavailable, "did not return a token"),
     Meaning(_ALL_CALLS, Form.ANY, _REDIRECTS, ServiceUnavailable, "redirected the request", _REDIRECT_REMEDY),
     Meaning(_SENDS, Form.OWN, (400, 404, 413, 415, 422), RefusedByService, "refused the request"),
-    Meaning(_SENDS, Form.OWN, (401,), AuthenticationFailed, "refused a fresh access token"),
-    Meaning(_SENDS, Form.OWN, (402, 403), AccessDenied, "denied the request"),
-    Meaning(_SENDS, Form.FOREIGN, (404, 405, 410, 421, 501), ServiceNotFound, "has no such API at this address"),
+    Meaning(_NEED_ACCESS, Form.OWN, (401,), AuthenticationFailed, "refused the credentials"),
+    Meaning(_NEED_ACCESS, Form.OWN, (402, 403), AccessDenied, "denied the request"),
+    Meaning(_NEED_ACCESS, Form.FOREIGN, (404, 405, 410, 421, 501), ServiceNotFound, "has no such API at this address"),
     # With these nothing can have begun. Other statuses from 500, such as a proxy's 520 to 524, may say that the service
     # took the request and did not answer in time.
     Meaning(_SENDS, Form.ANY, (408, 429, 501, 503), ServiceUnavailable, "is unavailable"),
@@ -316,10 +322,12 @@ class Vendor:
     :param label: the service's name, for messages
     :param is_own_error: whether a JSON object, its keys as :meth:`Reply.json_object` returns them, and the status of
         its reply are the vendor's documented form of an error
+    :param credentials: the connection's fields that its credentials are in, in words; empty if it takes none
     """
 
     label: str
     is_own_error: Callable[[Mapping[str, Any], int], bool]
+    credentials: str = ""
 
     def speaks_in(self, reply: Reply) -> bool:
         """Tell whether an error comes from the service itself, and not from something in between."""
@@ -332,6 +340,16 @@ class Vendor:
     def says_not_found(self, reply: Reply) -> bool:
         """Tell whether the service itself says that it found nothing."""
         return reply.status == 404 and self.speaks_in(reply)
+
+    def require_access(self, reply: Reply) -> None:
+        """
+        Check that the service itself answered, be it that it found nothing, and accepted the credentials.
+
+        :param reply: the reply to a question that costs nothing
+        :raises DocConvError: of the type that fits the status
+        """
+        if reply.status != 200 and not self.says_not_found(reply):
+            raise self.error(reply, Call.ACCESS)
 
     def require_success(self, reply: Reply, call: Call, operation_id: str | None = None) -> Reply:
         """
@@ -357,11 +375,14 @@ class Vendor:
         """
         meaning = find_meaning(call, reply.status, own=self.speaks_in(reply))
         page = ", an HTML page" if reply.is_page else ""
+        remedy = meaning.remedy
+        if meaning.error is AuthenticationFailed and self.credentials:
+            remedy = f"check {self.credentials} of the connection"
         return meaning.error(
             f"{self.label} {meaning.what} (HTTP {reply.status}{page})",
             service_message=reply.message(),
             operation_id=operation_id,
-            remedy=meaning.remedy,
+            remedy=remedy,
         )
 
 
@@ -389,6 +410,9 @@ def says_no_operation(value: Mapping[str, Any]) -> bool:
     return _NO_OPERATION.search(find_message(value) or "") is not None
 
 
+# --- How a service knows its caller ---
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """
@@ -402,10 +426,146 @@ class Token:
     renew_at: float
 
 
-def token_request(client_id: str, client_secret: str) -> Request:
+@dataclass(frozen=True, slots=True)
+class NeedsToken:
+    """
+    What an authentication flow yields to be sent the token that all callers of the connection share.
+
+    :param refused: a token that the service has refused
+    """
+
+    refused: Token | None = field(default=None, repr=False)
+
+
+#: Yields signed requests, and is sent their replies, of which the last one counts; or yields what it needs to sign.
+AuthFlow: TypeAlias = "Generator[Request | NeedsToken, Any, None]"
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """
+    Signs the requests to a service, in the manner of httpx's ``Auth``. This one has nothing to add.
+
+    :param info: how the service knows its caller
+    :param label: the service's name, for messages
+    :param login: the connection's login
+    :param password: the connection's password
+    """
+
+    info: Authentication
+    label: str
+    login: str = ""
+    password: str = field(default="", repr=False)
+
+    def flow(self, request: Request) -> AuthFlow:
+        """
+        Sign a request, and again if its reply asks for that.
+
+        :param request: the request
+        """
+        yield self.sign(request)
+
+    def sign(self, request: Request) -> Request:
+        """Return a request with the credentials of the connection."""
+        return request
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no message may have; a service may repeat what it was sent."""
+        return (self.password,) if self.password else ()
+
+    def log_in(self, now: float) -> Flow[Token]:
+        """
+        Get a token, where the service gives them.
+
+        :param now: the time on the caller's clock, in seconds
+        :raises AuthenticationFailed: if the credentials are refused
+        :raises LoginUnavailable: if the reply is not that of a login
+        """
+        raise NotImplementedError(f"{self.label} gives no tokens")
+
+
+class ApiKeyAuth(Auth):
+    """Sends the password as it is, in a header; nothing if it is empty."""
+
+    def sign(self, request: Request) -> Request:
+        """Return a request with the key."""
+        return _with_header(request, self.info.header, self.password) if self.password else request
+
+
+class BearerAuth(Auth):
+    """Sends the password as a token that does not expire."""
+
+    def sign(self, request: Request) -> Request:
+        """Return a request with the token."""
+        return _with_header(request, self.info.header, f"Bearer {self.password}")
+
+
+class BasicAuth(Auth):
+    """Sends login and password with each request."""
+
+    def sign(self, request: Request) -> Request:
+        """Return a request with login and password."""
+        return _with_header(request, self.info.header, f"Basic {self._pair}")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The password, and the form that it is sent in."""
+        return (self.password, self._pair)
+
+    @property
+    def _pair(self) -> str:
+        return b64encode(f"{self.login}:{self.password}".encode()).decode()
+
+
+class ClientCredentialsAuth(Auth):
+    """Sends a token that the service gives for a client id and secret, and a new one if it is refused."""
+
+    def flow(self, request: Request) -> AuthFlow:
+        """Sign a request with the token, and once more with a new one."""
+        token = yield NeedsToken()
+        reply = yield _with_header(request, self.info.header, f"Bearer {token.value}")
+        if reply.status == 401:
+            token = yield NeedsToken(refused=token)
+            yield _with_header(request, self.info.header, f"Bearer {token.value}")
+
+    def log_in(self, now: float) -> Flow[Token]:
+        """Send client id and secret to the token endpoint."""
+        reply = yield token_request(self.login, self.password, self.info.token_path)
+        return read_token(reply, self.label, now, self.info.credentials)
+
+
+def _with_header(request: Request, name: str, value: str) -> Request:
+    return replace(request, headers={**request.headers, name: value})
+
+
+def create_auth(info: Authentication, label: str, login: str, password: str) -> Auth:
+    """
+    Return what signs the requests of a connection.
+
+    :param info: how the service knows its caller
+    :param label: the service's name, for messages
+    :param login: the connection's login
+    :param password: the connection's password
+    """
+    kind: type[Auth] = load(info.flow)
+    return kind(info, label, login, password)
+
+
+def load(name: str) -> Any:
+    """
+    Import what an entry of the catalogue names.
+
+    :param name: the name, as ``module:Class``
+    """
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def token_request(client_id: str, client_secret: str, path: str = CLIENT_CREDENTIALS.token_path) -> Request:
     """Build the request for a token, to the service's own token endpoint."""
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
-    return Request("POST", TOKEN_PATH, headers={"Accept": "application/json"}, body=form_body(form))
+    return Request("POST", path, headers={"Accept": "application/json"}, body=form_body(form))
 
 
 # RFC 6749 §5.2. The vendors' SDKs and their tests know the second one.
@@ -423,13 +583,14 @@ def _is_login_error(value: Mapping[str, Any], status: int) -> bool:
     return value.get("error") in _LOGIN_ERRORS
 
 
-def read_token(reply: Reply, service: str, now: float) -> Token:
+def read_token(reply: Reply, service: str, now: float, credentials: str = CLIENT_CREDENTIALS.credentials) -> Token:
     """
     Read the token endpoint's reply.
 
     :param reply: the reply
     :param service: the service's name, for messages
     :param now: the time on the caller's clock, in seconds
+    :param credentials: the connection's fields that they are in, for messages
     :raises AuthenticationFailed: if the credentials are refused, or locked after too many attempts
     :raises LoginUnavailable: if the reply is not that of a login
     """
@@ -438,10 +599,9 @@ def read_token(reply: Reply, service: str, now: float) -> Token:
     if reply.status == 429 and wait.isascii() and wait.isdigit() and len(wait) < 9 and int(wait) > _SHORTEST_LOCK:
         raise AuthenticationFailed(
             f"{service} has locked the login after too many failed attempts",
-            remedy="correct login (client id) and password (client secret) of the connection, "
-            f"or wait {wait} seconds if they are right",
+            remedy=f"correct {credentials} of the connection, or wait {wait} seconds if they are right",
         )
-    vendor = Vendor(f"{service}'s login", _is_login_error)
+    vendor = Vendor(f"{service}'s login", _is_login_error, credentials)
     value = vendor.require_success(reply, Call.LOGIN).parsed_object() or {}
     token, lifetime = value.get("access_token"), value.get("expires_in")
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
@@ -454,12 +614,13 @@ def read_token(reply: Reply, service: str, now: float) -> Token:
     return Token(token, now + seconds - min(_MAX_LEAD, seconds / 5))
 
 
-def hide(reply: Reply, secret: str) -> Reply:
-    """Remove a secret from a reply that repeats it, before its message is shortened."""
+def hide(reply: Reply, *secrets: str) -> Reply:
+    """Remove secrets from a reply that repeats them, before its message is shortened."""
     body = reply.body
-    for form in _forms(secret):
-        if form in body:
-            body = body.replace(form, b"***")
+    for secret in secrets:
+        for form in _forms(secret):
+            if form in body:
+                body = body.replace(form, b"***")
     return reply if body is reply.body else replace(reply, body=body)
 
 

@@ -208,19 +208,23 @@ class ResultFile:
     remote: RemoteDocument | None = None
 
 
-def read_started(reply: Reply, vendor: Vendor, remote_source: RemoteDocument | None = None) -> Started:
+def read_started(
+    reply: Reply, vendor: Vendor, remote_source: RemoteDocument | None = None, key: str | None = None
+) -> Started:
     """
     Read the reply to a start.
 
     :param reply: the reply
     :param vendor: whose reply it is
     :param remote_source: the document in the vendor's storage, if it was uploaded there
+    :param key: the field of the operation id, if the reply is a JSON object
     :raises StartReplyLost: if the operation may have started, but the reply has no operation id
     :raises DocConvError: if it certainly has not started, of the type that fits the status
     """
     vendor.require_success(reply, Call.START)
     try:
-        return Started(clean_operation_id(reply.text()), remote_source)
+        text = reply.text() if key is None else (reply.parsed_object() or {}).get(key)
+        return Started(clean_operation_id(str(text or "")), remote_source)
     except ValueError as error:
         raise StartReplyLost(
             f"{vendor.label} replied to the start with {reply.kind()} instead of an operation id",

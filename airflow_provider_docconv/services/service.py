@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from importlib import import_module
 from typing import Any, ClassVar, NamedTuple
 
 from airflow_provider_docconv.services.catalog import ServiceInfo
 from airflow_provider_docconv.services.documents import Document, PresentationToMerge, RemoteDocument
 from airflow_provider_docconv.services.errors import InvalidOptions
 from airflow_provider_docconv.services.filetypes import extension
-from airflow_provider_docconv.services.http import Flow, Vendor, has_error_object
+from airflow_provider_docconv.services.http import Flow, Vendor, has_error_object, load
 from airflow_provider_docconv.services.operations import Operation, OperationState, ResultFile, Started
 from airflow_provider_docconv.services.options import read_options
 from airflow_provider_docconv.services.storage import RemoteStorage
@@ -41,6 +40,7 @@ class ConversionService(ABC):
     code serves the blocking client and the asynchronous one.
 
     :param storage: the vendor's storage to use unless an address or option names another
+    :param extra: the values of the service's own fields of the connection, without those that are empty
     """
 
     info: ClassVar[ServiceInfo]
@@ -54,8 +54,9 @@ class ConversionService(ABC):
     #: The option that names the result's address in the vendor's storage: a single one, even for several results.
     saving_option: ClassVar[str | None] = None
 
-    def __init__(self, storage: str | None = None) -> None:
+    def __init__(self, storage: str | None = None, extra: Mapping[str, str] | None = None) -> None:
         self.storage = storage
+        self.extra = extra or {}
 
     @property
     def label(self) -> str:
@@ -65,7 +66,7 @@ class ConversionService(ABC):
     @property
     def vendor(self) -> Vendor:
         """Tells the service's own replies from those of what stands in between."""
-        return Vendor(self.label, self.is_own_error)
+        return Vendor(self.label, self.is_own_error, self.info.authentication.credentials)
 
     @staticmethod
     def is_own_error(value: Mapping[str, Any], status: int) -> bool:
@@ -76,6 +77,15 @@ class ConversionService(ABC):
         :param status: the HTTP status of the reply
         """
         return has_error_object(value)
+
+    def check_access(self) -> Flow[None]:
+        """
+        Ask something that costs nothing, for the test button; a login has proved its part before.
+
+        :raises DocConvError: if the service is not there, or refuses the credentials
+        """
+        return
+        yield  # makes it a flow like the others
 
     @abstractmethod
     def start(self, source: Document | RemoteDocument, target_format: str, options: Mapping[str, Any]) -> Flow[Started]:
@@ -254,16 +264,18 @@ class ConversionService(ABC):
         return read_options(self.label, options, schema)
 
 
-def create_service(info: ServiceInfo, storage: str | None = None) -> ConversionService:
+def create_service(
+    info: ServiceInfo, storage: str | None = None, extra: Mapping[str, str] | None = None
+) -> ConversionService:
     """
     Return the protocol of a service, ready to build requests.
 
     :param info: the service
     :param storage: the service's storage to use when an address or option names none
+    :param extra: the values of the service's own fields of the connection
     """
-    module, name = info.protocol
-    protocol: type[ConversionService] = getattr(import_module(f"{__package__}.{module}"), name)
-    return protocol(storage)
+    protocol: type[ConversionService] = load(info.protocol)
+    return protocol(storage, extra)
 
 
 def own_folder(document: Document | RemoteDocument) -> str:

@@ -18,6 +18,7 @@ from airflow_provider_docconv.hooks.docconv import (
 )
 from docconv_sandbox import Sandbox
 from tests.support.hostile import HTML, Answer, Hostile, dead_url
+from tests.support.replies import own_error
 from tests.support.tasks import SECRET, connect
 
 HOOKS = {
@@ -89,7 +90,7 @@ URIS = [
 def test_connections_as_uris(uri: str, base_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_DOCS", f"{uri}?read_timeout=30&verify=false" if uri.endswith("http") else uri)
     settings = DocConvHook.for_connection("docs").get_conn().settings
-    assert (settings.base_url, settings.client_id, settings.client_secret) == (base_url, "id", "secret")
+    assert (settings.base_url, settings.login, settings.password) == (base_url, "id", "secret")
     if uri.endswith("http"):
         assert (settings.read_timeout, settings.verify) == (30.0, False)
 
@@ -169,7 +170,7 @@ def test_a_misspelt_field_is_named(misspelt: str, field: str, monkeypatch: pytes
     said = said_by_test(monkeypatch, "http://h", extra={misspelt: 5})
     assert f"the extra of the connection 'docs' has an unknown field {misspelt!r}; call it {field!r}" in said
     settings = Connection(conn_id="c", conn_type="aspose_slides", login=" i\n", password="s ", extra='{"team": "x"}')
-    assert (read_settings(settings).client_id, read_settings(settings).client_secret) == ("i", "s")
+    assert (read_settings(settings).login, read_settings(settings).password) == ("i", "s")
 
 
 def test_no_fractions_of_calls_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +200,7 @@ def test_a_good_connection(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_test_logs_in_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Hostile() as server:
+    with Hostile(Answer(own_error("aspose_slides", 404), 404)) as server:
         hook = DocConvHook.for_connection(connect(monkeypatch, server.url))
         assert hook.test_connection()[0]
         assert hook.test_connection()[0]
@@ -221,6 +222,14 @@ def test_an_unreachable_host(monkeypatch: pytest.MonkeyPatch) -> None:
     url = dead_url()
     said = said_by_test(monkeypatch, url)
     assert f"Aspose.Slides Cloud at {url} can't be reached (Connection refused)" in said
+
+
+@pytest.mark.parametrize("answer", [Answer(b"", 404), Answer(HTML, 404), Answer({"detail": "Not Found"}, 404)])
+def test_a_host_without_asynchronous_calls(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Hostile(answer) as server:
+        said = said_by_test(monkeypatch, server.url)
+    assert "Aspose.Slides Cloud has no such API at this address" in said
+    assert "no asynchronous calls, as the container that the vendor offers" in said
 
 
 def test_a_host_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,6 @@ from airflow_provider_docconv.client.exchange import (
     run_flow,
 )
 from airflow_provider_docconv.client.session import Session
-from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.errors import (
     DocConvError,
     InvalidOptions,
@@ -37,6 +36,7 @@ from airflow_provider_docconv.services.http import Reply, Token
 from tests.support.clients import SECRET, EitherClient, MakeClient, settings_for
 from tests.support.flows import document
 from tests.support.hostile import Answer, Hostile, dead_url
+from tests.support.replies import VENDORS
 
 STARTED = Answer(b"op-1", 201)
 RUNNING = Answer({"status": "Started", "taskStatus": "Processing"})
@@ -57,14 +57,14 @@ def start(client: EitherClient) -> str:
     return client.run(client.service.start(document(b"AT&TFORM", "scan.djvu"), "pdf", {})).operation_id
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", VENDORS)
 @pytest.mark.parametrize("fault", LOST.values(), ids=list(LOST))
 def test_a_start_whose_reply_is_lost_is_sent_once(make_client: MakeClient, service: str, fault: Answer) -> None:
     with Hostile(fault, STARTED) as server:
         with pytest.raises(StartReplyLost) as raised:
             start(make_client(server.url, service, read_timeout=0.3))
         assert len(server.calls) == 1
-    assert SERVICES[service].label in str(raised.value)
+    assert VENDORS[service].label in str(raised.value)
     assert not raised.value.retryable
 
 

@@ -176,7 +176,7 @@ def test_no_secret_is_shown_even_if_the_service_repeats_it(make_client: MakeClie
 
     with Hostile(answer=login) as tokens:
         settings = settings_for("")
-        secret = settings.client_secret
+        secret = settings.password
         sent = secret if what == "login" else token
         logins = [echo(sent)]
         with Hostile(echo(sent), logins=logins) as server:
@@ -197,5 +197,5 @@ def test_an_operation_that_repeats_the_token_does_not_show_it(make_client: MakeC
 
 def test_nothing_shows_the_secret() -> None:
     settings = settings_for("http://x")
-    assert settings.client_secret not in repr(settings)
-    assert settings.client_secret not in repr(vars(Client(settings)))
+    assert settings.password not in repr(settings)
+    assert settings.password not in repr(vars(Client(settings)))

@@ -97,7 +97,7 @@ def test_it_holds_for_many_processes_of_both_kinds(redis: Redis) -> None:
     per_second, calls = 20, 12
     with Sandbox(engine="echo", storages=("Main",)) as sandbox:
         values = {
-            "client_secret": sandbox.client_secret,
+            "password": sandbox.client_secret,
             "host": sandbox.url,
             "max_calls_per_second": per_second,
             "rate_limit_url": redis.url,

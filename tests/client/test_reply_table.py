@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_docconv.services import errors
-from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.operations import OperationState
 from tests.support.clients import EitherClient, MakeClient
 from tests.support.flows import document
 from tests.support.hostile import HTML, Answer, Hostile, token
-from tests.support.replies import own_error
+from tests.support.replies import VENDORS, own_error
 
 GATEWAY = {"message": "no Route matched with those values"}
 
@@ -79,7 +78,7 @@ STARTS: list[tuple[Any, type[errors.DocConvError], int]] = [
 ]
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", VENDORS)
 @pytest.mark.parametrize(("answer", "kind", "count"), STARTS)
 def test_what_the_reply_to_a_start_means(
     make_client: MakeClient, service: str, answer: Any, kind: type, count: int
@@ -92,7 +91,7 @@ def test_what_the_reply_to_a_start_means(
         assert "check the host of connection 'docs'" in str(error)
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", VENDORS)
 @pytest.mark.parametrize("first", [own(401), foreign(429, b""), foreign(503, b"")])
 def test_a_start_is_sent_again_when_it_surely_has_not_begun(make_client: MakeClient, service: str, first: Any) -> None:
     with Hostile(first(service), Answer(b"op-1", 201), logins=[token(1), token(2)]) as server:
@@ -111,7 +110,7 @@ POLLS: list[tuple[Any, int]] = [
 ]
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", VENDORS)
 @pytest.mark.parametrize(("answer", "count"), POLLS)
 def test_a_poll_is_no_verdict_on_the_document(make_client: MakeClient, service: str, answer: Any, count: int) -> None:
     with Hostile(answer(service)) as server:
@@ -121,7 +120,7 @@ def test_a_poll_is_no_verdict_on_the_document(make_client: MakeClient, service: 
         assert len(server.calls) == count
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", VENDORS)
 def test_only_the_service_itself_says_that_it_does_not_know_an_operation(make_client: MakeClient, service: str) -> None:
     with Hostile(own(404)(service)) as server:
         assert make_client(server.url, service).status().state is OperationState.NOT_FOUND

@@ -100,7 +100,7 @@ def test_a_document_of_unknown_length_is_sent_whole_again_too(make_client: MakeC
 
 def test_a_second_refusal_is_an_error(make_client: MakeClient) -> None:
     with Hostile(DENIED) as server:
-        with pytest.raises(AuthenticationFailed, match="refused a fresh access token"):
+        with pytest.raises(AuthenticationFailed, match="refused the credentials"):
             start(make_client(server.url), document())
         assert (len(server.logins), len(server.calls)) == (2, 2)
 

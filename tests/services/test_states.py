@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_docconv.services.catalog import SERVICES
 from airflow_provider_docconv.services.errors import (
     OperationNotFound,
     ServiceUnavailable,
@@ -18,6 +17,7 @@ from airflow_provider_docconv.services.http import Reply, Vendor, has_error_obje
 from airflow_provider_docconv.services.operations import Operation, OperationState, clean_operation_id, read_started
 from airflow_provider_docconv.services.service import create_service
 from tests.support.flows import OPERATION, play, reply
+from tests.support.replies import VENDORS
 
 VENDOR = Vendor("X", lambda value, status: has_error_object(value))
 STATUS_KEY = {"aspose_slides": "status", "groupdocs_conversion": "status", "aspose_ocr": "taskStatus"}
@@ -48,7 +48,7 @@ WORDS = {
 
 
 def ask(service: str, answer: Reply) -> Operation:
-    _, operation = play(create_service(SERVICES[service]).status(OPERATION), answer)
+    _, operation = play(create_service(VENDORS[service]).status(OPERATION), answer)
     return operation
 
 
@@ -61,7 +61,7 @@ def test_every_word_has_its_state(service: str, word: str, state: str) -> None:
         assert (operation.id, operation.state, operation.vendor_status) == (OPERATION, OperationState(state), spelled)
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", VENDORS)
 @pytest.mark.parametrize("word", ["Paused", 7, True])
 def test_an_unknown_word_is_waited_for(service: str, word: object) -> None:
     operation = ask(service, reply({STATUS_KEY[service]: word}))
@@ -69,7 +69,7 @@ def test_an_unknown_word_is_waited_for(service: str, word: object) -> None:
     assert not operation.state.is_terminal
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", VENDORS)
 @pytest.mark.parametrize("answer", [{}, *({"status": word, "taskStatus": word} for word in ("", None, ["Finished"]))])
 def test_an_answer_without_a_status_is_a_fault(service: str, answer: dict[str, object]) -> None:
     with pytest.raises(UnexpectedReply, match="without the operation's status"):
@@ -85,13 +85,13 @@ def test_the_terminal_states_are_those_after_which_nothing_happens() -> None:
     assert {state.value for state in OperationState if not state.is_terminal} == {"queued", "running"}
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", VENDORS)
 def test_an_unknown_operation_is_a_state_while_waiting_and_an_error_at_the_end(service: str) -> None:
     gone = reply({"error": {"message": "Operation does not exist"}}, 404)
     assert ask(service, gone).state is OperationState.NOT_FOUND
     if service == "groupdocs_conversion":
         with pytest.raises(OperationNotFound, match=OPERATION):
-            play(create_service(SERVICES[service]).results(OPERATION), gone)
+            play(create_service(VENDORS[service]).results(OPERATION), gone)
 
 
 @pytest.mark.parametrize("status", [400, 500])
@@ -99,7 +99,7 @@ def test_groupdocs_may_say_in_words_that_an_operation_is_unknown(status: int) ->
     assert ask("groupdocs_conversion", reply({"error": "Operation not found"}, status)).state.value == "not_found"
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", VENDORS)
 def test_a_service_in_trouble_says_nothing_of_the_operation(service: str) -> None:
     with pytest.raises(ServiceUnavailable):
         ask(service, reply(b"", 502))
@@ -132,7 +132,7 @@ def test_the_services_own_words_are_kept(service: str, value: dict[str, Any], sa
     assert (operation.state, operation.message) == (OperationState.FAILED, said)
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", VENDORS)
 def test_a_proxys_page_is_not_the_service_that_knows_no_operation(service: str) -> None:
     page = b"<html><head><title>404 Not Found</title></head></html>"
     with pytest.raises(UnexpectedReply, match=r"\(HTTP 404, an HTML page\), saying \"404 Not Found\""):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_docconv.services.catalog import CLIENT_CREDENTIALS, SERVICES
 from tests.support.hostile import HTML
+
+#: The services with a login, whose replies the tests have in common; docling-serve has tests of its own.
+VENDORS = {name: info for name, info in SERVICES.items() if info.authentication is CLIENT_CREDENTIALS}
 
 #: What proxies, gateways and load balancers say, whatever the status.
 FOREIGN: dict[str, Any] = {
@@ -29,6 +33,8 @@ def own_error(service: str, status: int, message: str = "Because.") -> dict[str,
     :param status: the HTTP status it comes with
     :param message: its message
     """
+    if service == "docling_serve":
+        return {"detail": "Task not found." if status == 404 else message}
     if service == "aspose_ocr":
         return {"type": "about:blank", "title": "An error.", "status": status, "detail": message, "instance": None}
     error = {"code": "errorCode", "message": message, "description": message, "innerError": None}

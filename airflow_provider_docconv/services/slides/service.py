@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from airflow_provider_docconv.services.bodies import Body, FilePart, MultipartBody, json_body
 from airflow_provider_docconv.services.catalog import ASPOSE_SLIDES
 from airflow_provider_docconv.services.documents import Document, PresentationToMerge, RemoteDocument
-from airflow_provider_docconv.services.errors import InvalidOptions
+from airflow_provider_docconv.services.errors import DocConvError, InvalidOptions, ServiceNotFound
 from airflow_provider_docconv.services.http import (
     Call,
     Flow,
@@ -48,6 +48,7 @@ from airflow_provider_docconv.services.slides.options import (
 from airflow_provider_docconv.services.storage import RemoteStorage
 
 _ROOT = "/v3.0/slides"
+_NO_OPERATION = "00000000-0000-0000-0000-000000000000"
 _ASYNC = f"{_ROOT}/async"
 
 _STATES = {
@@ -137,6 +138,20 @@ class AsposeSlides(ConversionService):
             body = MultipartBody([FilePart(source, "document", "document")], {"pipeline": export} if export else {})
         headers = _password_header(self.password(given))
         return Request(method, path, parameters, headers, body, repeatable=False)
+
+    def check_access(self) -> Flow[None]:
+        """Ask for an operation that can't exist: the vendor's container, hosted by oneself, lacks these calls."""
+        reply = yield Request("GET", f"{_ASYNC}/{_NO_OPERATION}")
+        try:
+            self.vendor.require_access(reply)
+        except ServiceNotFound as error:
+            error.remedy = (
+                "the host of the connection has no asynchronous calls, as the container that the vendor offers for "
+                "self-hosting: use the vendor's own host"
+            )
+            raise
+        except DocConvError:
+            return  # The login has succeeded, and this question proves nothing else.
 
     def status(self, operation_id: str) -> Flow[Operation]:
         """Get ``/{id}``, which answers 404 for an unknown operation."""

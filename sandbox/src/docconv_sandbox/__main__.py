@@ -101,8 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     default = Settings()
     parser = argparse.ArgumentParser(
         prog="docconv-sandbox",
-        description="Serve the protocols of Aspose.Slides, GroupDocs.Conversion and Aspose.OCR Cloud on loopback, "
-        "and really convert.",
+        description="Serve the protocols of Aspose.Slides, GroupDocs.Conversion and Aspose.OCR Cloud and of "
+        "docling-serve on loopback, and really convert.",
         epilog=_FAULTS,
         formatter_class=_Help,
     )
@@ -112,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=default.port, help="port on 127.0.0.1; 0 takes a free one")
     add("--client-id", default=default.client_id, help="client id that logs in")
     add("--client-secret", default=default.client_secret, help="secret that goes with it")
+    add("--api-key", default=default.api_key, help="key that docling-serve asks for")
     add("--token-lifetime", type=int, default=default.token_lifetime, help="seconds until a token expires")
     add("--storage", action="append", help="name of a storage; repeat it for more, the first is the default")
     add("--max-upload", type=float, default=default.max_upload, help="largest request body, in MiB")
@@ -139,6 +140,12 @@ def _parser() -> argparse.ArgumentParser:
         help="size of each result of echo; source: that of its source",
     )
     add("--retention", type=float, default=default.retention, help="seconds from its end until one is forgotten")
+    add(
+        "--result-removal-delay",
+        type=float,
+        default=default.result_removal_delay,
+        help="seconds for which docling-serve keeps a result after it was fetched first",
+    )
     add("--job-timeout", type=float, default=default.job_timeout, help="seconds of work until a conversion is ended")
 
     add = parser.add_argument_group("faults").add_argument

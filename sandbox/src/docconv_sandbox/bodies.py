@@ -159,6 +159,37 @@ async def receive(request: web.Request, folder: Path, limit: float, *, keep: boo
         raise ApiError(400, "The multipart body is malformed: it has no end.", "errorInvalidRequest") from error
 
 
+async def receive_form(
+    request: web.Request, folder: Path, limit: float, *, keep: bool = True
+) -> tuple[Upload, list[tuple[str, str]]]:
+    """
+    Take in a form: what has a file name is a document, everything else a plain field. Fields may repeat.
+
+    :param request: the request.
+    :param folder: where the documents go.
+    :param limit: the largest body in MiB.
+    :param keep: whether the documents are kept, or only hashed.
+    """
+    room, upload, fields = _Room(limit), Upload(), []
+    try:
+        reader = await request.multipart()
+        while (part := await reader.next()) is not None:
+            if not isinstance(part, BodyPartReader):
+                raise ApiError(400, "There was an error parsing the body")
+            chunks = _chunks(part)
+            if part.filename is None:
+                value = b"".join([chunk async for chunk in chunks])
+                room.take(len(value))
+                fields.append((_text(part.name or ""), value.decode("utf-8", "replace")))
+                continue
+            path = folder / f"upload-{len(upload.documents)}"
+            await _save(b"", chunks, path if keep else None, upload.source, room)
+            upload.documents.append(Document(path, _text(part.filename)))
+    except (ValueError, AssertionError, HttpProcessingError) as error:
+        raise ApiError(400, "There was an error parsing the body") from error
+    return upload, fields
+
+
 async def receive_base64(
     request: web.Request, key: str, path: Path, limit: float, *, keep: bool = True
 ) -> tuple[Source, dict[str, Any]]:

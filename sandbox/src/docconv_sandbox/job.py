@@ -10,13 +10,13 @@ from docconv_sandbox.errors import Cause, ConversionError
 from docconv_sandbox.settings import Tier
 
 Bundle = Literal["pages", "many", "never"]
-Action = Literal["convert", "merge", "split"]
+Action = Literal["convert", "extract", "merge", "split"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """
-    One conversion, merge or split.
+    One conversion, extraction of the text, merge or split.
 
     :param source: path of the document; a merge has ``merged`` instead.
     :param name: the name the document came with, or an empty text.

@@ -1,4 +1,4 @@
-"""The server: three services, one login, one port on loopback, the faults that it is to have, and what it tells."""
+"""The server: all services, one login, one port on loopback, the faults that it is to have, and what it tells."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from docconv_sandbox import wire
 from docconv_sandbox.account import Connections
 from docconv_sandbox.auth import BAN_SECONDS, Auth
 from docconv_sandbox.bodies import read_to_end
+from docconv_sandbox.docling import Docling
 from docconv_sandbox.errors import ApiError
 from docconv_sandbox.faults import Fault, Faults
 from docconv_sandbox.groupdocs import GroupDocs
@@ -57,6 +58,7 @@ class Server:
             Slides(*common, Storages(settings.storages, folder / "slides")),
             GroupDocs(*common, Storages(settings.storages, folder / "groupdocs")),
             Ocr(*common),
+            Docling(*common),
         ]
         self.url = ""
 
@@ -167,13 +169,12 @@ class Server:
         if service is None:
             return await handler(request)
         try:
-            scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not self.auth.is_valid(token.strip()):
+            if not service.admits(request, self.auth):
                 raise ApiError(401, "The access token is missing, invalid or expired.", "Unauthorized")
             return await handler(request)
         except ApiError as error:
             response = service.refuse(error)
-            if error.status == 401:
+            if error.status == 401 and service.has_tokens:
                 response.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
             return response
         except web.HTTPException as error:

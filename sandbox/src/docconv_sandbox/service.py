@@ -13,6 +13,7 @@ from aiohttp import web
 
 from docconv_sandbox import wire
 from docconv_sandbox.account import Connections
+from docconv_sandbox.auth import Auth
 from docconv_sandbox.bodies import Source, Upload, receive
 from docconv_sandbox.echo import Echo
 from docconv_sandbox.errors import ApiError
@@ -77,6 +78,8 @@ class Service(ABC):
     prefix: ClassVar[str]
     #: What sort of call each handler serves; all others are calls to the storage.
     SORTS: ClassVar[dict[str, str]]
+    #: Whether it asks for a token of the common login.
+    has_tokens: ClassVar[bool] = True
 
     def __init__(self, settings: Settings, operations: Operations, starts: Starts) -> None:
         self.settings = settings
@@ -90,6 +93,11 @@ class Service(ABC):
     @abstractmethod
     def refuse(self, error: ApiError) -> web.Response:
         """Put a refusal in the vendor's words."""
+
+    def admits(self, request: web.Request, auth: Auth) -> bool:
+        """Tell whether a request carries good credentials: a token of the common login."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and auth.is_valid(token.strip())
 
     async def receive(self, request: web.Request, operation: Operation) -> Upload:
         """Take in a start's body: documents and options."""

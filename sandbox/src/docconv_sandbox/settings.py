@@ -40,6 +40,7 @@ class Settings:
     :param port: the port on 127.0.0.1; 0 takes a free one.
     :param client_id: the client id that logs in.
     :param client_secret: the secret that goes with it.
+    :param api_key: the key that docling-serve asks for; with an empty one it asks for none.
     :param storages: names of the cloud storages each service has; the first one is the default.
     :param token_lifetime: seconds until an access token expires.
     :param tls_certificate: a PEM file with the certificate to serve HTTPS with; without one it serves HTTP.
@@ -53,6 +54,7 @@ class Settings:
     :param steps: how many steps an operation of ``echo`` reports.
     :param result_bytes: the size of each result of ``echo``; None for that of its source.
     :param retention: seconds until an operation and its result are forgotten.
+    :param result_removal_delay: seconds for which docling-serve keeps a result after it was fetched first.
     :param max_upload: the largest request body, in MiB.
     :param job_timeout: seconds until a running conversion is ended.
     :param latency: seconds before each reply.
@@ -63,6 +65,7 @@ class Settings:
     port: int = 0
     client_id: str = "sandbox"
     client_secret: str = "sandbox"  # noqa: S105  # it guards nothing: the sandbox listens on loopback only
+    api_key: str = ""
     storages: tuple[str, ...] = ("First Storage",)
     token_lifetime: int = 3600
     tls_certificate: Path | None = None
@@ -75,6 +78,7 @@ class Settings:
     steps: int = 0
     result_bytes: int | None = 2048
     retention: float = 24 * 3600.0
+    result_removal_delay: float = 300.0
     max_upload: float = 2048.0
     job_timeout: float = 300.0
     latency: float = 0.0
@@ -96,6 +100,7 @@ class Settings:
             "seconds_per_page",
             "steps",
             "retention",
+            "result_removal_delay",
             "max_upload",
             "job_timeout",
             "latency",

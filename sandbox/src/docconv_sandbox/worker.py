@@ -45,6 +45,8 @@ def perform(job: Job, work: Work) -> Outcome:
     """
     if job.action == "convert":
         return _convert(job, work)
+    if job.action == "extract":
+        return _extract(job, work)
     return merge(job, work) if job.action == "merge" else split(job, work)
 
 
@@ -65,6 +67,16 @@ def _convert(job: Job, work: Work) -> Outcome:
     pages = formats.count_pages(document, source)
     work.report(pages or 1, pages or 1, "Converted")
     return Outcome(files=_names(files), pages=pages, engine=engine.name, source=source)
+
+
+def _extract(job: Job, work: Work) -> Outcome:
+    from docconv_sandbox.engines.texts import extract, source_of
+
+    document = Path(job.source)
+    source = source_of(document, job.name)
+    document, source = decrypt(document, source, work)
+    output, pages = extract(document, source, job, work)
+    return Outcome(files=[str(output)], pages=pages, engine="texts", source=source)
 
 
 def _to_pages(
