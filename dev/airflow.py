@@ -4,7 +4,7 @@ A whole Airflow for the demo and the tests: every component a process of its own
 .. code-block:: python
 
     with Airflow(tmp_path / "airflow", dags_folder) as airflow:
-        airflow.connect("aspose_slides_default", "aspose_slides", host=sandbox, login="sandbox", password="sandbox")
+        airflow.connect("aspose_slides_default", "aspose_slides", host=sandbox, **LOGIN)
         run = airflow.run("nightly_conversion", {"inbox": "file:///tmp/inbox/"})
         assert run.wait() == "success"
         run.xcom("convert.download", map_index=0)

@@ -20,7 +20,7 @@ CONNECTIONS = {
     "aspose_ocr_default": "aspose_ocr",
 }
 CLIENT_ID = "sandbox"
-CLIENT_SECRET = "sandbox"  # noqa: S105  # it guards nothing
+CLIENT_SECRET = "sandbox-secret"  # noqa: S105  # it guards nothing
 #: The same for a connection.
 LOGIN = {"login": CLIENT_ID, "password": CLIENT_SECRET}
 _TIMEOUT = (5, 60)

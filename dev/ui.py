@@ -34,7 +34,7 @@ def main() -> None:
             sandbox.wait_until_healthy()
             sandbox.connect_all(airflow)
             print(f"\n  Airflow:  {airflow.url}  (no login; everybody is an administrator)")
-            print(f"  Sandbox:  {sandbox.url}  (client id and secret: sandbox)")
+            print(f"  Sandbox:  {sandbox.url}  (client id: sandbox, client secret: sandbox-secret)")
             print(f"  For the Dags' params:  inbox {INBOX.as_uri()}  outbox {OUTBOX.as_uri()}")
             print(f"  Logs:     {LOGS.relative_to(ROOT)}, {(AIRFLOW_HOME / 'logs').relative_to(ROOT)}")
             run_id = night(airflow)

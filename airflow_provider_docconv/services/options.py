@@ -125,7 +125,8 @@ def _read(service: str, value: object, hints: tuple[Any, ...], name: str) -> Any
         if hint not in nested and (found := _convert(service, value, hint, name)) is not _NO_MATCH:
             return found
     shown = "" if "password" in name.lower() else f", not {repr(value)[:100]}"
-    raise InvalidOptions(f"{name} must be {' or '.join(dict.fromkeys(map(_describe, hints)))}{shown}")
+    words = dict.fromkeys(_describe(hint, value) for hint in hints)
+    raise InvalidOptions(f"{name} must be {' or '.join(words)}{shown}")
 
 
 def _convert(service: str, value: object, hint: Any, name: str) -> Any:
@@ -172,9 +173,12 @@ _PLAIN: dict[type, Callable[[object], object]] = {str: _text, bool: _truth, int:
 _WORDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
 
 
-def _describe(hint: Any) -> str:
+def _describe(hint: Any, value: object) -> str:
     if get_origin(hint) is Literal:
-        return f"one of {', '.join(get_args(hint))}"
+        known = get_args(hint)
+        if len(known) <= _MAX_LISTED:
+            return f"one of {', '.join(known)}"
+        return f"one of {len(known)} names, of which {_nearest(str(value), known)} are the nearest"
     if get_origin(hint) is Sequence:
         return "a list"
     return _WORDS.get(hint, "a mapping")
@@ -183,5 +187,9 @@ def _describe(hint: Any) -> str:
 def _hint(name: str, fields: Mapping[str, object]) -> str:
     if len(fields) <= _MAX_LISTED:
         return f"only {', '.join(sorted(fields))}"
-    lower = {field.lower(): field for field in fields}
-    return f"the nearest are {', '.join(lower[near] for near in get_close_matches(name.lower(), lower, 3, 0.0))}"
+    return f"the nearest are {_nearest(name, fields)}"
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    lower = {each.lower(): each for each in known}
+    return ", ".join(lower[near] for near in get_close_matches(name.lower()[:100], lower, 3, 0.0))

@@ -66,7 +66,7 @@ def open_socket(sandbox: Sandbox, tls: Path | None = None) -> socket.socket:
 
 
 def token(sandbox: Sandbox, tls: Path | None = None) -> str:
-    form = {"grant_type": "client_credentials", "client_id": "sandbox", "client_secret": "sandbox"}
+    form = {"grant_type": "client_credentials", "client_id": "sandbox", "client_secret": "sandbox-secret"}
     url = f"{sandbox.url}/connect/token"
     answer = requests.post(url, data=form, verify=str(tls) if tls else True, timeout=PATIENCE)
     return f"Bearer {answer.json()['access_token']}"

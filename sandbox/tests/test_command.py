@@ -48,7 +48,7 @@ def test_it_needs_neither_airflow_nor_the_provider() -> None:
         "def call(path, data, **headers):\n"
         "    return urllib.request.urlopen(urllib.request.Request(sandbox.url + path, data, headers)).read()\n"
         "with Sandbox(engine='echo') as sandbox:\n"
-        "    form = b'grant_type=client_credentials&client_id=sandbox&client_secret=sandbox'\n"
+        "    form = b'grant_type=client_credentials&client_id=sandbox&client_secret=sandbox-secret'\n"
         "    token = 'Bearer ' + json.loads(call('/connect/token', form))['access_token']\n"
         "    id = call('/v3.0/slides/async/convert/pdf', b'PK', Authorization=token).decode()\n"
         "    print(call(f'/v3.0/slides/async/{id}/result', None, Authorization=token)[:5].decode())"

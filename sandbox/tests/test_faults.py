@@ -20,7 +20,7 @@ from tests.patience import PATIENCE
 
 
 def log_in(sandbox: Sandbox) -> requests.Response:
-    form = {"grant_type": "client_credentials", "client_id": "sandbox", "client_secret": "sandbox"}
+    form = {"grant_type": "client_credentials", "client_id": "sandbox", "client_secret": "sandbox-secret"}
     return requests.post(f"{sandbox.url}/connect/token", data=form, timeout=PATIENCE)
 
 

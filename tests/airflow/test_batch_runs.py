@@ -90,7 +90,7 @@ def test_the_services_of_all_vendors_convert(sandbox: Any, tmp_path: Path, monke
         folder.mkdir()
         runs = BatchRuns(folder)
         (folder / "in" / name).write_bytes(content)
-        connect(monkeypatch, sandbox.url, conn_type, login="sandbox", password="sandbox")
+        connect(monkeypatch, sandbox.url, conn_type, login="sandbox", password="sandbox-secret")
         assert runs.run()["delivered"] == 1
         (result,) = (folder / "out").glob("*.pdf")
         assert result.read_bytes().startswith(b"%PDF-")

@@ -36,7 +36,8 @@ def test_one_document_and_a_folder_of_them_are_converted(tmp_path: Path, deck_by
     airflow(home, "db", "migrate")
     # Slow enough that there is something to wait for.
     with Sandbox(engine="wheels", seconds_per_page=5) as sandbox:
-        connection = {"conn_type": "aspose_slides", "host": sandbox.url, "login": "sandbox", "password": "sandbox"}
+        login = {"login": sandbox.client_id, "password": sandbox.client_secret}
+        connection = {"conn_type": "aspose_slides", "host": sandbox.url, **login}
         said = airflow(home, "dags", "test", "whole", "--conf", conf, AIRFLOW_CONN_DOCS=json.dumps(connection))
     results = [path for path in outbox.rglob("*.pdf") if path.read_bytes().startswith(b"%PDF-")]
     assert {str(path.relative_to(outbox)) for path in results} == {"one/deck.pdf", "all/deck.pdf", "all/other.pdf"}

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import urllib.parse
 import urllib.request
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pypdfium2
 import pytest
 
+from airflow_provider_docconv.services.ocr import options
 from docconv_sandbox import Sandbox
 from tests.sdk.waiting import SCAN
 from tests.support.patience import wait_until
@@ -103,3 +106,12 @@ def test_an_unknown_task(api: DjVu2PDFApi) -> None:
 def test_without_a_token(sandbox: Sandbox) -> None:
     with pytest.raises(UnauthorizedException):
         DjVu2PDFApi(client(sandbox, "stale")).post_dj_vu2_pdf(body(b"x"))
+
+
+def test_the_languages_are_those_of_the_sdk_and_of_the_docs() -> None:
+    from aspose_ocr_cloud.models.language import Language
+
+    known = set(get_args(options.Language))
+    assert known == {each.value for each in Language}
+    page = (Path(__file__).parent.parent.parent / "docs" / "ocr-languages.md").read_text()
+    assert set(re.findall(r"`([A-Z]\w+)`", page)) == known

@@ -19,7 +19,9 @@ from airflow_provider_docconv.services.errors import (
     UnexpectedReply,
 )
 from airflow_provider_docconv.services.groupdocs.service import GroupDocsConversion
+from airflow_provider_docconv.services.ocr.options import OcrSettings
 from airflow_provider_docconv.services.operations import ResultFile
+from airflow_provider_docconv.services.options import read_options
 from airflow_provider_docconv.services.service import create_service
 from tests.support.flows import OPERATION, body_of, document, play, reply, requests_of
 
@@ -232,3 +234,12 @@ def test_several_results_and_what_is_none() -> None:
 def test_results_of_an_unknown_operation() -> None:
     with pytest.raises(OperationNotFound, match=OPERATION):
         play(GROUPDOCS.results(OPERATION), reply({"message": "Operation not found"}, 400))
+
+
+@pytest.mark.parametrize(
+    ("language", "nearest"), [("Englisch", "English"), ("Ukrainian", "Ukrainan"), ("greek", "Greek")]
+)
+def test_a_misspelt_language_is_answered_with_the_nearest(language: str, nearest: str) -> None:
+    found = rf"language must be one of 154 names, of which .*{nearest}.* are the nearest, not '{language}'"
+    with pytest.raises(InvalidOptions, match=found):
+        read_options("Aspose.OCR Cloud", {"language": language}, OcrSettings)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from docconv_sandbox import engines, formats
+from docconv_sandbox import connections, engines, formats
 from docconv_sandbox.faults import CALLS, KINDS
 from docconv_sandbox.settings import ENGINE_VARIABLE, Settings, Tier, cores
 
@@ -28,8 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :param arguments: the command line without the program's name.
     """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given and given[0] in _COMMANDS:
+        return _COMMANDS[given[0]](given[1:])
     try:
-        chosen = vars(_parser().parse_args(arguments))
+        chosen = vars(_parser().parse_args(given))
         verbose = chosen.pop("verbose")
         storages = chosen.pop("storage")
         if storages:
@@ -97,13 +101,50 @@ async def _serve(settings: Settings) -> None:
         await stop.wait()
 
 
+def _samples(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="docconv-sandbox samples", description="Write tiny documents of each kind.")
+    parser.add_argument("folder", type=Path, help="where they go; made when it is missing")
+    from docconv_sandbox import samples
+
+    try:
+        written = samples.write_samples(parser.parse_args(arguments).folder)
+    except OSError as error:
+        print(f"docconv-sandbox: {error}", file=sys.stderr)
+        return 1
+    print("\n".join(map(str, written)))
+    print(f"The password of encrypted.pptx is {samples.PASSWORD!r}; broken.pptx can't be converted.")
+    return 0
+
+
+def _connections(arguments: Sequence[str]) -> int:
+    default = Settings()
+    parser = argparse.ArgumentParser(
+        prog="docconv-sandbox connections", description="Print how Airflow is connected to a sandbox."
+    )
+    parser.add_argument("--port", type=int, required=True, help="the port of the sandbox")
+    parser.add_argument("--client-secret", default=default.client_secret, help="its client secret")
+    parser.add_argument("--cli", action="store_true", help="as commands of Airflow, instead of environment variables")
+    chosen = parser.parse_args(arguments)
+    url, settings = f"http://127.0.0.1:{chosen.port}", Settings(client_secret=chosen.client_secret)
+    if chosen.cli:
+        print("\n".join(connections.commands(connections.connections(url, settings))))
+    else:
+        for name, value in connections.variables(url, settings).items():
+            print(f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+_COMMANDS = {"samples": _samples, "connections": _connections}
+
+
 def _parser() -> argparse.ArgumentParser:
     default = Settings()
     parser = argparse.ArgumentParser(
         prog="docconv-sandbox",
         description="Serve the protocols of Aspose.Slides, GroupDocs.Conversion and Aspose.OCR Cloud and of "
         "docling-serve on loopback, and really convert.",
-        epilog=_FAULTS,
+        epilog="docconv-sandbox samples DIR writes documents to try it with.\n"
+        f"docconv-sandbox connections --port N prints Airflow's connections to it.\n\n{_FAULTS}",
         formatter_class=_Help,
     )
     parser.add_argument("--verbose", action="store_true", help="log each operation that ends")

@@ -75,6 +75,23 @@ class Sandbox:
         """Replace the faults that were chosen at the start; nothing takes them away."""
         self._ask(lambda server: server.faults.replace(rules))
 
+    def fail_next(self, kind: int | str, call: str = "start", times: int = 1, seconds: float | None = None) -> None:
+        """
+        Let the next calls of a sort go wrong.
+
+        :param kind: an HTTP status from 400 to 599, or ``lost``, ``delay``, ``reset``, ``truncated``, ``garbage`` or
+            ``forget``.
+        :param call: ``login``, ``start``, ``status``, ``result``, ``cancel`` or ``storage``.
+        :param times: how many.
+        :param seconds: how long a delay takes, or what Retry-After says.
+        """
+        self._ask(lambda server: server.faults.fail_next(str(kind), call, times, seconds))
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """How many calls have come so far, by sort."""
+        return dict(self.stats(details=False)["calls"])
+
     def finish(self) -> None:
         """Let all operations end now that wait in the queue or for their time."""
         self._ask(lambda server: server.operations.finish())

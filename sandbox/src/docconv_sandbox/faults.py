@@ -122,6 +122,21 @@ class Faults:
         self._seed = seed
         self._chances: dict[str, random.Random] = {}
         self._ordered: list[tuple[str, bytes | None]] = []
+        self._next: dict[str, list[Fault]] = {}
+
+    def fail_next(self, kind: str, call: str, times: int = 1, seconds: float | None = None) -> None:
+        """
+        Let the next calls of a sort go wrong, before any rule is asked.
+
+        :param kind: an HTTP status from 400 to 599, or one of :data:`KINDS`.
+        :param call: the sort of calls, one of :data:`CALLS`.
+        :param times: how many.
+        :param seconds: how long a delay takes, or what Retry-After says.
+        """
+        parse(f"{call}={kind}:1")  # Refuses what is none.
+        rule = Rule(kind, 1.0, seconds)
+        chance = random.Random(f"{self._seed} {call} next")  # noqa: S311  # no secret
+        self._next.setdefault(call, []).extend(_fault(rule, chance) for _ in range(times))
 
     def replace(self, text: str) -> None:
         """Replace all rules."""
@@ -133,6 +148,8 @@ class Faults:
 
         :param call: its sort, one of :data:`CALLS`.
         """
+        if ordered := self._next.get(call):
+            return ordered.pop(0)
         rules = self._rules.get(call)
         if not rules:
             return None

@@ -64,7 +64,7 @@ class Settings:
 
     port: int = 0
     client_id: str = "sandbox"
-    client_secret: str = "sandbox"  # noqa: S105  # it guards nothing: the sandbox listens on loopback only
+    client_secret: str = "sandbox-secret"  # noqa: S105  # it guards nothing: the sandbox listens on loopback only
     api_key: str = ""
     storages: tuple[str, ...] = ("First Storage",)
     token_lifetime: int = 3600
