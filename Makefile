@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python -m dev
 PINNED := pyproject.toml sandbox/pyproject.toml dev/install.py $(wildcard constraints/*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui libreoffice check test lint compat docling bench pictures constraints clean
+.PHONY: help demo ui libreoffice check test lint docs compat docling bench pictures constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +27,9 @@ test: $(VENV)/test.ready ## Run every test and the linters
 
 lint: $(VENV)/test.ready ## Run the linters only
 	@$(RUN).check lint
+
+docs: $(VENV)/test.ready ## Build the documentation site, with the first page at .docconv/docs/index.html
+	@$(RUN).check docs
 
 compat: $(VENV)/test.ready ## Run the tests of the package on older Airflows, back to 2.11 (AIRFLOW=3.0.6 for one)
 	@$(RUN).compat $(AIRFLOW)

@@ -1,5 +1,6 @@
 """
-``make lint``: the linters. ``make check``: these and the tests that need no servers. ``make test``: everything.
+``make lint``: the linters, and the documentation without a warning. ``make docs``: the documentation alone. ``make
+check``: the linters and the tests that need no servers. ``make test``: everything.
 
 Linters and tests run beside each other, and so do the tests that mostly wait for Airflow's processes.
 """
@@ -37,6 +38,9 @@ LINTERS = (
 )
 
 
+DOCS = ("sphinx-build", "-W", "--keep-going", "--quiet", "--fresh-env", "-b", "html", "docs", str(HOME / "docs"))
+
+
 class Result(NamedTuple):
     """
     What came of one command.
@@ -52,6 +56,7 @@ class Result(NamedTuple):
 def main() -> int:
     """Run what was asked for, and return 0 if all of it passed."""
     lanes: dict[str, list[Callable[[], list[Result]]]] = {
+        "docs": [lambda: [documentation()]],
         "lint": [linters],
         "check": [linters, lambda: [pytest("pure tests", "-m", "not servers", *PURE)]],
         "test": [airflows, lambda: [*tests(), *linters()]],
@@ -67,7 +72,12 @@ def main() -> int:
 def linters() -> list[Result]:
     """Run the linters."""
     results = [run(f"{linter[0]} {linter[1]}" if linter[0] == "ruff" else linter[0], linter) for linter in LINTERS]
-    return [*results, whitespace()]
+    return [*results, whitespace(), documentation()]
+
+
+def documentation() -> Result:
+    """Build the documentation site; a warning is an error."""
+    return run("documentation", DOCS)
 
 
 def tests() -> list[Result]:

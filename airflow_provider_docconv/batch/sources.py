@@ -422,7 +422,7 @@ def chunk_documents(
     .. code-block:: python
 
         chunks = task(chunk_documents)("s3://aws_default@documents/inbox/")
-        ConvertDocumentsOperator.partial(task_id="convert", …).expand(source=chunks)
+        ConvertDocumentsOperator.partial(task_id="convert", ...).expand(source=chunks)
 
     :param folder: a folder or a glob
     :param size: the largest number of documents in a chunk

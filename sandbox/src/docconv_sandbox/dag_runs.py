@@ -83,7 +83,7 @@ def airflow_database(folder: Path) -> Iterator[None]:
 
     :param folder: an empty folder.
     """
-    from airflow import settings
+    from airflow import __version__, settings
     from airflow.utils.db import initdb
 
     own = {
@@ -92,6 +92,8 @@ def airflow_database(folder: Path) -> Iterator[None]:
         "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     }
+    if __version__.startswith("2."):
+        own["AIRFLOW__CORE__EXECUTOR"] = "SequentialExecutor"  # The only one there that takes SQLite.
     (folder / "dags").mkdir(exist_ok=True)
 
     def connect() -> None:
