@@ -40,3 +40,4 @@ html_theme_options = {
 }
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
+copybutton_here_doc_delimiter = "END"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _MOST_IN_FLIGHT = 1000
 # Results are kept for 24 hours: a longer wait would find nothing to fetch.
-_TIMEOUT = timedelta(hours=24)
+ONE_DAY = timedelta(hours=24)
 # Where a template or a field of a result's name begins.
 _VARIABLE = re.compile(r"\{")
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
@@ -129,7 +129,7 @@ class ConvertDocumentsOperator(DocumentOperator):
         max_poke_interval: float = 60.0,
         max_result_size: int = 16 << 30,
         fault_tolerance: float = 900.0,
-        timeout: timedelta | float = _TIMEOUT,
+        timeout: timedelta | float = ONE_DAY,
         grace: float = 5.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,

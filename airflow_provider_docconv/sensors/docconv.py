@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_docconv.worker.wait import SensorWait
 
 # Results are kept for 24 hours: a longer wait would find nothing to fetch.
-_TIMEOUT = timedelta(hours=24).total_seconds()
+ONE_DAY = timedelta(hours=24).total_seconds()
 # How Airflow resumes a task whose trigger has not ended in time.
 _FAIL, _TRIGGER_TIMEOUT = "__fail__", "Trigger timeout"
 
@@ -70,7 +70,7 @@ class ConversionSensor(DocumentOperator, BaseSensorOperator):
         source: str | None = None,
         poke_interval: timedelta | float = 2.0,
         max_poke_interval: timedelta | float = 300.0,
-        timeout: timedelta | float = _TIMEOUT,
+        timeout: timedelta | float = ONE_DAY,
         fault_tolerance: timedelta | float = 900.0,
         grace: timedelta | float = 3.0,
         cancel_on_kill: bool = True,
