@@ -165,6 +165,11 @@ def fits_package(end: str, head: bytes) -> bool:
     return alike and end in _ZIP_BASED and (end in _OOXML) == (kind in _OOXML)
 
 
+def is_picture(head: bytes) -> bool:
+    """Tell whether a file is a picture: PNG, JPEG, TIFF, GIF or BMP."""
+    return head.startswith((PNG, JPEG, *_TIFF, b"GIF8", b"BM"))
+
+
 def is_pdf(head: bytes) -> bool:
     """Tell whether a file is a PDF, whose header may follow other bytes (ISO 32000-1, annex H)."""
     return b"%PDF-" in head[:1024]

@@ -14,7 +14,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 from airflow_provider_docconv.services.errors import InvalidOptions
 
 # A message lists up to this many names, and suggests the nearest of more.
-_MAX_LISTED = 12
+_MAX_LISTED = 14
 _NO_MATCH = object()
 
 

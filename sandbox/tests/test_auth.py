@@ -16,7 +16,7 @@ STATUS_PATHS = ["/v3.0/slides/async/x", "/v2.0/conversion/async?id=x", "/v5.0/oc
 
 
 def test_a_token_is_a_jwt_that_says_when_it_expires(client: Client) -> None:
-    answer = client.log_in("sandbox", "sandbox").json()
+    answer = client.log_in("sandbox", "sandbox-secret").json()
     assert answer["token_type"] == "Bearer"
     assert answer["expires_in"] == 3600
     claims = json.loads(base64.urlsafe_b64decode(answer["access_token"].split(".")[1] + "=="))
@@ -38,7 +38,7 @@ def test_five_failures_ban_the_pair_and_only_the_pair() -> None:
         assert banned.headers["Retry-After"] == "600"
         assert banned.content == b""
         assert client.log_in("sandbox", "wrong again").status_code == 400
-        assert client.log_in("sandbox", "sandbox").status_code == 200
+        assert client.log_in("sandbox", "sandbox-secret").status_code == 200
         stats = sandbox.stats()
         assert (stats["logins_ok"], stats["logins_refused"]) == (2, 8)
 
@@ -58,7 +58,7 @@ def test_the_ban_ends() -> None:
 def test_a_token_expires() -> None:
     time = [1000.0]
     auth = Auth(Settings(token_lifetime=60), clock=lambda: time[0])
-    token = auth.log_in("sandbox", "sandbox")
+    token = auth.log_in("sandbox", "sandbox-secret")
     assert token is not None
     assert auth.is_valid(token)
     time[0] += 60
@@ -91,7 +91,7 @@ def test_each_service_refuses_in_its_own_words(client: Client) -> None:
 
 
 def test_a_forged_token_is_refused(client: Client) -> None:
-    token = client.log_in("sandbox", "sandbox").json()["access_token"]
+    token = client.log_in("sandbox", "sandbox-secret").json()["access_token"]
     head, _, signature = token.split(".")
     forged = base64.urlsafe_b64encode(b'{"exp": 99999999999}').decode().rstrip("=")
     headers = {"Authorization": f"Bearer {head}.{forged}.{signature}"}

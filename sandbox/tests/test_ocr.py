@@ -42,7 +42,7 @@ def test_ocr_does_not_know(client: Client) -> None:
     "body",
     [b"", b"{}", b"nonsense", b'{"image": ""}', b'{"image": "????", "settings": {}}', b'{"image": "QUJDRA', b"[]",
      b'{"image": "QUJDRA==", "settings": 1}', b'{"image": "QUJDRA==",}', b'{"settings": {"image": "QUJDRA=="}}',
-     b'{"image": "QUJDRA==", "settings": {"resultType": "Text"}}'],
+     b'{"image": "QUJDRA==", "settings": {"resultType": "TextAndPdf"}}'],
 )  # fmt: skip
 def test_ocr_refuses(client: Client, body: bytes) -> None:
     answer = client("POST", "/v5.0/ocr/DjVu2PDF", data=body, headers={"Content-Type": "application/json"})

@@ -40,8 +40,8 @@ def fetch_stored(file: RemoteDocument) -> Callable[[Client], object]:
     return lambda client: read(client, client.service.remote_storage().file(file))
 
 
-def fetch_result(client: Client) -> None:
-    for file in client.run(client.service.results(ID)):
+def fetch_result(client: Client, operation_id: str = ID) -> None:
+    for file in client.run(client.service.results(operation_id)):
         read(client, file)
 
 

@@ -42,7 +42,7 @@ CALLS = [
 
 def answer(seen: Seen) -> Answer:
     """Say what both sides understand, whatever was asked."""
-    if "DjVu2PDF" in seen.path and seen.method == "POST":
+    if "/ocr/" in seen.path and seen.method == "POST":
         return Answer(ID.encode(), headers={"Content-Type": "text/plain"})
     if seen.method in ("POST", "PUT") and "/storage/" not in seen.path:
         return Answer(ID)
@@ -50,7 +50,11 @@ def answer(seen: Seen) -> Answer:
         return Answer(b"%PDF-", headers={"Content-Type": "application/pdf"})
     if seen.path.endswith("/formats"):
         return Answer([{"sourceFormat": "docx", "targetFormats": ["pdf"]}])
-    results = [{"type": "Pdf", "data": base64.b64encode(b"%PDF-").decode()}] if "DjVu2PDF" in seen.path else []
+    results = (
+        [{"type": "Pdf", "data": base64.b64encode(b"%PDF-").decode()}]
+        if "/ocr/" in seen.path and "Utilities" not in seen.path
+        else []
+    )
     return Answer(
         {
             **{"id": ID, "status": "Finished", "method": "Convert"},
@@ -120,8 +124,10 @@ def rows() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     services = iter(SERVICES)
     for line in PAGE.read_text(encoding="utf-8").splitlines():
-        if line.startswith("| Endpoint"):
+        if line.startswith("| Endpoint | SDK"):
             listed = found[next(services)] = []
+        elif line.startswith("| Endpoint"):  # of a service without an SDK
+            listed = []
         elif row := re.match(r"\| `((?:GET|PUT|POST|DELETE) [^`]+)`", line):
             listed.append(row[1])
     return found
@@ -143,10 +149,14 @@ def test_every_endpoint_of_the_sdks_has_a_row() -> None:
     groupdocs = endpoints_of(
         "groupdocs_conversion_cloud", r" path = '([^']+)'.*?'method':'(\w+)'", "/v2.0", "apis/async_api.py"
     )
-    ocr = endpoints_of("aspose_ocr_cloud", r"method='(\w+)',\s+resource_path='([^']+)'", "", "api/dj_vu2_pdf_api.py")
-    ocr = {" ".join(reversed(endpoint.split(" "))) for endpoint in ocr}
-    assert (len(slides), len(groupdocs), len(ocr)) == (12, 4, 3)
+    modules = sorted((Path(__import__("aspose_ocr_cloud").__file__).parent / "api").glob("*_api.py"))
+    pattern = r"method='(\w+)',\s+resource_path='([^']+)'"
+    found = endpoints_of("aspose_ocr_cloud", pattern, "", *(f"api/{module.name}" for module in modules))
+    ocr = {" ".join(reversed(endpoint.split(" "))) for endpoint in found}
+    not_used = re.findall(r"`(\w+)`", PAGE.read_text().partition("\nNot used: ")[2].partition(", the former calls")[0])
+    ocr -= {each for each in ocr if each.split("/ocr/")[1].split("/")[0] in not_used}
+    assert (len(slides), len(groupdocs), len(ocr)) == (12, 4, 43)
     listed = rows()
     assert slides <= set(listed["aspose_slides"])
     assert groupdocs <= set(listed["groupdocs_conversion"])
-    assert ocr <= set(listed["aspose_ocr"])
+    assert ocr == set(listed["aspose_ocr"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_docconv.services.catalog import SERVICES
-from airflow_provider_docconv.services.documents import RemoteDocument
+from airflow_provider_docconv.services.documents import Document, RemoteDocument
 from airflow_provider_docconv.services.errors import (
     ConversionFailed,
     DocConvError,
@@ -114,13 +114,81 @@ def test_options_that_are_empty_are_not_sent(options: dict[str, Any]) -> None:
     assert request.method == "PUT"
 
 
-def test_ocr_takes_djvu_documents_only() -> None:
-    with pytest.raises(DocumentRejected, match=r"deck\.pptx: .*DjVu"):
-        next(OCR.start(document(), "pdf", {}))
-    with pytest.raises(InvalidOptions, match="storage"):
-        next(OCR.start(RemoteDocument("a.djvu"), "pdf", {}))
-    with pytest.raises(InvalidOptions, match="only to hocr, json, pdf, png, txt"):
-        next(OCR.start(SCAN, "docx", {}))
+PICTURES = [b"\x89PNG\r\n", b"\xff\xd8\xff\xe0", b"II*\0", b"MM\0*", b"GIF89a", b"BM6"]
+
+
+def scan(content: bytes, name: str = "scan.png") -> Document:
+    return document(content, name)
+
+
+def started_as(source: Document, target_format: str, **options: Any) -> tuple[str, dict[str, Any], str]:
+    """Return the call, the settings, and the id that a start ends with."""
+    [request], started = play(OCR.start(source, target_format, options), reply(OPERATION.encode()))
+    return request.path.rpartition("/")[2], json.loads(body_of(request)).get("settings", {}), started
+
+
+@pytest.mark.parametrize(
+    ("content", "method"),
+    [(b"AT&TFORM scan", "DjVu2PDF"), (b"%PDF-1.7", "RecognizePdf"), *((head, "RecognizeImage") for head in PICTURES)],
+)
+def test_ocr_chooses_the_call_by_the_documents_bytes(content: bytes, method: str) -> None:
+    found, settings, operation_id = started_as(scan(content, "misnamed.bin"), "txt", language="German")
+    assert (found, settings["language"], settings["resultType"]) == (method, "German", "Text")
+    assert operation_id == (OPERATION if method == "DjVu2PDF" else f"{OPERATION}.{method}")
+    assert "method" not in settings
+
+
+@pytest.mark.parametrize(
+    ("method", "target_format", "settings"),
+    [
+        ("RecognizeTable", "csv", {"resultTypeTable": "Csv"}),
+        ("RecognizeTable", "xlsx", {"resultTypeTable": "Excel"}),
+        ("RecognizeReceipt", "json", {"resultType": "JSON"}),
+        ("RecognizeAndParseInvoice", "TXT", {"resultType": "Text"}),
+        ("DeskewImage", "png", {}),
+        ("UpscaleImage", "png", {}),
+    ],
+)
+def test_ocr_takes_the_call_that_the_options_name(method: str, target_format: str, settings: dict[str, Any]) -> None:
+    assert started_as(scan(PICTURES[0]), target_format, method=method) == (method, settings, f"{OPERATION}.{method}")
+
+
+def test_ocr_asks_for_an_operation_where_it_was_started() -> None:
+    for operation_id, path in ((OPERATION, "DjVu2PDF"), (f"{OPERATION}.RecognizeTable", "RecognizeTable")):
+        [file] = play(OCR.results(operation_id))[1]
+        assert (file.request.path, file.request.query) == (f"/v5.0/ocr/{path}", {"id": OPERATION})
+        assert file.operation_id == operation_id
+        [request] = requests_of(OCR.cancel(operation_id))
+        assert (request.method, request.path, request.query) == ("DELETE", f"/v5.0/ocr/{path}", {"id": OPERATION})
+        [request] = requests_of(OCR.status(operation_id))
+        assert request.query == {"id": OPERATION}
+    # What a person made up leads nowhere else.
+    [request] = requests_of(OCR.cancel(f"{OPERATION}.../../Secrets"))
+    assert (request.path, request.query) == ("/v5.0/ocr/DjVu2PDF", {"id": f"{OPERATION}.../../Secrets"})
+
+
+@pytest.mark.parametrize(
+    ("source", "target_format", "options", "words"),
+    [
+        (scan(b"PK\x03\x04", "deck.pptx"), "pdf", {}, r"deck\.pptx: .*reads scans \(PDF, TIFF"),
+        (scan(PICTURES[0]), "docx", {}, "only to csv, hocr, json, pdf, png, txt, xlsx"),
+        (scan(PICTURES[0]), "csv", {}, r"text recognition .* does not make csv files.*RecognizeTable makes tables"),
+        (scan(PICTURES[0]), "pdf", {"method": "RecognizeTable"}, "RecognizeTable .* does not make pdf files, only csv"),
+        (scan(PICTURES[0]), "pdf", {"method": "DeskewImage"}, "DeskewImage .* makes a png and has no settings"),
+        (scan(PICTURES[0]), "png", {"method": "DeskewImage", "Rotate": 90}, "makes a png and has no settings"),
+        (scan(PICTURES[0]), "pdf", {"method": "DjVu2PDF"}, r"DjVu2PDF .* does not take \.png files"),
+        (scan(b"AT&TFORM", "a.djvu"), "pdf", {"method": "RecognizePdf"}, r"does not take \.djvu files"),
+        (scan(b"%PDF-", "a.pdf"), "png", {"method": "UpscaleImage"}, r"does not take \.pdf files"),
+        (scan(PICTURES[0]), "pdf", {"method": "RecognizeEverything"}, "method must be one of DjVu2PDF, RecognizePdf, "),
+        (scan(PICTURES[0]), "txt", {"resultType": "Pdf"}, "resultType Pdf does not fit the target format txt"),
+        (RemoteDocument("a.djvu"), "pdf", {}, "has no storage for documents"),
+    ],
+)
+def test_ocr_refuses_what_can_not_succeed_before_it_is_sent(
+    source: Any, target_format: str, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises((InvalidOptions, DocumentRejected), match=words):
+        next(OCR.start(source, target_format, options))
 
 
 NEEDS_UPLOAD: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -1,7 +1,7 @@
 """
-The settings of Aspose.OCR Cloud's DjVu to PDF, by the vendor's names.
+The settings of Aspose.OCR Cloud, by the vendor's names.
 
-Facts: the vendor's OpenAPI file (5.0) and SDK (Python 24.11), model ``OCRSettingsDjVu2PDF``.
+Facts: the vendor's OpenAPI file (5.0) and SDK (Python 24.11), models ``OCRSettings…``, which have the same fields.
 """
 
 from __future__ import annotations
@@ -168,6 +168,25 @@ Language: TypeAlias = Literal[
 ]
 
 
+#: The vendor's calls that take one document. Those from ``BinarizeImage`` on return a better picture of it.
+Method: TypeAlias = Literal[
+    "DjVu2PDF",
+    "RecognizePdf",
+    "RecognizeImage",
+    "RecognizeTable",
+    "RecognizeReceipt",
+    "RecognizeLabel",
+    "RecognizeRegions",
+    "RecognizeAndParseInvoice",
+    "DetectRegions",
+    "IdentifyFont",
+    "BinarizeImage",
+    "DeskewImage",
+    "DewarpImage",
+    "UpscaleImage",
+]
+
+
 class OcrRect(TypedDict, total=False):
     """A rectangle in pixels of the page's image."""
 
@@ -188,11 +207,13 @@ class OcrSettings(TypedDict, total=False):
     """
     Settings of a recognition.
 
-    ``language``: the vendor's English name of a language, such as ``"German"``.
+    ``method``: the vendor's call. By default it follows from the document: ``DjVu2PDF``, ``RecognizePdf`` or, for a
+    picture, ``RecognizeImage``. ``language``: the vendor's English name of a language, such as ``"German"``.
     ``Rotate``: degrees. ``resultType``: follows from the target format. The types that return several results at once
     are left out, because a download fetches one.
     """
 
+    method: Method
     language: Language
     Rotate: int
     makeSkewCorrect: bool
@@ -218,3 +239,7 @@ class OcrSettings(TypedDict, total=False):
 
 #: The result type for each target format.
 RESULT_TYPES = {"pdf": "Pdf", "txt": "Text", "hocr": "Hocr", "png": "ImagePNG", "json": "JSON"}
+#: The same for tables, which the setting ``resultTypeTable`` says.
+TABLE_TYPES = {"txt": "Text", "csv": "Csv", "xlsx": "Excel"}
+#: The calls that make a picture better, and have no settings.
+PICTURE_METHODS = frozenset({"BinarizeImage", "DeskewImage", "DewarpImage", "UpscaleImage"})

@@ -1,5 +1,7 @@
 """
-Aspose.OCR Cloud, DjVu to PDF, ``/v5.0/ocr/DjVu2PDF``.
+Aspose.OCR Cloud: all of its calls that take one document, ``/v5.0/ocr/DjVu2PDF``, ``/v5.0/ocr/RecognizePdf`` and so on.
+
+They have the same body, states and results. Only the path differs, also of the result and of the cancellation.
 
 Facts: the vendor's OpenAPI file (5.0), SDKs (Python 24.11, .NET, Java, Go) and documentation.
 """
@@ -7,7 +9,7 @@ Facts: the vendor's OpenAPI file (5.0), SDKs (Python 24.11, .NET, Java, Go) and 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from airflow_provider_docconv.services.bodies import Base64Body, Base64Field
 from airflow_provider_docconv.services.catalog import ASPOSE_OCR
@@ -21,9 +23,15 @@ from airflow_provider_docconv.services.errors import (
     TruncatedResult,
     UnexpectedReply,
 )
-from airflow_provider_docconv.services.filetypes import DJVU
+from airflow_provider_docconv.services.filetypes import DJVU, extension, is_pdf, is_picture
 from airflow_provider_docconv.services.http import Call, Flow, Request, find_message, has_error_object
-from airflow_provider_docconv.services.ocr.options import RESULT_TYPES, OcrSettings
+from airflow_provider_docconv.services.ocr.options import (
+    PICTURE_METHODS,
+    RESULT_TYPES,
+    TABLE_TYPES,
+    Method,
+    OcrSettings,
+)
 from airflow_provider_docconv.services.operations import (
     Operation,
     OperationState,
@@ -37,7 +45,10 @@ from airflow_provider_docconv.services.operations import (
 from airflow_provider_docconv.services.service import ConversionService
 
 _ROOT = "/v5.0/ocr"
-_DJVU = f"{_ROOT}/DjVu2PDF"
+_METHODS = frozenset(get_args(Method))
+# The one that there was first: the ids of its operations have no method after them.
+_DJVU = "DjVu2PDF"
+_HEAD = 1024
 _LABEL = ASPOSE_OCR.label
 
 _STATES = {
@@ -52,12 +63,18 @@ _DEFAULTS = {"dsrMode": "NoDsrNoFilter"}
 
 
 class AsposeOcr(ConversionService):
-    """Converts DjVu scans to searchable PDFs or other results of OCR; the options are the vendor's settings."""
+    """
+    Recognises the text of scans: PDF, TIFF, JPEG, PNG and others, and DjVu. The options are the vendor's settings.
+
+    An operation id is the vendor's task id and, but for ``DjVu2PDF``, the method after it: ``0b9c….RecognizePdf``.
+    """
 
     info = ASPOSE_OCR
     options_type = OcrSettings
-    source_formats: ClassVar[frozenset[str]] = frozenset({"djvu", "djv"})
-    target_formats: ClassVar[frozenset[str]] = frozenset(RESULT_TYPES)
+    source_formats: ClassVar[frozenset[str]] = frozenset(
+        {"djvu", "djv", "pdf", "png", "jpg", "jpeg", "tif", "tiff", "bmp", "gif"}
+    )
+    target_formats: ClassVar[frozenset[str]] = frozenset({*RESULT_TYPES, *TABLE_TYPES})
     can_cancel = True
 
     @staticmethod
@@ -71,37 +88,74 @@ class AsposeOcr(ConversionService):
         given = self.check(target_format, options)
         if isinstance(source, RemoteDocument):
             raise InvalidOptions(f"{self.label} has no storage for documents", document=source.path)
-        if not source.read_at(0, len(DJVU)).startswith(DJVU):
+        method = self._method(source, given.pop("method", None))
+        more = {} if method in PICTURE_METHODS else {"settings": _DEFAULTS | given if method == _DJVU else given}
+        reply = yield Request(
+            "POST",
+            f"{_ROOT}/{method}",
+            headers={"Accept": "text/plain"},
+            body=Base64Body(source, "image", more),
+            repeatable=False,
+        )
+        started = read_started(reply, self.vendor)
+        return started if method == _DJVU else Started(f"{started}.{method}")
+
+    def _method(self, source: Document, named: str | None) -> str:
+        """Return the call for a document: what its bytes are decides, unless the options name one."""
+        head = source.read_at(0, _HEAD)
+        if head.startswith(DJVU):
+            found = _DJVU
+        elif is_pdf(head):
+            found = "RecognizePdf"
+        elif is_picture(head):
+            found = "RecognizeImage"
+        else:
             raise DocumentRejected(
-                f"{self.label} only converts DjVu scans, but the document is not one",
+                f"{self.label} reads scans (PDF, TIFF, JPEG, PNG, BMP, GIF and DjVu), but the document is not one",
                 document=source.name,
                 remedy="use another service for it",
             )
-        settings = _DEFAULTS | given
-        reply = yield Request(
-            "POST",
-            _DJVU,
-            headers={"Accept": "text/plain"},
-            body=Base64Body(source, "image", {"settings": settings}),
-            repeatable=False,
-        )
-        return read_started(reply, self.vendor)
+        if named is None:
+            return found
+        # Only DjVu2PDF reads DjVu, and it reads nothing else.
+        if (found == _DJVU) != (named == _DJVU) or (found == "RecognizePdf" and named in PICTURE_METHODS):
+            raise DocumentRejected(
+                f"{named} of {self.label} does not take .{extension(source.name)} files, so it was not sent",
+                document=source.name,
+                remedy="omit the option method, which follows from the document",
+            )
+        return named
 
     def check(self, target_format: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Check them, and set the result type of the target format."""
-        given = super().check(target_format, options)
-        wanted = RESULT_TYPES[target_format.lower()]
-        if given.get("resultType", wanted) != wanted:
+        given, target = super().check(target_format, options), target_format.lower()
+        method = given.get("method")
+        if method in PICTURE_METHODS:
+            if target != "png" or set(given) != {"method"}:
+                raise InvalidOptions(
+                    f"{method} of {self.label} makes a png and has no settings",
+                    remedy="set target_format to png, and omit the other options",
+                )
+            return given
+        name, types = ("resultTypeTable", TABLE_TYPES) if method == "RecognizeTable" else ("resultType", RESULT_TYPES)
+        wanted = types.get(target)
+        if wanted is None:
             raise InvalidOptions(
-                f"resultType {given['resultType']} does not fit the target format {target_format}",
-                remedy="omit resultType, which follows from target_format",
+                f"{method or 'text recognition'} of {self.label} does not make {target} files, only "
+                f"{', '.join(sorted(types))}",
+                remedy="correct the task's target_format, or the option method (RecognizeTable makes tables)",
             )
-        return {**given, "resultType": wanted}
+        if given.get(name, wanted) != wanted:
+            raise InvalidOptions(
+                f"{name} {given[name]} does not fit the target format {target_format}",
+                remedy=f"omit {name}, which follows from target_format",
+            )
+        return {**given, name: wanted}
 
     def status(self, operation_id: str) -> Flow[Operation]:
         """Get ``/Utilities/GetTaskStatus``, which does not send the result."""
         reply = yield Request(
-            "GET", f"{_ROOT}/Utilities/GetTaskStatus", {"id": operation_id}, {"Accept": "application/json"}
+            "GET", f"{_ROOT}/Utilities/GetTaskStatus", {"id": _split(operation_id)[0]}, {"Accept": "application/json"}
         )
         if self.vendor.says_not_found(reply):
             return Operation(operation_id, OperationState.NOT_FOUND, "404", reply.message())
@@ -113,13 +167,15 @@ class AsposeOcr(ConversionService):
 
     def results(self, operation_id: str) -> Flow[list[ResultFile]]:
         """Return the one file inside the reply to ``GET``."""
-        request = Request("GET", _DJVU, {"id": operation_id}, {"Accept": "application/json"})
+        task_id, method = _split(operation_id)
+        request = Request("GET", f"{_ROOT}/{method}", {"id": task_id}, {"Accept": "application/json"})
         return [ResultFile(operation_id, request, decoder=lambda: _Decoder(operation_id))]
         yield  # makes it a flow like the others
 
     def cancel(self, operation_id: str) -> Flow[bool]:
         """Cancel with ``DELETE``, if the operation still exists."""
-        reply = yield Request("DELETE", _DJVU, {"id": operation_id})
+        task_id, method = _split(operation_id)
+        reply = yield Request("DELETE", f"{_ROOT}/{method}", {"id": task_id})
         if not self.vendor.says_not_found(reply):
             self.vendor.require_success(reply, Call.OTHER, operation_id)
         return True
@@ -127,6 +183,12 @@ class AsposeOcr(ConversionService):
     def clean_up(self, operation_id: str, files: Sequence[ResultFile]) -> Flow[bool]:
         """Delete the operation with its result, which is the same call as :meth:`cancel`."""
         return (yield from self.cancel(operation_id))
+
+
+def _split(operation_id: str) -> tuple[str, str]:
+    """Return the vendor's task id and the method."""
+    task_id, _, method = operation_id.rpartition(".")
+    return (task_id, method) if task_id and method in _METHODS else (operation_id, _DJVU)
 
 
 class _Decoder:

@@ -10,7 +10,7 @@ from docconv_sandbox.errors import Cause, ConversionError
 from docconv_sandbox.settings import Tier
 
 Bundle = Literal["pages", "many", "never"]
-Action = Literal["convert", "extract", "merge", "split"]
+Action = Literal["convert", "extract", "merge", "recognize", "split"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,7 @@ class Job:
     :param height: their height, or 0.
     :param quality: the quality of JPEG images.
     :param action: what to do.
+    :param method: for a recognition, the vendor's call.
     :param merged: for a merge, the path, the password and the slides of each presentation.
     """
 
@@ -53,6 +54,7 @@ class Job:
     height: int = 0
     quality: int = 90
     action: Action = "convert"
+    method: str = ""
     merged: Sequence[Mapping[str, Any]] = ()
 
     @property

@@ -1,4 +1,4 @@
-"""Aspose.OCR Cloud: DjVu to PDF."""
+"""Aspose.OCR Cloud: what it makes of scans; see :mod:`~docconv_sandbox.engines.scans`."""
 
 from __future__ import annotations
 
@@ -31,8 +31,33 @@ _RESULT_CHUNK = 3 << 18
 _PLACE = "@@data@@"
 
 
+#: The vendor's calls that take one document, in lower case, with their spelling.
+METHODS = {
+    name.lower(): name
+    for name in (
+        "DjVu2PDF",
+        "RecognizePdf",
+        "RecognizeImage",
+        "RecognizeTable",
+        "RecognizeReceipt",
+        "RecognizeLabel",
+        "RecognizeRegions",
+        "RecognizeAndParseInvoice",
+        "DetectRegions",
+        "IdentifyFont",
+        "BinarizeImage",
+        "DeskewImage",
+        "DewarpImage",
+        "UpscaleImage",
+    )
+}
+_RESULT_TYPES = {"Pdf": "pdf", "Text": "txt", "Hocr": "hocr", "ImagePNG": "png", "JSON": "json"}
+_TABLE_TYPES = {"Text": "txt", "Csv": "csv", "Excel": "xlsx"}
+_WITHOUT_SETTINGS = {"BinarizeImage", "DeskewImage", "DewarpImage", "UpscaleImage"}
+
+
 class Ocr(Service):
-    """DjVu documents to PDF."""
+    """Scans to searchable PDFs, texts, tables and better pictures."""
 
     name = "ocr"
     prefix = "/v5.0/ocr"
@@ -41,11 +66,11 @@ class Ocr(Service):
     def routes(self) -> list[web.RouteDef]:
         # The documentation and the SDKs spell the path differently.
         base = "/{version:(?i:v5\\.0)}/{ocr:(?i:ocr)}"
-        djvu = f"{base}/{{call:(?i:djvu2pdf)}}"
+        call = f"{base}/{{call:(?i:{'|'.join(METHODS)})}}"
         return [
-            web.post(djvu, self.start),
-            web.get(djvu, self.result, allow_head=False),
-            web.delete(djvu, self.cancel),
+            web.post(call, self.start),
+            web.get(call, self.result, allow_head=False),
+            web.delete(call, self.cancel),
             web.get(f"{base}/{{group:(?i:utilities)}}/{{call:(?i:gettaskstatus)}}", self.status),
         ]
 
@@ -61,8 +86,9 @@ class Ocr(Service):
         return web.Response(text=json.dumps(problem), status=error.status, content_type="text/plain", charset="utf-8")
 
     async def start(self, request: web.Request) -> web.Response:
-        """Start: a DjVu document in the body."""
-        operation = self.operations.create(self.name, "DjVu2PDF", "image", "pdf")
+        """Start: a document in the body."""
+        method = METHODS[request.match_info["call"].lower()]
+        operation = self.operations.create(self.name, method, "image", "pdf")
         document = operation.folder / "upload-0"
         with operation.until_submitted():
             settings = self.settings
@@ -72,14 +98,16 @@ class Ocr(Service):
             operation.set_source(source)
             if not isinstance(rest.get("settings", {}), dict | None):
                 raise ApiError(400, "The Settings field is not an object.")
-            if (rest.get("settings") or {}).get("resultType", "Pdf") != "Pdf":
-                raise ApiError(400, "The sandbox makes results of the type Pdf only.")
+            operation.target = _target_of(method, rest.get("settings") or {})
+            plain = method == "DjVu2PDF" and operation.target == "pdf"
             job = Job(
                 source=str(document),
                 folder=str(operation.folder),
-                target="pdf",
-                accepts=["djvu"],
+                target=operation.target,
+                accepts=["djvu"] if plain else [],
                 tier=settings.engine,
+                action="convert" if plain else "recognize",
+                method=method,
             )
             self.starts.submit(request, operation, lambda _: job, None)
         return wire.identifier(request, operation.id, 200, default="text/plain")
@@ -90,7 +118,9 @@ class Ocr(Service):
         result = operation.result if operation else None
         if result is None:
             return web.json_response(_describe(id, operation))
-        shell = _describe(id, operation) | {"results": [{"type": "Pdf", "data": _PLACE}]}
+        kinds = {target: kind for kind, target in (_TABLE_TYPES | _RESULT_TYPES).items()}
+        kind = kinds[operation.target] if operation else "Pdf"
+        shell = _describe(id, operation) | {"results": [{"type": kind, "data": _PLACE}]}
         head, tail = json.dumps(shell).encode().split(_PLACE.encode())
 
         def pieces() -> Iterator[bytes]:
@@ -117,6 +147,16 @@ class Ocr(Service):
         if not id:
             raise ApiError(400, "The id field is required.")
         return id, self.find(request, id)
+
+
+def _target_of(method: str, settings: dict[str, Any]) -> str:
+    if method in _WITHOUT_SETTINGS:
+        return "png"
+    name, types = ("resultTypeTable", _TABLE_TYPES) if method == "RecognizeTable" else ("resultType", _RESULT_TYPES)
+    kind = settings.get(name) or ("Csv" if method == "RecognizeTable" else "Pdf")
+    if kind not in types:
+        raise ApiError(400, f"The sandbox makes results of the types {', '.join(types)} only.")
+    return types[kind]
 
 
 def _base64_pieces(path: Path) -> Iterator[bytes]:

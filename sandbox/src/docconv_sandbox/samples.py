@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 #: Opens ``encrypted.pptx``.
 PASSWORD = "open sesame"  # noqa: S105  # it guards a sample
@@ -66,11 +67,15 @@ def text_document() -> bytes:
     return _package("word/document.xml", "wordprocessingml.document.main", {"word/document.xml": body})
 
 
-def workbook() -> bytes:
-    """Make a workbook with one cell."""
+def workbook(text: str = _TEXT) -> bytes:
+    """
+    Make a workbook with one cell.
+
+    :param text: what is in it.
+    """
     book = f"""<workbook xmlns="{_SHEET}" xmlns:r="{_ITS_ID}">
 <sheets><sheet name="Sheet1" sheetId="1" r:id="rId1"/></sheets></workbook>"""
-    cell = f'<c r="A1" t="inlineStr"><is><t>{_TEXT}</t></is></c>'
+    cell = f'<c r="A1" t="inlineStr"><is><t>{escape(text)}</t></is></c>'
     sheet = f'<worksheet xmlns="{_SHEET}"><sheetData><row r="1">{cell}</row></sheetData></worksheet>'
     relations = _RELATIONS.format(kind="worksheet", target="worksheets/sheet1.xml")
     parts = {"xl/workbook.xml": book, "xl/worksheets/sheet1.xml": sheet, "xl/_rels/workbook.xml.rels": relations}

@@ -47,6 +47,8 @@ def perform(job: Job, work: Work) -> Outcome:
         return _convert(job, work)
     if job.action == "extract":
         return _extract(job, work)
+    if job.action == "recognize":
+        return _recognize(job, work)
     return merge(job, work) if job.action == "merge" else split(job, work)
 
 
@@ -77,6 +79,16 @@ def _extract(job: Job, work: Work) -> Outcome:
     document, source = decrypt(document, source, work)
     output, pages = extract(document, source, job, work)
     return Outcome(files=[str(output)], pages=pages, engine="texts", source=source)
+
+
+def _recognize(job: Job, work: Work) -> Outcome:
+    from docconv_sandbox.engines.scans import is_scan, recognize
+
+    document = Path(job.source)
+    if not is_scan(document):  # DjVu: to PDF by the engine for it, and from there on
+        [document] = [Path(file) for file in _convert(replace(job, target="pdf", accepts=["djvu"]), work).files]
+    output, pages = recognize(document, job.method, job.target, work)
+    return Outcome(files=[str(output)], pages=pages, engine="scans", source="scan")
 
 
 def _to_pages(
