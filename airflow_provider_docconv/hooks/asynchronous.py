@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
@@ -24,6 +26,7 @@ R = TypeVar("R")
 # The defaults of DocConvHook, whose module takes too long to import in an event loop.
 _DAY = 86_400.0
 _FAULT_TOLERANCE = 900.0
+_AT_ONCE = 8
 
 
 class DocConvAsyncHook:
@@ -52,7 +55,7 @@ class DocConvAsyncHook:
         """
         # The first import takes a tenth of a second, for which the event loop would do nothing else.
         module = await asyncio.to_thread(import_module, "airflow_provider_docconv.hooks.docconv")
-        return cls(await _in_thread(module.DocConvHook.for_connection, conn_id))
+        return cls(await sync_to_async(module.DocConvHook.for_connection)(conn_id))
 
     async def start(self, source: Source, target_format: str, options: Mapping[str, Any] | None = None) -> Started:
         """
@@ -74,7 +77,7 @@ class DocConvAsyncHook:
         timeout: timedelta | float = _DAY,  # noqa: ASYNC109  # as in the other hook
         poke_interval: timedelta | float = 2.0,
         max_poke_interval: timedelta | float = 300.0,
-        fault_tolerance: float = _FAULT_TOLERANCE,
+        fault_tolerance: timedelta | float = _FAULT_TOLERANCE,
     ) -> Operation:
         """
         Wait until an operation has succeeded, as :meth:`DocConvHook.wait` does.
@@ -164,8 +167,11 @@ class DocConvAsyncHook:
         :param source_format: get those of this source format only
         :raises DocConvError: if the service does not answer
         """
+        from airflow_provider_docconv.hooks.docconv import read_source_format
+
+        wanted = read_source_format(source_format)
         async with async_client(self.hook.conn_id) as client:
-            return await client.run(client.service.supported_formats(source_format))
+            return await client.run(client.service.supported_formats(wanted))
 
     async def test_connection(self) -> tuple[bool, str]:
         """Log in, and return whether that worked, with a sentence about it."""
@@ -174,7 +180,13 @@ class DocConvAsyncHook:
 
 async def _in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Call a function in a thread, from which it can ask Airflow's supervisor for connections."""
-    return await sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
+    return await sync_to_async(function, thread_sensitive=False, executor=_threads())(*args, **kwargs)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    # What hangs must not hold the loop's own threads, which resolve host names for all triggers.
+    return ThreadPoolExecutor(_AT_ONCE, "docconv-hook")
 
 
 @asynccontextmanager

@@ -69,7 +69,7 @@ def begin_wait(
     timeout: timedelta | float,
     poke_interval: timedelta | float,
     max_poke_interval: timedelta | float,
-    fault_tolerance: float,
+    fault_tolerance: timedelta | float,
 ) -> Wait:
     """
     Begin to wait for an operation; the parameters are those of :meth:`DocConvHook.wait`.
@@ -84,13 +84,24 @@ def begin_wait(
         deadline=now + _seconds(timeout, "timeout"),
         pace=Pace(_seconds(poke_interval, "poke_interval"), _seconds(max_poke_interval, "max_poke_interval")),
         started=now,
-        fault_tolerance=fault_tolerance,
+        fault_tolerance=_seconds(fault_tolerance, "fault_tolerance", or_zero=True),
     )
 
 
-def _seconds(value: object, what: str) -> float:
+def read_source_format(given: object) -> str | None:
+    """
+    Return a source format without the dot in front of it; None for all of them.
+
+    :raises InvalidOptions: if it is not a text
+    """
+    if given is None or isinstance(given, str):
+        return (given or "").strip().lstrip(".").lower() or None
+    raise InvalidOptions(f"{given!r} is not a source format", remedy="expected a format such as docx")
+
+
+def _seconds(value: object, what: str, *, or_zero: bool = False) -> float:
     number = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(number, int | float) and number > 0:
+    if isinstance(number, int | float) and not isinstance(number, bool) and (number > 0 or (or_zero and number == 0)):
         return float(number)
     raise InvalidOptions(f"{what} must be a number of seconds or a timedelta, not {value!r}", remedy=f"correct {what}")
 
@@ -174,7 +185,7 @@ class DocConvHook(BaseHook):
         timeout: timedelta | float = DAY,
         poke_interval: timedelta | float = 2.0,
         max_poke_interval: timedelta | float = 300.0,
-        fault_tolerance: float = FAULT_TOLERANCE,
+        fault_tolerance: timedelta | float = FAULT_TOLERANCE,
     ) -> Operation:
         """
         Wait until an operation has succeeded.
@@ -240,12 +251,13 @@ class DocConvHook(BaseHook):
             if unpack and stem is None:
                 # The pages of two decks have the same names.
                 stem = path_name(operation_id)
+            remote = self._remote_address(remote_result)
+            upload = self._remote_address(remote_source) or getattr(started, "remote_source", None)
             kind = UnpackingDestination if unpack else Destination
             place = kind(read_destination(destination), self.service.label, stem)
-            files = self.get_results(operation_id, self._remote_address(remote_result))
+            files = self.get_results(operation_id, remote)
             delivered = deliver(self, files, place, self.log, Bounds(max_result_size))
             if cleanup:
-                upload = self._remote_address(remote_source) or getattr(started, "remote_source", None)
                 uploads = [self.get_remote_file(upload.path, upload.storage)] if upload else []
                 clean_up(self, operation_id, [*files, *uploads], self.log)
             return delivered
@@ -316,6 +328,9 @@ class DocConvHook(BaseHook):
         :param options: options under the vendor's names
         :raises DocConvError: if the service refused it, or its reply was lost
         """
+        listed = isinstance(presentations, Sequence)
+        if not listed or not all(isinstance(each, PresentationToMerge) for each in presentations):
+            raise InvalidOptions("expected a list of PresentationToMerge", remedy="correct the presentations")
         for each in presentations:
             self._require_convertible(each.document, each.password)
         given = {**(options or {}), "presentations": [{"password": each.password} for each in presentations]}
@@ -346,7 +361,7 @@ class DocConvHook(BaseHook):
         :raises DocConvError: if the service does not answer
         """
         client = self.get_conn()
-        return client.run(client.service.status(operation_id), until)
+        return client.run(client.service.status(read_operation_id(operation_id)), until)
 
     def cancel(self, operation_id: str) -> bool:
         """
@@ -356,7 +371,7 @@ class DocConvHook(BaseHook):
         :raises DocConvError: if the service does not answer
         """
         client = self.get_conn()
-        return client.run(client.service.cancel(operation_id))
+        return client.run(client.service.cancel(read_operation_id(operation_id)))
 
     def cancel_if_running(self, operation_id: str) -> bool:
         """
@@ -367,7 +382,7 @@ class DocConvHook(BaseHook):
         """
         try:
             client = self.get_conn()
-            outcome = client.run(client.service.cancel_if_running(operation_id))
+            outcome = client.run(client.service.cancel_if_running(read_operation_id(operation_id)))
         except DocConvError as error:
             self.log.warning(
                 "Operation %s may keep running, because it could not be cancelled: %s", operation_id, error
@@ -389,7 +404,7 @@ class DocConvHook(BaseHook):
         :raises ResultNotFound: if nothing is there
         :raises DocConvError: if the service does not answer
         """
-        client = self.get_conn()
+        client, operation_id = self.get_conn(), read_operation_id(operation_id)
         service = client.service
         flow = service.saved_results(operation_id, remote) if remote else service.results(operation_id)
         return client.run(flow, until)
@@ -454,7 +469,7 @@ class DocConvHook(BaseHook):
         """
         client = self.get_conn()
         remote = RemoteDocument(path, storage) if path else None
-        return client.run(client.service.supported_formats(source_format, remote))
+        return client.run(client.service.supported_formats(read_source_format(source_format), remote))
 
     def upload(self, document: Document, path: str, storage: str | None = None) -> RemoteDocument:
         """
@@ -536,7 +551,7 @@ class DocConvHook(BaseHook):
     @contextmanager
     def _errors(self, source: object = None) -> Iterator[None]:
         """Raise errors so that Airflow retries a task only if that can help, and name document and connection."""
-        with task_errors(source if address_of(source) else getattr(source, "name", None), self.conn_id):
+        with task_errors(address_of(source) or getattr(source, "name", None), self.conn_id):
             yield
 
     def _open(self, source: object) -> Document | RemoteDocument:
@@ -547,7 +562,7 @@ class DocConvHook(BaseHook):
     def _remote_address(self, uri: str | None) -> RemoteDocument | None:
         if not uri:
             return None
-        if remote := read_remote(uri, self.service):
+        if isinstance(uri, str) and (remote := read_remote(uri, self.service)):
             return remote
         raise InvalidOptions(
             f"{uri!r} is not an address in the storage of {self.service.label}",

@@ -9,6 +9,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -27,13 +28,14 @@ from airflow_provider_docconv.compat import (
 from airflow_provider_docconv.hooks.asynchronous import DocConvAsyncHook
 from airflow_provider_docconv.hooks.docconv import DocConvHook
 from airflow_provider_docconv.services.documents import RemoteDocument
-from airflow_provider_docconv.services.operations import OperationState
+from airflow_provider_docconv.services.operations import Operation, OperationState
 from dev.sandbox import Sandbox
 from docconv_sandbox import expected_result
 from tests.support.tasks import CLIENT_ID, SECRET, connect, fire
 
 Service = Callable[..., Sandbox]
 RESULT = 2048
+OPERATION = Operation("op-1", OperationState.SUCCEEDED, "Finished")
 SCAN = Path(__file__).parent.parent / "data" / "project_scan.djvu"
 
 
@@ -170,15 +172,22 @@ def test_wrong_values_give_a_sentence(
     assert echo.stats()["calls"]["start"] == 0
 
 
-@pytest.mark.parametrize("operation_id", [None, 5, "", b"op-1", ["op-1"], "None", "two\nlines"])
+@pytest.mark.parametrize("operation_id", [None, 5, "", b"op-1", ["op-1"], "None", "two\nlines", OPERATION])
 def test_what_is_no_operation_id_gives_a_sentence(operation_id: Any, hook: Any, service: Service) -> None:
     service()
-    for call in (hook.wait, lambda given: hook.download(given, "/out")):
+    kept = DocConvHook.for_connection("docs")
+    for call in (
+        hook.wait,
+        lambda given: hook.download(given, "/out"),
+        kept.get_operation,
+        kept.get_results,
+        kept.cancel,
+    ):
         with pytest.raises(exceptions.InvalidOptions, match="operation id"):
             call(operation_id)
 
 
-@pytest.mark.parametrize("value", ["soon", None, 0, -1, timedelta(0)])
+@pytest.mark.parametrize("value", ["soon", None, 0, -1, timedelta(0), True, float("nan")])
 def test_what_is_no_time_gives_a_sentence_before_anything_is_sent(
     value: Any, hook: Any, document: Path, service: Service
 ) -> None:
@@ -186,6 +195,47 @@ def test_what_is_no_time_gives_a_sentence_before_anything_is_sent(
     with pytest.raises(exceptions.InvalidOptions, match="timeout must be a number of seconds or a timedelta"):
         hook.convert(document, "pdf", "/out", timeout=value)
     assert echo.stats()["calls"]["start"] == 0
+
+
+@pytest.mark.parametrize("value", ["soon", None, -1, True])
+def test_what_is_no_fault_tolerance_gives_a_sentence(value: Any, hook: Any, service: Service) -> None:
+    service()
+    with pytest.raises(exceptions.InvalidOptions, match="fault_tolerance must be a number of seconds or a timedelta"):
+        hook.wait("op-1", fault_tolerance=value)
+
+
+@pytest.mark.parametrize("tolerance", [0, timedelta(0)])
+def test_no_fault_is_tolerated(tolerance: Any, hook: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, "http://127.0.0.1:9")
+    with pytest.raises(exceptions.ServiceUnavailable):
+        hook.wait("op-1", fault_tolerance=tolerance)
+
+
+@pytest.mark.parametrize("parameter", ["remote_result", "remote_source"])
+def test_what_is_no_address_in_the_vendors_storage_gives_a_sentence(
+    parameter: str, hook: Any, service: Service
+) -> None:
+    service()
+    with pytest.raises(exceptions.InvalidOptions, match="5 is not an address in the storage"):
+        hook.download("op-1", "/out", **{parameter: 5})
+
+
+@pytest.mark.parametrize("presentations", [5, "a.pptx", ["a.pptx"]])
+def test_what_can_not_be_merged_gives_a_sentence(presentations: Any, service: Service) -> None:
+    service()
+    with pytest.raises(exceptions.InvalidOptions, match="expected a list of PresentationToMerge"):
+        DocConvHook.for_connection("docs").start_merge(presentations)
+
+
+def test_an_error_names_the_path_of_any_path_like(hook: Any, tmp_path: Path, service: Service) -> None:
+    service()
+
+    class Place:
+        def __fspath__(self) -> str:
+            return str(tmp_path / "none.pptx")
+
+    with pytest.raises(exceptions.SourceNotFound, match=rf"^{tmp_path}/none\.pptx: "):
+        hook.start(Place(), "pdf")
 
 
 def test_a_missing_document(hook: Any, service: Service, tmp_path: Path) -> None:
@@ -250,7 +300,10 @@ def test_formats(conn_type: str, hook: Any, service: Service, monkeypatch: pytes
     source = {"aspose_ocr": "djvu"}.get(conn_type, "pptx")
     formats = hook.get_supported_formats()
     assert "pdf" in formats[source]
-    assert hook.get_supported_formats(source) == {source: formats[source]}
+    for given in (source, f".{source.upper()}"):
+        assert hook.get_supported_formats(given) == {source: formats[source]}
+    with pytest.raises(exceptions.InvalidOptions, match="5 is not a source format"):
+        hook.get_supported_formats(5)
 
 
 def test_the_connection(hook: Any, service: Service) -> None:
@@ -302,6 +355,29 @@ def test_many_at_once_share_a_session_and_do_not_hold_the_loop(
     calls = echo.stats()["calls"]
     assert (calls["start"], calls["login"]) == (20, 1)
     assert turns > 100
+
+
+def test_documents_that_hang_leave_the_loops_own_threads_free(document: Path, service: Service) -> None:
+    service()
+    release = threading.Event()
+
+    class Hanging:
+        def __fspath__(self) -> str:
+            release.wait()
+            return str(document)
+
+    async def main() -> None:
+        hook = await DocConvAsyncHook.for_connection("docs")
+        starts = [asyncio.create_task(hook.start(Hanging(), "pdf")) for _ in range(64)]
+        try:
+            await asyncio.sleep(0)
+            # It would wait for the documents without end.
+            await asyncio.wait_for(asyncio.to_thread(lambda: None), 120)
+        finally:
+            release.set()
+        assert len(set(await asyncio.gather(*starts))) == len(starts)
+
+    asyncio.run(main())
 
 
 class Converting(BaseTrigger):
