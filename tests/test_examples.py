@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,8 @@ def test_the_hook_outside_airflow(containing: str, made: str, data: Path) -> Non
 @pytest.mark.parametrize("containing", ["    def convert(source", "    async def convert(sources"])
 def test_the_hook_in_tasks(containing: str, data: Path, run_dag: Callable[..., Any]) -> None:
     dag = run(hooks_example(containing, data))["dag"]
-    assert run_dag(dag)["convert"].state == "success"
+    with ThreadPoolExecutor(1) as alone:  # An asynchronous task wants a thread without an event loop.
+        assert alone.submit(run_dag, dag).result()["convert"].state == "success"
     assert (data / "pdf" / "deck.pdf").read_bytes().startswith(b"%PDF")
 
 
@@ -149,7 +151,7 @@ def test_a_batch(
     outcome = run_dag(batches(page, docconv_samples))
     assert outcome["convert"].state == "success", outcome["convert"].error
     out = docconv_samples.parent / "out"
-    found = {path.name for path in out.rglob("*") if path.is_file() and ".docconv" not in path.parts}
+    found = {path.name for path in out.rglob("*") if path.is_file() and ".docconv" not in path.relative_to(out).parts}
     assert found & results, found
     assert found - results <= {"deck.pdf", "text.pdf", "table.pdf", "scan.pdf"}
 

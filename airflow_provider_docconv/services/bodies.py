@@ -28,12 +28,13 @@ _HALF_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _SPACES = dict.fromkeys(map(ord, " \r\n\t"))
 _JSON = json.JSONDecoder(strict=False)  # Base64 may have line breaks in it.
 _STRING_END = re.compile(rb'["\\]')
-_UNTIL_QUOTE = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
-# Characters and escapes that are complete; the first half of a surrogate pair waits for the second.
+_UNTIL_QUOTE = re.compile(rb'(?:[^"\\]+|\\.)*', re.DOTALL)
+# Characters and escapes that are complete; the first half of a surrogate pair waits for the second. Not possessive:
+# Python 3.11.2 matches too much then.
 _HEX = "[0-9a-fA-F]"
 _WHOLE_TOKENS = re.compile(
-    rf"(?:[^\\]++|\\[^u]|\\u(?![dD][89abAB]){_HEX}{{4}}"
-    rf"|\\u{_HEX}{{4}}(?:\\u[dD][c-fC-F]{_HEX}{{2}}|(?=[^\\]|\\[^u]|\\u(?![dD][c-fC-F]){_HEX}{{4}})))*+",
+    rf"(?:[^\\]+|\\[^u]|\\u(?![dD][89abAB]){_HEX}{{4}}"
+    rf"|\\u{_HEX}{{4}}(?:\\u[dD][c-fC-F]{_HEX}{{2}}|(?=[^\\]|\\[^u]|\\u(?![dD][c-fC-F]){_HEX}{{4}})))*",
     re.DOTALL,
 )
 _LONGEST_TOKEN = 12

@@ -106,7 +106,7 @@ BAD = {
         service="groupdocs_conversion",
     ),
     "unsupported by its content": Bad(
-        exceptions.DocumentRejected, ("only converts DjVu scans", "another service"), service="aspose_ocr"
+        exceptions.DocumentRejected, ("reads scans (PDF, ", "another service"), service="aspose_ocr"
     ),
     "unsupported by the service": Bad(
         exceptions.ConversionFailed,

@@ -121,7 +121,7 @@ def test_whoever_builds_gets_the_same(built: Path, tmp_path: Path) -> None:
 
 def test_the_tests_run_in_the_archive(built: Path, tmp_path: Path) -> None:
     with tarfile.open(archive(built, "airflow_provider_docconv")) as file:
-        file.extractall(tmp_path, filter="data")
+        file.extractall(tmp_path, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     (root,) = tmp_path.iterdir()
     home = {"PYTHONPATH": f"{root}:{root / 'sandbox' / 'src'}", "AIRFLOW_HOME": str(tmp_path / "home")}
     options = ("-q", "-p", "no:cacheprovider")
