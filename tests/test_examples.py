@@ -26,7 +26,7 @@ NOT_RUN = {
     ("connections.md", 'pool="docconv"'): "shows one argument",
     ("own-service.md", ""): "is the code of tests/own_service, which runs it",
     ("sandbox.md", ""): "tests/test_readme.py and the sandbox's own tests run it",
-    ("testing.md", ""): "tests/dags/test_testing_page.py runs it",
+    ("testing.md", ""): "tests/airflow/test_testing_page.py runs it",
     ("README.md", ""): "tests/test_readme.py runs it",
     ("sandbox/README.md", ""): "the sandbox's own tests run it",
 }

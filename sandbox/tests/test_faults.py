@@ -56,7 +56,13 @@ def check_date(sandbox: Sandbox) -> None:
     assert 0 <= ahead.total_seconds() <= 2
 
 
+def check_refused_login(sandbox: Sandbox) -> None:
+    answer = log_in(sandbox)
+    assert (answer.status_code, answer.json()) == (401, {"error": "invalid_client"})
+
+
 CHECKS = {
+    "401:1": check_refused_login,
     "500:1": check_status(500, None),
     "503:1:2.5": check_status(503, "2.5"),
     "404:1": check_status(404, None),

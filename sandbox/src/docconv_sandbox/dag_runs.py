@@ -39,14 +39,19 @@ def run_dag(dag: Any, conf: Mapping[str, Any] | None = None) -> dict[str, TaskRe
     """
     Run a Dag in this process, as ``dag.test()`` does, and return how each task has ended.
 
-    A task that defers waits in this process, too. The instances of a mapped task are called ``task_id[0]`` and so on.
+    A task that defers waits in this process, too. A failed task is retried at once, whatever its ``retry_delay`` and
+    ``retry_policy`` say. The instances of a mapped task are called ``task_id[0]`` and so on.
 
     :param dag: the Dag, from a file or made in the test.
     :param conf: the run's configuration.
     """
+    from airflow.models.taskinstance import TaskInstance
+
     errors: dict[tuple[str, int], BaseException] = {}
     _register(dag)
     with ExitStack() as patches:
+        # dag.test() sleeps for as long as the scheduler waits, which is five minutes by default.
+        patches.enter_context(patch.object(TaskInstance, "next_retry_datetime", lambda ti: ti.end_date))
         for kind in {getattr(task, "operator_class", type(task)) for task in dag.tasks}:
             for name in ("execute", "resume_execution"):
                 patches.enter_context(patch.object(kind, name, _noting(errors, getattr(kind, name))))
@@ -87,6 +92,8 @@ def airflow_database(folder: Path) -> Iterator[None]:
     from airflow.utils.db import initdb
 
     own = {
+        # The provider keeps task state below it where Airflow has no store for it.
+        "AIRFLOW_HOME": str(folder),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow.db'}",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),

@@ -228,8 +228,12 @@ class Server:
 
 def _refusal(fault: Fault, service: Service | None) -> web.Response:
     status = fault.status or 500
-    error = ApiError(status, f"The sandbox was told to answer {status} here.", f"error{status}")
-    response = service.refuse(error) if service else web.json_response({"error": "fault"}, status=status)
+    if service:
+        error = ApiError(status, f"The sandbox was told to answer {status} here.", f"error{status}")
+        response = service.refuse(error)
+    else:
+        # Only these say that the credentials are wrong.
+        response = web.json_response({"error": "invalid_client" if status in {400, 401} else "fault"}, status=status)
     response.headers.update(fault.retry_after())
     return response
 
