@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +105,13 @@ def test_the_hook_outside_airflow(containing: str, made: str, data: Path) -> Non
 @pytest.mark.parametrize("containing", ["    def convert(source", "    async def convert(sources"])
 def test_the_hook_in_tasks(containing: str, data: Path, run_dag: Callable[..., Any]) -> None:
     dag = run(hooks_example(containing, data))["dag"]
-    with ThreadPoolExecutor(1) as alone:  # An asynchronous task wants a thread without an event loop.
-        assert alone.submit(run_dag, dag).result()["convert"].state == "success"
+    loop = asyncio.new_event_loop()  # One that another test has left may be running in a thread.
+    asyncio.set_event_loop(loop)
+    try:
+        assert run_dag(dag)["convert"].state == "success"
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
     assert (data / "pdf" / "deck.pdf").read_bytes().startswith(b"%PDF")
 
 
